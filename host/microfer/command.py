@@ -1,0 +1,39 @@
+"""What every command line in `host/` shares: parsing, the console, and how it ends."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.markup import escape
+
+from microfer.errors import MicroferError
+
+console = Console(stderr=True)
+"""People read this one: progress, tables, errors. Standard output is left to `--json`."""
+
+
+def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
+    """Return an argument parser whose `--help` shows defaults' meaning in prose and ends with `examples`."""
+    epilog = f"examples:\n{examples.strip(chr(10))}" if examples else None
+    return argparse.ArgumentParser(
+        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def run(main: Callable[[], int | None]) -> None:
+    """Run a command's `main` and exit: its status, 2 for a MicroferError, 130 for Ctrl-C, 141 for a closed pipe."""
+    try:
+        status = main() or 0
+        sys.stdout.flush()
+    except MicroferError as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        status = 2
+    except KeyboardInterrupt:
+        console.print("stopped")
+        status = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)

@@ -1,0 +1,28 @@
+"""What the host and the board agree on, written once.
+
+This module imports nothing, so that every tool can read it: the trainer, the exporter that turns it into a C++
+header, and PlatformIO's bare Python. What belongs to one model (input layout, quantization, temperature, arena)
+is not here: it travels inside that model's .tflite, see `microfer.deploy.metadata`.
+"""
+
+LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""The seven perceived expressions, in the order of FER-2013 and of every score vector in the project."""
+
+NUM_CLASSES = len(LABELS)
+
+CROP_SIZE = 48
+"""Width and height of the face crop, in pixels. The crop is gray, uint8, row by row from the top left."""
+
+PIXEL_MAX = 255
+"""A pixel p (0..255) enters a network as the real number p / PIXEL_MAX, in [0, 1]."""
+
+INPUT_SCALE = 1 / PIXEL_MAX
+INPUT_ZERO_POINT = -128
+"""Int8 encoding of that number: q = p + INPUT_ZERO_POINT, exact for all 256 gray values, so no rounding exists."""
+
+OFFICIAL_COUNTS = {
+    "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "PublicTest": (467, 56, 496, 895, 653, 415, 607),
+    "PrivateTest": (491, 55, 528, 879, 594, 416, 626),
+}
+"""Images per class in FER-2013's three official splits, in the order of LABELS (28,709 + 3,589 + 3,589)."""

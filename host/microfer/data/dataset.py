@@ -1,0 +1,65 @@
+"""The one data-set type that every tool takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.errors import MicroferError
+
+USAGES = ("Training", "PublicTest", "PrivateTest", "unknown")
+"""FER-2013's splits; `unknown` is a test image whose file name does not tell the public from the private set."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled face crops.
+
+    images: uint8, shape (n, 48, 48), gray, 0..255.
+    labels: uint8, shape (n,), indices into `contract.LABELS`.
+    usage:  str, shape (n,), one of USAGES each.
+    names:  str, shape (n,), where each image came from (`row 17`, `test/angry/PublicTest_1.jpg`), for messages.
+    source: what was read, or "synthetic".
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.uint8]
+    usage: npt.NDArray[np.str_]
+    names: npt.NDArray[np.str_]
+    source: str
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if self.images.shape != (n, CROP_SIZE, CROP_SIZE) or self.images.dtype != np.uint8:
+            raise ValueError(f"images must be uint8 (n, {CROP_SIZE}, {CROP_SIZE}), got {self.images.dtype} {self.images.shape}")
+        if not len(self.labels) == len(self.usage) == len(self.names) == n:
+            raise ValueError(f"{n} images, {len(self.labels)} labels, {len(self.usage)} usages, {len(self.names)} names")
+        if n and self.labels.max() >= NUM_CLASSES:
+            raise ValueError(f"label {self.labels.max()} is not below {NUM_CLASSES}")
+        for array in (self.images, self.labels, self.usage, self.names):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Dataset":
+        """Return the images that `chosen` (a mask or indices) selects."""
+        return Dataset(self.images[chosen], self.labels[chosen], self.usage[chosen], self.names[chosen], self.source)
+
+    def split(self, usage: str) -> "Dataset":
+        """Return the images of one split.
+
+        Raises:
+            MicroferError: the data has none, with the splits that it does have.
+        """
+        found = self.take(self.usage == usage)
+        if len(found) == 0:
+            present = {str(name): int(count) for name, count in zip(*np.unique(self.usage, return_counts=True), strict=True)}
+            raise MicroferError(f"{self.source} has no {usage} images (it has {present or 'no images at all'})")
+        return found
+
+    def counts(self) -> npt.NDArray[np.intp]:
+        """Return the number of images per class, shape (7,), in the order of LABELS."""
+        return np.bincount(self.labels, minlength=NUM_CLASSES)
+

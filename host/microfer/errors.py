@@ -1,0 +1,9 @@
+"""The one exception that microfer raises for what a user can put right."""
+
+
+class MicroferError(Exception):
+    """A problem in the input or the surroundings: a bad file, a missing package, a full disk.
+
+    The message names what was read (file, row, key), what was expected and what to do about it. Commands print
+    it as one line and exit with status 2; a traceback means a bug in microfer.
+    """

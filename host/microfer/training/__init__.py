@@ -1,0 +1,1 @@
+"""From labelled crops to trained weights: augmentation, recipes, the loop, checkpoints."""
