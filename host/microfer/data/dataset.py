@@ -32,9 +32,13 @@ class Dataset:
     def __post_init__(self) -> None:
         n = len(self.images)
         if self.images.shape != (n, CROP_SIZE, CROP_SIZE) or self.images.dtype != np.uint8:
-            raise ValueError(f"images must be uint8 (n, {CROP_SIZE}, {CROP_SIZE}), got {self.images.dtype} {self.images.shape}")
+            raise ValueError(
+                f"images must be uint8 (n, {CROP_SIZE}, {CROP_SIZE}), got {self.images.dtype} {self.images.shape}"
+            )
         if not len(self.labels) == len(self.usage) == len(self.names) == n:
-            raise ValueError(f"{n} images, {len(self.labels)} labels, {len(self.usage)} usages, {len(self.names)} names")
+            raise ValueError(
+                f"{n} images, {len(self.labels)} labels, {len(self.usage)} usages, {len(self.names)} names"
+            )
         if n and self.labels.max() >= NUM_CLASSES:
             raise ValueError(f"label {self.labels.max()} is not below {NUM_CLASSES}")
         for array in (self.images, self.labels, self.usage, self.names):
@@ -55,11 +59,12 @@ class Dataset:
         """
         found = self.take(self.usage == usage)
         if len(found) == 0:
-            present = {str(name): int(count) for name, count in zip(*np.unique(self.usage, return_counts=True), strict=True)}
+            present = {
+                str(name): int(count) for name, count in zip(*np.unique(self.usage, return_counts=True), strict=True)
+            }
             raise MicroferError(f"{self.source} has no {usage} images (it has {present or 'no images at all'})")
         return found
 
     def counts(self) -> npt.NDArray[np.intp]:
         """Return the number of images per class, shape (7,), in the order of LABELS."""
         return np.bincount(self.labels, minlength=NUM_CLASSES)
-
