@@ -16,7 +16,7 @@ from microfer.data.progress import progress_bar
 from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, label_of, usage_of_file_name, usages_of
 from microfer.errors import MicroferError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", ".webp"})
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff"})
 
 _AGAIN = "replace it from a fresh download, or delete it"
 
@@ -79,7 +79,7 @@ def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
     Raises:
         MicroferError: it cannot be decoded, is not 48x48, not 8 bits deep, or not gray.
     """
-    image = None if _is_cut_jpeg(content) else _decode_any(content)
+    image = _decode_any(content)
     if image is None:
         raise MicroferError(f"{at}: the image is corrupt or cut off ({len(content)} bytes); {_AGAIN}")
     height, width = image.shape[:2]
@@ -107,11 +107,6 @@ def _decode_any(content: bytes) -> npt.NDArray[np.generic] | None:
         return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:  # an empty buffer, or a header with absurd dimensions
         return None
-
-
-def _is_cut_jpeg(content: bytes) -> bool:
-    """Return whether a JPEG lacks its end marker. OpenCV fills the missing part with gray and says nothing."""
-    return content.startswith(b"\xff\xd8") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
 
 
 def _place(name: str, where: str) -> tuple[int, str]:
