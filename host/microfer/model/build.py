@@ -1,0 +1,87 @@
+"""A network's nodes as a Keras model, in Keras 3 (any backend) or in tf_keras (which pruning needs)."""
+
+from typing import Any
+
+from microfer.contract import CROP_SIZE
+from microfer.errors import MicroferError
+from microfer.model.graph import Node, nodes
+from microfer.model.presets import SqueezeNet
+
+NORM_MOMENTUM = 0.9
+NORM_EPSILON = 1e-3
+
+
+def build(config: SqueezeNet, framework: Any = None, *, fixed_batch: int | None = None) -> Any:
+    """Return the uncompiled functional model of `config`, weights freshly initialised.
+
+    It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, 7) that sum to one; the layer
+    "logits" gives the seven numbers before the softmax.
+
+    framework: `keras` (the default) or `tf_keras`.
+    fixed_batch: batch size to fix in the graph, for export.
+    """
+    if framework is None:
+        import keras as framework
+    tensors: dict[str, Any] = {}
+    for node in nodes(config):
+        if node.op == "input":
+            tensors[node.name] = framework.Input((CROP_SIZE, CROP_SIZE, 1), batch_size=fixed_batch, name=node.name)
+            continue
+        inputs = [tensors[name] for name in node.inputs]
+        tensors[node.name] = _layer(node, framework)(inputs if len(inputs) > 1 else inputs[0])
+    return framework.Model(tensors["input"], tensors["softmax"], name=config.name.replace("-", "_"))
+
+
+def _layer(node: Node, framework: Any) -> Any:
+    layers = framework.layers
+    match node.op:
+        case "pad":
+            return layers.ZeroPadding2D(node.margin, name=node.name)
+        case "conv":
+            return layers.Conv2D(
+                node.filters,
+                node.kernel,
+                strides=node.stride,
+                padding="valid" if node.valid else "same",
+                use_bias=node.bias,
+                kernel_initializer=(
+                    framework.initializers.RandomNormal(stddev=node.initial_std) if node.initial_std else "he_normal"
+                ),
+                name=node.name,
+            )
+        case "norm":
+            return layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name=node.name)
+        case "relu":
+            return layers.ReLU(max_value=node.limit, name=node.name)
+        case "max_pool":
+            return layers.MaxPooling2D(node.kernel, strides=node.stride, padding="same", name=node.name)
+        case "concat":
+            return layers.Concatenate(name=node.name)
+        case "add":
+            return layers.Add(name=node.name)
+        case "dropout":
+            return layers.Dropout(node.rate, name=node.name)
+        case "global_average":
+            return layers.GlobalAveragePooling2D(name=node.name)
+        case "softmax":
+            return layers.Softmax(name=node.name)
+        case _:
+            raise ValueError(f"no layer for the operation {node.op!r} of {node.name}")
+
+
+def copy_weights(source: Any, target: Any) -> None:
+    """Set every layer's weights of `target` to those of the layer of the same name in `source`.
+
+    The two may come from Keras 3 and from tf_keras, in either direction.
+
+    Raises:
+        MicroferError: the layers or their shapes differ: the two are not the same network.
+    """
+    theirs = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
+    ours = {layer.name: layer for layer in target.layers if layer.weights}
+    if theirs.keys() != ours.keys():
+        raise MicroferError(f"the networks differ in layers {sorted(theirs.keys() ^ ours.keys())}")
+    for name, layer in ours.items():
+        if [w.shape for w in theirs[name]] != [tuple(w.shape) for w in layer.get_weights()]:
+            raise MicroferError(f"the networks differ in the shapes of layer {name}")
+        layer.set_weights(theirs[name])

@@ -1,0 +1,72 @@
+"""The state of a run after an epoch, in one file, so that it is always consistent."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.errors import MicroferError
+from microfer.files import atomic_path
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    settings: what the run trains and how (network, recipe, seed, data); a resumed run must have the same.
+    history: one row per finished epoch, see `loop.HISTORY_COLUMNS`.
+    best_accuracy: highest accuracy on the validation split so far, 0..1, reached in `best_epoch`.
+    """
+
+    settings: dict[str, Any]
+    history: list[dict[str, float]] = field(default_factory=list)
+    best_accuracy: float = -1.0
+    best_epoch: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """The number of finished epochs."""
+        return len(self.history)
+
+
+def write(path: Path, progress: Progress, variables: dict[str, npt.NDArray[Any]]) -> None:
+    """Write a checkpoint (.npz) as a whole or not at all."""
+    text = json.dumps(vars(progress))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, progress=np.array(text), **variables)
+
+
+def read(path: Path) -> tuple[Progress, dict[str, npt.NDArray[Any]]]:
+    """Return what `write` wrote.
+
+    Raises:
+        MicroferError: the file is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            variables = {key: archive[key] for key in archive.files}
+        progress = Progress(**json.loads(str(variables.pop("progress"))))
+    except FileNotFoundError as error:
+        raise MicroferError(f"there is no checkpoint {path}; start the run without --resume") from error
+    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise MicroferError(f"the checkpoint {path} is damaged ({error}); start the run again") from error
+    return progress, variables
+
+
+def require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Raise MicroferError, naming what differs, unless a run with settings `wanted` may resume from `found`."""
+    for key in wanted:
+        if found.get(key) != wanted[key]:
+            raise MicroferError(
+                f"{path} is a checkpoint of another run: its {key} is {_short(found.get(key))}, this run's is "
+                f"{_short(wanted[key])}; give the same options, or another --out"
+            )
+
+
+def _short(value: Any) -> str:
+    text = value.get("name", json.dumps(value)) if isinstance(value, dict) else json.dumps(value)
+    return text if len(text) < 80 else text[:77] + "..."

@@ -1,0 +1,170 @@
+"""The training run: epochs, validation, checkpoints, logs."""
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.data.dataset import Dataset
+from microfer.files import write_json, write_text
+from microfer.model import saved
+from microfer.model.presets import SqueezeNet
+from microfer.training import checkpoint
+from microfer.training.augment import augment, to_input
+from microfer.training.engine import Engine
+from microfer.training.recipe import Recipe
+
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+"""Loss and accuracy of training are means over the epoch's augmented batches; seconds include validation."""
+
+VALIDATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run left in its folder."""
+
+    best_epoch: int
+    best_accuracy: float
+    epochs: int
+    seconds: float
+    best_model: Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run and the folder that it writes.
+
+    Files: `best.keras` (highest validation accuracy), `last.npz` (checkpoint after each epoch), `history.csv`,
+    `run.json` (settings and result). Each is written as a whole or not at all.
+    """
+
+    config: SqueezeNet
+    recipe: Recipe
+    training: Dataset
+    validation: Dataset
+    seed: int
+    out: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that `resume` reads."""
+        return self.out / "last.npz"
+
+    def settings(self, engine: Engine) -> dict[str, object]:
+        """Return what must be the same for a run to be resumed, as JSON values."""
+        return {
+            "network": self.config.to_json(),
+            "recipe": self.recipe.to_json(),
+            "seed": self.seed,
+            "engine": engine.name,
+            "training_images": len(self.training),
+            "validation_images": len(self.validation),
+        }
+
+    def execute(
+        self,
+        engine: Engine,
+        *,
+        resume: bool = False,
+        on_step: Callable[[int, int, float, float], None] = lambda *_: None,
+        on_epoch: Callable[[dict[str, float]], None] = lambda _: None,
+    ) -> Result:
+        """Train to the recipe's last epoch, or go on from the checkpoint if `resume`.
+
+        Each epoch draws its random numbers from (seed, epoch) alone, so a resumed run equals an unbroken one.
+
+        on_step: called with epoch, step, mean loss and accuracy of the epoch so far.
+        on_epoch: called with the epoch's row of the history.
+
+        Raises:
+            MicroferError: nothing to resume, a checkpoint of another run, or a folder that cannot be written.
+        """
+        settings = self.settings(engine)
+        if resume:
+            progress, variables = checkpoint.read(self.checkpoint)
+            checkpoint.require_same(self.checkpoint, progress.settings, settings)
+            engine.restore(variables)
+        else:
+            progress = checkpoint.Progress(settings)
+        write_json(self.out / "run.json", {"settings": settings})
+        for epoch in range(progress.epoch, self.recipe.epochs):
+            started = time.perf_counter()
+            loss, accuracy = self._train_epoch(engine, epoch, on_step)
+            val_loss, val_accuracy = self._validate(engine)
+            row = (epoch + 1, loss, accuracy, val_loss, val_accuracy, self.recipe.rate(epoch + 1))
+            progress.history.append(
+                dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True))
+            )
+            if val_accuracy > progress.best_accuracy:
+                progress.best_accuracy, progress.best_epoch = val_accuracy, epoch + 1
+                saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
+            # The checkpoint comes last: a run killed before it repeats the epoch and writes the same best model.
+            write_text(self.out / "history.csv", _as_csv(progress.history))
+            checkpoint.write(self.checkpoint, progress, engine.state())
+            on_epoch(progress.history[-1])
+        seconds = sum(row["seconds"] for row in progress.history)
+        result = Result(
+            progress.best_epoch, progress.best_accuracy, progress.epoch, seconds, self.out / "best.keras"
+        )
+        write_json(
+            self.out / "run.json",
+            {
+                "settings": settings,
+                "best_epoch": result.best_epoch,
+                "best_val_accuracy": result.best_accuracy,
+                "epochs": result.epochs,
+                "seconds": round(seconds, 1),
+            },
+        )
+        return result
+
+    def _train_epoch(
+        self, engine: Engine, epoch: int, on_step: Callable[[int, int, float, float], None]
+    ) -> tuple[float, float]:
+        rng = np.random.default_rng((self.seed, epoch))
+        engine.start_epoch(int(rng.integers(2**31)))
+        order = rng.permutation(len(self.training))
+        targets = self.recipe.targets(self.training.labels)
+        weights = self.recipe.image_weights(self.training.labels)
+        batches = _batches(order, self.recipe.batch_size)
+        loss_sum, hits, seen = 0.0, 0, 0
+        for step, chosen in enumerate(batches):
+            inputs = augment(self.training.images[chosen], self.recipe.augmentation, rng)
+            rate = self.recipe.rate(epoch + (step + 1) / len(batches))
+            loss, right = engine.train_step(inputs, targets[chosen], weights[chosen], rate)
+            loss_sum, hits, seen = loss_sum + loss * len(chosen), hits + right, seen + len(chosen)
+            on_step(epoch, step, loss_sum / seen, hits / seen)
+        return loss_sum / seen, hits / seen
+
+    def _validate(self, engine: Engine) -> tuple[float, float]:
+        """Return cross-entropy and accuracy on the validation split."""
+        probabilities = predict(engine, self.validation.images)
+        chosen = probabilities[np.arange(len(self.validation)), self.validation.labels]
+        loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())
+        return loss, float((probabilities.argmax(1) == self.validation.labels).mean())
+
+
+def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return probabilities, float32 (n, 7), for crops, uint8 (n, 48, 48)."""
+    parts = [images[i : i + VALIDATION_BATCH] for i in range(0, len(images), VALIDATION_BATCH)]
+    return np.concatenate([engine.predict(to_input(part)) for part in parts])
+
+
+def _batches(order: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:
+    """Cut `order` into full batches; what does not fill one is left for other epochs, unless there is no other."""
+    full = len(order) // size
+    return np.split(order[: full * size], full) if full else [order]
+
+
+def _as_csv(history: list[dict[str, float]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return text.getvalue()

@@ -1,0 +1,109 @@
+"""How a network is trained, as frozen configurations: a page to read from top to bottom."""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.contract import NUM_CLASSES
+from microfer.errors import MicroferError
+from microfer.training.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way of training.
+
+    optimizer: "adam", or "adamw" with `weight_decay` on convolution kernels only (decoupled, times the rate).
+    learning_rate: the highest one; `schedule` keeps it ("constant") or lets it fall to zero ("cosine") after
+        rising from zero over `warmup_epochs`.
+    label_smoothing: share of each target that is spread over all seven classes.
+    class_weights: weigh each image by n / (7 * images of its class), so that every class counts alike.
+    """
+
+    name: str
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adam", "adamw"]
+    learning_rate: float
+    schedule: Literal["constant", "cosine"]
+    augmentation: Augmentation
+    warmup_epochs: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+
+    def rate(self, epoch: float) -> float:
+        """Return the learning rate after `epoch` (0..epochs, fractions count) of training."""
+        if epoch < self.warmup_epochs:
+            return self.learning_rate * epoch / self.warmup_epochs
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+    def targets(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return smoothed one-hot targets, float32 (n, 7), each row summing to one."""
+        hard = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
+        return hard * np.float32(1 - self.label_smoothing) + np.float32(self.label_smoothing / NUM_CLASSES)
+
+    def image_weights(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return each image's weight in the loss, float32 (n,), mean one where every class is present."""
+        if not self.class_weights:
+            return np.ones(len(labels), np.float32)
+        counts = np.bincount(labels, minlength=NUM_CLASSES)
+        weights = len(labels) / (NUM_CLASSES * np.maximum(counts, 1))
+        return weights[labels].astype(np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the recipe as JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
+        return plain
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        # The thesis names Adam, batch 256, the class weights and the kinds of augmentation; it leaves the rate, the
+        # number of epochs and the amounts open. Keras' default rate and mild amounts stand in for them.
+        Recipe(
+            "thesis",
+            epochs=100,
+            batch_size=256,
+            optimizer="adam",
+            learning_rate=1e-3,
+            schedule="constant",
+            class_weights=True,
+            augmentation=Augmentation(rotation_deg=20, shear_deg=6, shift=0.1, zoom=0.1, flip=True),
+        ),
+        # A long cosine schedule and stronger augmentation; no class weights, because they cost accuracy.
+        Recipe(
+            "strong",
+            epochs=120,
+            batch_size=128,
+            optimizer="adamw",
+            learning_rate=3e-3,
+            schedule="cosine",
+            warmup_epochs=2,
+            weight_decay=0.03,
+            label_smoothing=0.1,
+            augmentation=Augmentation(
+                rotation_deg=12, shift=0.08, zoom=0.12, flip=True, brightness=0.1, contrast=0.25, erase_probability=0.25
+            ),
+        ),
+    )
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe called `name`.
+
+    Raises:
+        MicroferError: there is none, with the names that there are.
+    """
+    if name not in RECIPES:
+        raise MicroferError(f"no recipe is called {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,188 @@
+"""A training run as a person sees it: data, backend, progress, plots, summary."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from microfer.command import console
+from microfer.data import fer2013
+from microfer.data.dataset import Dataset
+from microfer.errors import MicroferError
+from microfer.model.presets import SqueezeNet
+from microfer.training import checkpoint, plots
+from microfer.training.engine import choose_backend, make_engine
+from microfer.training.loop import Run
+from microfer.training.recipe import Recipe
+
+SYNTHETIC_PER_CLASS = {"Training": 200, "PublicTest": 40}
+
+
+def train(
+    config: SqueezeNet,
+    recipe: Recipe,
+    *,
+    data: Path | None,
+    out: Path,
+    seed: int,
+    resume: bool = False,
+    precision: str = "auto",
+    threads: int | None = None,
+    limit: int | None = None,
+    tensorboard: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run one training with live progress on the terminal; see `host/train.py --help` for the options.
+
+    data: FER-2013, or None for drawn faces.
+
+    Raises:
+        MicroferError: bad data, a run in `out` that would be overwritten or cannot be resumed, a missing package.
+    """
+    if recipe.epochs < 1:
+        raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
+    if not resume and (out / "last.npz").exists():
+        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+    training, validation = load_splits(data, limit)
+    backend = choose_backend()
+    keras = _keras(backend, threads)
+    keras.utils.set_random_seed(seed)
+    from microfer.model.build import build
+
+    engine = make_engine(build(config), config, recipe, precision=precision)
+    console.print(
+        f"[bold]{config.name}[/], {engine.model.count_params():,} parameters, recipe [bold]{recipe.name}[/], "
+        f"{len(training):,} + {len(validation):,} images, {engine.name}"
+    )
+    run = Run(config, recipe, training, validation, seed, out)
+    with _Screen(run, tensorboard, first=checkpoint.read(run.checkpoint)[0].epoch if resume else 0) as screen:
+        result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
+    console.print(
+        f"best epoch {result.best_epoch} of {result.epochs}: {result.best_accuracy:.2%} on the validation split, "
+        f"{result.seconds / 60:.1f} minutes; wrote {result.best_model}"
+    )
+    if as_json:
+        print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
+    return 0
+
+
+def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, Dataset]:
+    """Return the Training and PublicTest splits of `data`, or drawn faces where it is None.
+
+    limit: keep only this many images of each split, drawn alike every time.
+    """
+    if data is None:
+        from microfer.data import synthetic
+
+        console.print("[yellow]drawn faces instead of FER-2013: the figures say nothing about real ones[/]")
+        splits = [
+            synthetic.synthetic_dataset(count, seed, usage)
+            for seed, (usage, count) in enumerate(SYNTHETIC_PER_CLASS.items())
+        ]
+    else:
+        dataset = fer2013.load(data)
+        splits = [dataset.split("Training"), dataset.split("PublicTest")]
+    if limit is not None:
+        order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
+        splits = [split.take(np.sort(chosen)) for split, chosen in zip(splits, order, strict=True)]
+    return splits[0], splits[1]
+
+
+def _keras(backend: str, threads: int | None) -> Any:
+    """Import Keras on `backend`, with a clear error where a package is missing."""
+    try:
+        if backend == "torch":
+            import torch
+
+            torch.set_num_threads(threads or os.cpu_count() or 1)
+        elif backend == "tensorflow" and threads:
+            import tensorflow
+
+            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        import keras
+    except ModuleNotFoundError as error:
+        raise MicroferError(
+            f"training needs the package {error.name}: python -m pip install --require-hashes -r requirements/train.lock"
+            + ("; PyTorch itself: python -m pip install torch" if error.name == "torch" else "")
+        ) from error
+    return keras
+
+
+class _Screen:
+    """Shows a run: a live bar on a terminal, a line per epoch elsewhere; also draws the curves."""
+
+    def __init__(self, run: Run, tensorboard: bool, first: int) -> None:
+        self._run = run
+        self._steps = max(len(run.training) // run.recipe.batch_size, 1)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            disable=not console.is_terminal,
+            speed_estimate_period=600,
+        )
+        total = run.recipe.epochs * self._steps
+        self._task = self._bar.add_task("training", total=total, completed=first * self._steps, figures="")
+        self._last = ""
+        self._writer = _tensorboard_writer(run.out / "tensorboard") if tensorboard else None
+        self._rows: list[dict[str, float]] = []
+        self._drawn = 0.0
+
+    def __enter__(self) -> "_Screen":
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._bar.stop()
+        if self._rows:
+            self._draw()
+        if kind is KeyboardInterrupt:
+            console.print(f"the checkpoint in {self._run.out} is whole: the same command with --resume goes on")
+
+    def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
+        figures = f"epoch {epoch + 1} loss {loss:.3f} accuracy {accuracy:.1%}{self._last}"
+        self._bar.update(self._task, completed=epoch * self._steps + step + 1, figures=figures)
+
+    def epoch(self, row: dict[str, float]) -> None:
+        self._rows.append(row)
+        self._last = f" | validation {row['val_accuracy']:.1%}"
+        console.print(
+            f"epoch {row['epoch']:3.0f}/{self._run.recipe.epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
+            f"val loss {row['val_loss']:.4f}  val accuracy {row['val_accuracy']:.2%}  {row['seconds']:.0f} s",
+            highlight=False,
+        )
+        if self._writer is not None:
+            self._writer(row)
+        if time.monotonic() - self._drawn > 60:
+            self._draw()
+
+    def _draw(self) -> None:
+        history = checkpoint.read(self._run.checkpoint)[0].history
+        plots.plot_history(history, self._run.out / "curves.png")
+        self._drawn = time.monotonic()
+
+
+def _tensorboard_writer(folder: Path) -> Any:
+    try:
+        import tensorflow as tf
+    except ModuleNotFoundError as error:
+        raise MicroferError("--tensorboard needs the package tensorflow (requirements/train.lock)") from error
+    writer = tf.summary.create_file_writer(str(folder))
+
+    def write(row: dict[str, float]) -> None:
+        with writer.as_default(step=int(row["epoch"])):
+            for key, value in row.items():
+                if key != "epoch":
+                    tf.summary.scalar(key, value)
+        writer.flush()
+
+    return write

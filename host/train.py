@@ -1,0 +1,70 @@
+"""Train a network on FER-2013."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from microfer import command
+from microfer.model.presets import PRESETS, preset
+from microfer.training.recipe import RECIPES, recipe
+
+EXAMPLES = """
+  python host/train.py --data fer2013.csv --preset thesis-bn --recipe strong
+  python host/train.py --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
+  python host/train.py --synthetic --epochs 3                         a first look without FER-2013
+  KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
+"""
+
+
+def main() -> int | None:
+    options = _parse()
+    from microfer.training.session import train
+
+    chosen = recipe(options.recipe)
+    if options.epochs is not None:
+        chosen = replace(chosen, epochs=options.epochs)
+    return train(
+        preset(options.preset),
+        chosen,
+        data=None if options.synthetic else options.data,
+        out=options.out or Path("runs") / f"{options.preset}-{options.recipe}-{options.seed}",
+        seed=options.seed,
+        resume=options.resume,
+        precision=options.precision,
+        threads=options.threads,
+        limit=options.limit,
+        tensorboard=options.tensorboard,
+        as_json=options.json,
+    )
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(
+        "Train a network on FER-2013: learn from Training, keep the epoch that does best on PublicTest. Each epoch "
+        "ends in a checkpoint, so a run may be killed at any moment and resumed.",
+        EXAMPLES,
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
+    source.add_argument("--synthetic", action="store_true", help="train on drawn faces instead of FER-2013")
+    parser.add_argument("--preset", default="thesis-bn", choices=PRESETS, help="the network (default: thesis-bn)")
+    parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
+    parser.add_argument("--epochs", type=int, help="train this many epochs instead of the recipe's")
+    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--out", type=Path, help="folder to write (default: runs/PRESET-RECIPE-SEED)")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
+    )
+    parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
+    parser.add_argument("--limit", type=int, help="use only this many images of each split, for a trial")
+    parser.add_argument("--tensorboard", action="store_true", help="write a TensorBoard log as well")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
