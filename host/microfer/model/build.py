@@ -21,7 +21,9 @@ def build(config: SqueezeNet, framework: Any = None, *, fixed_batch: int | None 
     fixed_batch: batch size to fix in the graph, for export.
     """
     if framework is None:
-        import keras as framework
+        import keras
+
+        framework = keras
     tensors: dict[str, Any] = {}
     for node in nodes(config):
         if node.op == "input":

@@ -4,7 +4,6 @@ Keras, tf_keras (for pruning) and the native PyTorch forward pass (for speed) ar
 same names, so that weights carry over by name.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,73 +47,63 @@ def nodes(config: SqueezeNet) -> tuple[Node, ...]:
 
     The node "logits" is the last before the softmax: shape (batch, 7).
     """
-    return tuple(_network(config))
-
-
-def _network(config: SqueezeNet) -> Iterator[Node]:
-    yield Node("input", "input")
-    yield Node("stem_pad", "pad", ("input",), margin=config.stem_kernel // 2)
-    last = yield from _conv(
-        config, "stem", "stem_pad", config.stem_filters, config.stem_kernel, normed=config.norm == "all", stride=2
-    )
-    yield Node("stem_pool", "max_pool", (last,), kernel=3, stride=2)
-    last = "stem_pool"
+    net = _Network(config)
+    net.add(Node("input", "input"))
+    net.add(Node("stem_pad", "pad", ("input",), margin=config.stem_kernel // 2))
+    last = net.conv("stem", "stem_pad", config.stem_filters, config.stem_kernel, normed=config.norm == "all", stride=2)
+    last = net.max_pool("stem", last)
     channels = config.stem_filters
     for number, (squeeze, expand) in enumerate(config.fires, start=1):
         bypass = config.bypass and channels == 2 * expand
-        last = yield from _fire(config, f"fire{number}", last, squeeze, expand, bypass)
+        last = net.fire(f"fire{number}", last, squeeze, expand, bypass=bypass)
         channels = 2 * expand
         if number in config.pool_after:
-            yield Node(f"fire{number}_pool", "max_pool", (last,), kernel=3, stride=2)
-            last = f"fire{number}_pool"
-    if config.head_dropout:
-        yield Node("head_dropout", "dropout", (last,), rate=config.head_dropout)
-        last = "head_dropout"
-    yield Node("classifier", "conv", (last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01)
-    # Small first logits, as SqueezeNet's authors have them: with He's, the sums of the bypasses start at a loss above 3.
-    last = "classifier"
+            last = net.max_pool(f"fire{number}", last)
+    last = net.dropout("head", last, config.head_dropout)
+    # Small first logits, as SqueezeNet's authors have them: with He's, the bypasses' sums start at a loss above 3.
+    last = net.add(Node("classifier", "conv", (last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01))
     if config.classifier_relu:
-        yield Node("classifier_relu", "relu", (last,))
-        last = "classifier_relu"
-    yield Node("logits", "global_average", (last,))
-    yield Node("softmax", "softmax", ("logits",))
+        last = net.add(Node("classifier_relu", "relu", (last,)))
+    net.add(Node("logits", "global_average", (last,)))
+    net.add(Node("softmax", "softmax", ("logits",)))
+    return tuple(net.nodes)
 
 
-def _fire(
-    config: SqueezeNet, name: str, source: str, squeeze: int, expand: int, bypass: bool
-) -> Iterator[Node]:
-    """Yield one fire module and return the name of its output."""
-    every = config.norm == "all"
-    last = yield from _conv(config, f"{name}_squeeze", source, squeeze, 1, normed=config.norm != "none")
-    last = yield from _dropout(config, f"{name}_squeeze", last)
-    left = yield from _conv(config, f"{name}_expand1x1", last, expand, 1, normed=every)
-    left = yield from _dropout(config, f"{name}_expand1x1", left)
-    right = yield from _conv(config, f"{name}_expand3x3", last, expand, 3, normed=every)
-    right = yield from _dropout(config, f"{name}_expand3x3", right)
-    yield Node(f"{name}_concat", "concat", (left, right))
-    if not bypass:
-        return f"{name}_concat"
-    yield Node(f"{name}_bypass", "add", (source, f"{name}_concat"))
-    return f"{name}_bypass"
+class _Network:
+    """Nodes as they are added; each method returns the name of the node to go on from."""
 
+    def __init__(self, config: SqueezeNet) -> None:
+        self.config = config
+        self.nodes: list[Node] = []
 
-def _conv(
-    config: SqueezeNet, name: str, source: str, filters: int, kernel: int, *, normed: bool, stride: int = 1
-) -> Iterator[Node]:
-    """Yield a convolution with its batch normalization, if `normed`, and its ReLU; return the last one's name."""
-    yield Node(
-        name, "conv", (source,), filters=filters, kernel=kernel, stride=stride, valid=stride != 1, bias=not normed
-    )
-    last = name
-    if normed:
-        yield Node(f"{name}_norm", "norm", (last,))
-        last = f"{name}_norm"
-    yield Node(f"{name}_relu", "relu", (last,), limit=config.activation_limit)
-    return f"{name}_relu"
+    def add(self, node: Node) -> str:
+        self.nodes.append(node)
+        return node.name
 
+    def conv(self, name: str, source: str, filters: int, kernel: int, *, normed: bool, stride: int = 1) -> str:
+        """Add a convolution, its batch normalization if `normed`, and its ReLU."""
+        valid = stride != 1
+        last = self.add(
+            Node(name, "conv", (source,), filters=filters, kernel=kernel, stride=stride, valid=valid, bias=not normed)
+        )
+        if normed:
+            last = self.add(Node(f"{name}_norm", "norm", (last,)))
+        return self.add(Node(f"{name}_relu", "relu", (last,), limit=self.config.activation_limit))
 
-def _dropout(config: SqueezeNet, name: str, source: str) -> Iterator[Node]:
-    if not config.fire_dropout:
-        return source
-    yield Node(f"{name}_dropout", "dropout", (source,), rate=config.fire_dropout)
-    return f"{name}_dropout"
+    def fire(self, name: str, source: str, squeeze: int, expand: int, *, bypass: bool) -> str:
+        """Add a fire module: squeeze, the two expansions side by side, and the bypass around all if asked for."""
+        last = self._fire_conv(f"{name}_squeeze", source, squeeze, 1, normed=self.config.norm != "none")
+        left = self._fire_conv(f"{name}_expand1x1", last, expand, 1, normed=self.config.norm == "all")
+        right = self._fire_conv(f"{name}_expand3x3", last, expand, 3, normed=self.config.norm == "all")
+        last = self.add(Node(f"{name}_concat", "concat", (left, right)))
+        return self.add(Node(f"{name}_bypass", "add", (source, last))) if bypass else last
+
+    def _fire_conv(self, name: str, source: str, filters: int, kernel: int, *, normed: bool) -> str:
+        last = self.conv(name, source, filters, kernel, normed=normed)
+        return self.dropout(name, last, self.config.fire_dropout)
+
+    def dropout(self, name: str, source: str, rate: float) -> str:
+        return self.add(Node(f"{name}_dropout", "dropout", (source,), rate=rate)) if rate else source
+
+    def max_pool(self, name: str, source: str) -> str:
+        return self.add(Node(f"{name}_pool", "max_pool", (source,), kernel=3, stride=2))

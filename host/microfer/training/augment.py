@@ -38,9 +38,7 @@ def to_input(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return images[..., None].astype(np.float32) / np.float32(PIXEL_MAX)
 
 
-def augment(
-    images: npt.NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
+def augment(images: npt.NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Return randomly changed crops as network input: uint8 (n, 48, 48) to float32 (n, 48, 48, 1) in [0, 1].
 
     Pixels that come from outside the crop repeat its edge.
@@ -66,9 +64,7 @@ def augment(
     return result
 
 
-def _affine_matrices(
-    n: int, settings: Augmentation, rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
+def _affine_matrices(n: int, settings: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return n random maps from output to input pixel coordinates, shape (n, 2, 3), about the crop's centre."""
     angle = np.deg2rad(rng.uniform(-settings.rotation_deg, settings.rotation_deg, n))
     shear = np.tan(np.deg2rad(rng.uniform(-settings.shear_deg, settings.shear_deg, n)))

@@ -37,7 +37,7 @@ def write(path: Path, progress: Progress, variables: dict[str, npt.NDArray[Any]]
     """Write a checkpoint (.npz) as a whole or not at all."""
     text = json.dumps(vars(progress))
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, progress=np.array(text), **variables)
+        np.savez(file, allow_pickle=False, progress=np.array(text), **variables)
 
 
 def read(path: Path) -> tuple[Progress, dict[str, npt.NDArray[Any]]]:
@@ -59,11 +59,11 @@ def read(path: Path) -> tuple[Progress, dict[str, npt.NDArray[Any]]]:
 
 def require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     """Raise MicroferError, naming what differs, unless a run with settings `wanted` may resume from `found`."""
-    for key in wanted:
-        if found.get(key) != wanted[key]:
+    for key, value in wanted.items():
+        if found.get(key) != value:
             raise MicroferError(
                 f"{path} is a checkpoint of another run: its {key} is {_short(found.get(key))}, this run's is "
-                f"{_short(wanted[key])}; give the same options, or another --out"
+                f"{_short(value)}; give the same options, or another --out"
             )
 
 

@@ -98,9 +98,7 @@ class Run:
             loss, accuracy = self._train_epoch(engine, epoch, on_step)
             val_loss, val_accuracy = self._validate(engine)
             row = (epoch + 1, loss, accuracy, val_loss, val_accuracy, self.recipe.rate(epoch + 1))
-            progress.history.append(
-                dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True))
-            )
+            progress.history.append(dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True)))
             if val_accuracy > progress.best_accuracy:
                 progress.best_accuracy, progress.best_epoch = val_accuracy, epoch + 1
                 saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
@@ -109,9 +107,7 @@ class Run:
             checkpoint.write(self.checkpoint, progress, engine.state())
             on_epoch(progress.history[-1])
         seconds = sum(row["seconds"] for row in progress.history)
-        result = Result(
-            progress.best_epoch, progress.best_accuracy, progress.epoch, seconds, self.out / "best.keras"
-        )
+        result = Result(progress.best_epoch, progress.best_accuracy, progress.epoch, seconds, self.out / "best.keras")
         write_json(
             self.out / "run.json",
             {

@@ -106,7 +106,8 @@ def _keras(backend: str, threads: int | None) -> Any:
         import keras
     except ModuleNotFoundError as error:
         raise MicroferError(
-            f"training needs the package {error.name}: python -m pip install --require-hashes -r requirements/train.lock"
+            f"training needs the package {error.name}: "
+            "python -m pip install --require-hashes -r requirements/train.lock"
             + ("; PyTorch itself: python -m pip install torch" if error.name == "torch" else "")
         ) from error
     return keras
@@ -155,11 +156,13 @@ class _Screen:
     def epoch(self, row: dict[str, float]) -> None:
         self._rows.append(row)
         self._last = f" | validation {row['val_accuracy']:.1%}"
-        console.print(
-            f"epoch {row['epoch']:3.0f}/{self._run.recipe.epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
-            f"val loss {row['val_loss']:.4f}  val accuracy {row['val_accuracy']:.2%}  {row['seconds']:.0f} s",
-            highlight=False,
+        figures = (
+            f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}",
+            f"val loss {row['val_loss']:.4f}  val accuracy {row['val_accuracy']:.2%}",
+            f"{row['seconds']:.0f} s",
         )
+        count = f"epoch {row['epoch']:3.0f}/{self._run.recipe.epochs}"
+        console.print("  ".join((count, *figures)), highlight=False, soft_wrap=True)
         if self._writer is not None:
             self._writer(row)
         if time.monotonic() - self._drawn > 60:
