@@ -1,0 +1,147 @@
+"""What is in a data set, and what is wrong with it: counts, duplicates, contradictions, blank images."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.contract import LABELS, OFFICIAL_COUNTS
+from microfer.data.dataset import USAGES, Dataset
+from microfer.data.duplicates import Groups, blank, exact_any, exact_groups, near_any, near_groups
+
+
+@dataclass(frozen=True)
+class SplitCount:
+    """One split's images per class (order of `LABELS`), beside the official ones where FER-2013 has that split."""
+
+    usage: str
+    classes: tuple[int, ...]
+    official: tuple[int, ...] | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the split is there and its counts are not the official ones."""
+        return self.official is not None and any(self.classes) and self.classes != self.official
+
+
+@dataclass(frozen=True)
+class DuplicateCount:
+    """The groups of images of one picture that stand in the same splits.
+
+    splits: the splits that each of the groups has images in; more than one: what was trained on is also tested.
+    groups, images: how many pictures, and how many images show them.
+    conflicting_groups, conflicting_images: those of them whose images do not all carry the same label.
+    """
+
+    splits: tuple[str, ...]
+    groups: int
+    images: int
+    conflicting_groups: int
+    conflicting_images: int
+
+
+@dataclass(frozen=True)
+class Leak:
+    """The test images of one split that also stand in Training."""
+
+    usage: str
+    images: int
+    exact: int
+    near: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What `audit` found.
+
+    `exact` and `near` have one row for each set of splits that some group spans; `exact_groups` and `near_groups`
+    name the images of every group.
+    """
+
+    source: str
+    images: int
+    splits: tuple[SplitCount, ...]
+    exact: tuple[DuplicateCount, ...]
+    near: tuple[DuplicateCount, ...]
+    leaks: tuple[Leak, ...]
+    blank: tuple[str, ...]
+    exact_groups: tuple[tuple[str, ...], ...]
+    near_groups: tuple[tuple[str, ...], ...]
+
+    def absent(self) -> tuple[str, ...]:
+        """Return the official splits that the data set has no image of."""
+        return tuple(split.usage for split in self.splits if split.official and not any(split.classes))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the same as plain dictionaries and lists, with the class names and what differs spelled out."""
+        content = asdict(self)
+        content["classes"] = list(LABELS)
+        content["absent"] = list(self.absent())
+        content["different_from_official"] = [split.usage for split in self.splits if split.differs]
+        return content
+
+
+def audit(dataset: Dataset) -> Audit:
+    """Look a data set through; a few seconds for all of FER-2013. See `duplicates` for what near means."""
+    exact, near = exact_groups(dataset.images), near_groups(dataset.images)
+    return Audit(
+        source=dataset.source,
+        images=len(dataset),
+        splits=_split_counts(dataset),
+        exact=_count(exact, dataset),
+        near=_count(near, dataset),
+        leaks=_leaks(dataset),
+        blank=_names(dataset, blank(dataset.images)),
+        exact_groups=tuple(_names(dataset, group) for group in exact),
+        near_groups=tuple(_names(dataset, group) for group in near),
+    )
+
+
+def also_in(test: Dataset, training: Dataset, near: bool = False) -> npt.NDArray[np.bool_]:
+    """Return which test images also stand in the training set, shape (len(test),).
+
+    Args:
+        test: the images in question.
+        training: the images that a model has seen.
+        near: also count images that are nearly one in training (see `duplicates`), not only exact copies.
+    """
+    exact = exact_any(test.images, training.images)
+    return exact | near_any(test.images, training.images) if near else exact
+
+
+def _names(dataset: Dataset, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> tuple[str, ...]:
+    return tuple(str(name) for name in dataset.names[chosen])
+
+
+def _split_counts(dataset: Dataset) -> tuple[SplitCount, ...]:
+    counts = []
+    for usage in USAGES:
+        classes = tuple(int(count) for count in dataset.take(dataset.usage == usage).counts())
+        if usage in OFFICIAL_COUNTS or any(classes):
+            counts.append(SplitCount(usage, classes, OFFICIAL_COUNTS.get(usage)))
+    return tuple(counts)
+
+
+def _count(groups: Groups, dataset: Dataset) -> tuple[DuplicateCount, ...]:
+    by_splits: dict[tuple[str, ...], Groups] = {}
+    for group in groups:
+        present = set(dataset.usage[group])
+        by_splits.setdefault(tuple(usage for usage in USAGES if usage in present), []).append(group)
+    counts = []
+    for splits, members in sorted(by_splits.items(), key=lambda item: (len(item[0]), USAGES.index(item[0][0]))):
+        conflicting = [group for group in members if np.ptp(dataset.labels[group]) > 0]
+        sizes = [sum(len(group) for group in chosen) for chosen in (members, conflicting)]
+        counts.append(DuplicateCount(splits, len(members), sizes[0], len(conflicting), sizes[1]))
+    return tuple(counts)
+
+
+def _leaks(dataset: Dataset) -> tuple[Leak, ...]:
+    training = dataset.take(dataset.usage == "Training")
+    leaks = []
+    for usage in USAGES[1:]:
+        test = dataset.take(dataset.usage == usage)
+        if len(test) and len(training):
+            exact, near = also_in(test, training), also_in(test, training, near=True)
+            leaks.append(Leak(usage, len(test), int(exact.sum()), int(near.sum())))
+    return tuple(leaks)
