@@ -20,6 +20,10 @@ INPUT_SCALE = 1 / PIXEL_MAX
 INPUT_ZERO_POINT = -128
 """Int8 encoding of that number: q = p + INPUT_ZERO_POINT, exact for all 256 gray values, so no rounding exists."""
 
+OUTPUT_SCALE = 1 / 256
+OUTPUT_ZERO_POINT = -128
+"""Int8 encoding of a probability, which TensorFlow Lite fixes for every softmax: -128 is 0, 127 is 255/256."""
+
 OFFICIAL_COUNTS = {
     "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),
     "PublicTest": (467, 56, 496, 895, 653, 415, 607),

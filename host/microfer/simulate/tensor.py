@@ -1,0 +1,40 @@
+"""The tensor encoding, written once for the host: face crops to network inputs, int8 outputs to probabilities.
+
+The firmware's own encoder is tested against this module, bit for bit.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.contract import CROP_SIZE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT, PIXEL_MAX
+
+INPUT_SHAPE = (CROP_SIZE, CROP_SIZE, 1)
+"""Height, width, channels of one input."""
+
+
+def encode_float(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return crops, uint8 (n, 48, 48), as a float network's input: float32 (n, 48, 48, 1) in [0, 1], pixel / 255."""
+    check_crops(images)
+    return images[..., np.newaxis].astype(np.float32) / np.float32(PIXEL_MAX)
+
+
+def encode_int8(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
+    """Return crops, uint8 (n, 48, 48), as an int8 network's input: int8 (n, 48, 48, 1), pixel - 128, exact."""
+    check_crops(images)
+    return (images[..., np.newaxis].astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
+
+
+def decode_scores(raw: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+    """Return an int8 network's raw outputs, int8 (n, 7), as probabilities: float32 (n, 7) in [0, 255/256].
+
+    They are multiples of 1/256, so a row need not add up to exactly one, and two classes can tie.
+    """
+    if raw.dtype != np.int8 or raw.ndim != 2 or raw.shape[1] != NUM_CLASSES:
+        raise ValueError(f"expected int8 (n, {NUM_CLASSES}), got {raw.dtype} {raw.shape}")
+    return (raw.astype(np.float32) - np.float32(OUTPUT_ZERO_POINT)) * np.float32(OUTPUT_SCALE)
+
+
+def check_crops(images: npt.NDArray[np.uint8]) -> None:
+    """Raise ValueError where `images` is not uint8 (n, 48, 48): a float crop would be encoded into nonsense."""
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (CROP_SIZE, CROP_SIZE):
+        raise ValueError(f"expected crops uint8 (n, {CROP_SIZE}, {CROP_SIZE}), got {images.dtype} {images.shape}")
