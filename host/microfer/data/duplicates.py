@@ -1,7 +1,7 @@
 """Which images are the same picture, byte for byte or nearly.
 
 Near means that two pictures, reduced to 12x12 pixels, correlate at 0.96 or more. That forgives a change of
-brightness and contrast, a watermark, another compression and a shift by about a pixel. On FER-2013, all of 120
+brightness and contrast, a faint watermark, another compression and a shift by about a pixel. On FER-2013, all of 120
 pairs between 0.96 and 0.97 that were looked at showed one photograph twice; between 0.95 and 0.96, pairs of
 different people begin. Mirrored copies are not looked for.
 
