@@ -25,14 +25,14 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
         os.close(handle)
-        os.chmod(name, 0o666 & ~_umask())
+        Path(name).chmod(0o666 & ~_umask())
     except OSError as error:
         raise MicroferError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
     temporary = Path(name)
     try:
         yield temporary
         _flush_to_disk(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise MicroferError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
     finally:
@@ -48,6 +48,18 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 def write_text(path: Path | str, content: str) -> None:
     """Write `content` as UTF-8 with LF line ends on every system, as a whole or not at all."""
     write_bytes(path, content.encode())
+
+
+def write_if_changed(path: Path | str, content: str) -> bool:
+    """Write `content` as `write_text` does, unless `path` holds it already; return whether it was written.
+
+    A file that is not touched keeps its time, so that what is built from it is not built again.
+    """
+    path = Path(path)
+    if path.is_file() and read_bytes(path) == content.encode():
+        return False
+    write_text(path, content)
+    return True
 
 
 def write_json(path: Path | str, content: Any) -> None:
