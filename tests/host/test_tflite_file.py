@@ -99,10 +99,10 @@ def test_a_truncated_file_says_how_long_it_is():
 
 def test_a_file_whose_vectors_repeat_one_another_ends_soon():
     """Thousands of tensors that all share one table of thousands of numbers: small to store, endless to read."""
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(MicroferError, match="again and again"):
         read(_bomb())
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,71 @@
+"""Export a .tflite as the C++ files that the firmware compiles."""
+
+import json
+from pathlib import Path
+
+from rich.markup import escape
+
+from microfer.command import console, parser, run
+from microfer.deploy.export import Export, export_model
+from microfer.deploy.release import REPOSITORY, default_model
+
+EXAMPLES = """
+  python host/export_tflm.py                              the default release, into firmware/lib/generated/
+  python host/export_tflm.py runs/mine/model.tflite       your own model
+  python host/export_tflm.py --out /tmp/generated --json  elsewhere, with a report for other programs
+"""
+
+
+def main() -> None:
+    """Parse the options, export, report."""
+    arguments = parser(__doc__ or "", EXAMPLES)
+    arguments.add_argument(
+        "model", nargs="?", type=Path, help="the .tflite (default: the release that models/DEFAULT names)"
+    )
+    arguments.add_argument(
+        "--out",
+        type=Path,
+        default=REPOSITORY / "firmware" / "lib" / "generated",
+        help="folder for the C++ files (default: firmware/lib/generated)",
+    )
+    arguments.add_argument("--json", action="store_true", help="print a JSON report on standard output")
+    options = arguments.parse_args()
+    done = export_model(options.model or default_model(), options.out)
+    if options.json:
+        print(json.dumps(_report(done), indent=2))
+    else:
+        _show(done)
+
+
+def _report(done: Export) -> dict[str, object]:
+    return {
+        "model": done.model.name,
+        "model_id": done.metadata.model_id,
+        "sha256": done.sha256,
+        "bytes": len(done.model.content),
+        "operators": done.model.operator_names,
+        "host_arena_bytes": done.metadata.arena.bytes if done.metadata.arena else None,
+        "folder": str(done.folder),
+        "written": [name for name, changed in done.files.items() if changed],
+        "unchanged": [name for name, changed in done.files.items() if not changed],
+    }
+
+
+def _show(done: Export) -> None:
+    metadata, content = done.metadata, done.model.content
+    arena = "not measured"
+    if metadata.arena:
+        arena = f"{metadata.arena.bytes / 1024:.1f} KiB on the host; the board's also holds ESP-NN's scratch"
+    lines = [
+        f"[bold]{escape(metadata.model_id)}[/]  {escape(done.model.name)}",
+        f"  size       {len(content) / 1024:.1f} KiB, SHA-256 {done.sha256}",
+        f"  operators  {', '.join(done.model.operator_names)}",
+        f"  arena      {arena}",
+    ]
+    for name, written in done.files.items():
+        lines.append(f"  {'written  ' if written else 'unchanged'}  {escape(str(done.folder / name))}")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,124 @@
+"""Can this .tflite run on the board? Its input, output and operators against microfer's contract and TFLM.
+
+Standard library alone. Every refusal says what was found and what to do about it.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+
+from microfer.contract import CROP_SIZE, INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES
+from microfer.deploy.operators import RESOLVER_METHODS
+from microfer.deploy.tflite_file import Tensor, TfliteModel
+from microfer.errors import MicroferError
+
+SCHEMA_VERSION = 3
+"""The one that TFLM reads (TFLITE_SCHEMA_VERSION in micro_interpreter.h)."""
+
+
+@dataclass(frozen=True)
+class End:
+    """What the firmware counts on at one end of the network. fix: what to do where the quantization differs."""
+
+    name: str
+    shape: tuple[int, ...]
+    scale: float
+    zero_point: int
+    fix: str
+
+
+INPUT = End(
+    name="input",
+    shape=(1, CROP_SIZE, CROP_SIZE, 1),
+    scale=INPUT_SCALE,
+    zero_point=INPUT_ZERO_POINT,
+    fix="convert it again with representative crops that span black to white (0.0 to 1.0)",
+)
+OUTPUT = End(
+    name="output",
+    shape=(1, NUM_CLASSES),
+    scale=1 / 256,  # TensorFlow Lite fixes both for an int8 softmax: -128 is a probability of 0, 127 one of 255 / 256
+    zero_point=-128,
+    fix="end the network with a softmax and convert it again",
+)
+
+ALIGNMENT_BYTES = 16
+"""TFLM's kernels read weights in vectors of this size."""
+
+_FULL_INTEGER = "convert the float network again as full integer, with int8 input and output"
+_ELEMENT_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1}
+
+
+def check_deployable(model: TfliteModel) -> None:
+    """Return where the firmware can run the model.
+
+    Raises:
+        MicroferError: the schema is not version 3; there is more than one subgraph, input or output; the input is not
+            int8 (1, 48, 48, 1) of scale 1/255 and zero point -128, the output not int8 (1, 7) of scale 1/256 and zero
+            point -128; TFLM has no such operator; constant data has a wrong size or is not aligned.
+    """
+    if model.schema_version != SCHEMA_VERSION:
+        raise MicroferError(
+            f"{model.name} follows version {model.schema_version} of the .tflite schema, TFLM reads version "
+            f"{SCHEMA_VERSION}; convert the network again with the TensorFlow of requirements/"
+        )
+    counts = {"subgraphs": model.subgraph_count, "inputs": len(model.inputs), "outputs": len(model.outputs)}
+    for what, count in counts.items():
+        if count != 1:
+            raise MicroferError(
+                f"{model.name} has {count} {what}, expected one; export a network that takes one crop, gives one "
+                "score vector and has neither branches nor loops"
+            )
+    _check_end(model, model.tensors[model.inputs[0]], INPUT)
+    _check_end(model, model.tensors[model.outputs[0]], OUTPUT)
+    _check_operators(model)
+    for tensor in model.tensors:
+        _check_data(model, tensor)
+
+
+def _check_end(model: TfliteModel, tensor: Tensor, end: End) -> None:
+    what = f"{model.name}: {end.name} {tensor.name!r}"
+    if tensor.type != "INT8":
+        raise MicroferError(f"{what} is {tensor.type}, expected INT8; {_FULL_INTEGER}")
+    if tensor.shape != end.shape:
+        raise MicroferError(f"{what} has the shape {tensor.shape}, expected {end.shape}; export a network of this size")
+    (scale,) = struct.unpack("<f", struct.pack("<f", end.scale))  # as the file holds it
+    if tensor.scales != (scale,) or tensor.zero_points != (end.zero_point,):
+        raise MicroferError(
+            f"{what} has scale {_listed(tensor.scales)} and zero point {_listed(tensor.zero_points)}, expected "
+            f"{scale:.9g} and {end.zero_point}; {end.fix}"
+        )
+
+
+def _check_operators(model: TfliteModel) -> None:
+    if not model.operators:
+        raise MicroferError(f"{model.name} holds no operator; export a trained network")
+    for operator in model.operators:
+        if operator.is_custom:
+            raise MicroferError(f"{model.name} uses the custom operator {operator.name!r}, which the firmware lacks")
+        if operator.name not in RESOLVER_METHODS:
+            raise MicroferError(
+                f"{model.name} uses the built-in operator {operator.name}, which TFLM has not; change the layer that "
+                "becomes it (the numbers are BuiltinOperator in TensorFlow Lite's schema.fbs)"
+            )
+
+
+def _check_data(model: TfliteModel, tensor: Tensor) -> None:
+    if tensor.data_bytes == 0:
+        return
+    width = _ELEMENT_BYTES.get(tensor.type)
+    expected = width and width * math.prod(tensor.shape)
+    if expected is not None and expected != tensor.data_bytes:
+        raise MicroferError(
+            f"{model.name}: tensor {tensor.name!r}, {tensor.type} of shape {tensor.shape}, takes {expected} bytes, "
+            f"found {tensor.data_bytes}; the file is corrupt, or holds sparse weights: convert the network again"
+        )
+    if tensor.data_offset % ALIGNMENT_BYTES:
+        raise MicroferError(
+            f"{model.name}: the data of tensor {tensor.name!r} begins at byte {tensor.data_offset}, not at a multiple "
+            f"of {ALIGNMENT_BYTES}; quantize the network with microfer, whose embed_metadata aligns the data"
+        )
+
+
+def _listed(numbers: tuple[float, ...]) -> str:
+    return ", ".join(f"{number:.9g}" for number in numbers[:3]) + (" ..." if len(numbers) > 3 else "") or "none"

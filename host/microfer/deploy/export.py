@@ -1,0 +1,55 @@
+"""From a .tflite to the C++ files that the firmware compiles.
+
+Standard library alone: PlatformIO's Python calls `export_model` before every build, and it has nothing else.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from microfer.deploy import cpp_files
+from microfer.deploy.contract_check import check_deployable
+from microfer.deploy.cpp_files import Source
+from microfer.deploy.metadata import ModelMetadata, read_metadata
+from microfer.deploy.tflite_file import TfliteModel, read
+from microfer.files import write_if_changed
+
+GENERATORS = {
+    "contract.h": cpp_files.contract_header,
+    "model_data.h": cpp_files.model_data_header,
+    "model_data.cc": cpp_files.model_data_source,
+    "op_resolver.h": cpp_files.op_resolver_header,
+}
+
+
+@dataclass(frozen=True)
+class Export:
+    """What an export did: the model, its SHA-256 (hexadecimal), each file's name and whether it was written."""
+
+    model: TfliteModel
+    metadata: ModelMetadata
+    sha256: str
+    folder: Path
+    files: dict[str, bool]
+
+
+def export_model(tflite: Path | str, folder: Path | str) -> Export:
+    """Write contract.h, model_data.h, model_data.cc and op_resolver.h into `folder`.
+
+    The same .tflite gives the same bytes; a file that is right already is not touched. Each file is written as a
+    whole, and where the export breaks off between two of them the result does not compile.
+
+    Raises:
+        MicroferError: the .tflite is missing, corrupt, not deployable or without metadata (then nothing was
+            written), or the folder cannot be written.
+    """
+    source, texts = generate(tflite)
+    files = {name: write_if_changed(Path(folder) / name, text) for name, text in texts.items()}
+    return Export(source.model, source.metadata, source.sha256, Path(folder), files)
+
+
+def generate(tflite: Path | str | bytes) -> tuple[Source, dict[str, str]]:
+    """Return what the .tflite (a path, or its bytes) says and the text of each file; raises as `export_model` does."""
+    model = read(tflite)
+    check_deployable(model)
+    source = Source(model, read_metadata(model))
+    return source, {name: write(source) for name, write in GENERATORS.items()}

@@ -1,0 +1,30 @@
+"""Where the released models lie. Standard library alone."""
+
+from pathlib import Path
+
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+MODELS = REPOSITORY / "models"
+"""One folder a release; the file DEFAULT beside them holds the name of the one that tools take unless told."""
+
+MODEL_FILE = "model.tflite"
+
+
+def default_model(models: Path = MODELS) -> Path:
+    """Return the path of the default release's .tflite.
+
+    Raises:
+        MicroferError: there is no DEFAULT, it names no folder of `models`, or that folder has no model.tflite.
+    """
+    pointer = models / "DEFAULT"
+    if not pointer.is_file():
+        raise MicroferError(f"{pointer} is missing, so there is no default model; name a .tflite on the command line")
+    name = read_bytes(pointer).decode(errors="replace").strip()
+    if not name or name.startswith(".") or Path(name).name != name:
+        raise MicroferError(f"{pointer} holds {name!r}, expected the name of one folder in {models}")
+    path = models / name / MODEL_FILE
+    if not path.is_file():
+        raise MicroferError(f"{pointer} names {name!r}, but {path} is missing; restore it or name another release")
+    return path
