@@ -39,7 +39,7 @@ class TorchEngine(VariablesState):
         target = self._tensor(targets)
         logits = self.logits(inputs, training=True)
         loss = (F.cross_entropy(logits, target, reduction="none") * self._tensor(weights)).mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         with torch.no_grad():
             self.optimizer.apply([parameter.value.grad for parameter in parameters], parameters)
         hits = int((logits.argmax(1) == target.argmax(1)).sum())
