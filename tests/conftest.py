@@ -1,0 +1,18 @@
+"""Fixtures that many tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def fer2013_path() -> Path:
+    """FER-2013 as the user has it: `MICROFER_DATA`, or `shared/data/fer2013.zip` beside the repository."""
+    named = os.environ.get("MICROFER_DATA")
+    path = Path(named) if named else ROOT.parent / "shared" / "data" / "fer2013.zip"
+    if not path.exists():
+        pytest.skip("FER-2013 is not here: set MICROFER_DATA to its CSV, folder or zip")
+    return path
