@@ -33,6 +33,7 @@ _INSIDE = "MICROFER_INSIDE_VENV"
 _UNREACHABLE = re.compile(
     r"NameResolutionError|Temporary failure in name resolution|getaddrinfo failed|Failed to establish a new connection"
     r"|ConnectTimeoutError|Network is unreachable|Cannot connect to proxy|RemoteDisconnected|Connection refused"
+    r"|\(from versions: none\)"
 )
 
 
