@@ -22,6 +22,14 @@ def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
     )
 
 
+def positive(text: str) -> int:
+    """Return an option's text as a whole number of at least 1, for `add_argument(type=...)`."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is below 1")
+    return number
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and exit: its status, 2 for a MicroferError, 130 for Ctrl-C, 141 for a closed pipe."""
     try:

@@ -3,12 +3,15 @@
 import importlib.metadata
 import platform
 
-PACKAGES = ("microfer", "numpy", "ai-edge-litert", "tflite-micro", "keras", "tensorflow", "torch", "jax")
+from microfer import __version__
+
+PACKAGES = ("numpy", "ai-edge-litert", "tflite-micro", "keras", "tensorflow", "torch", "jax")
 
 
 def package_versions() -> dict[str, str | None]:
-    """Return the version of Python, the kind of system, and each of PACKAGES; None for one that is not installed."""
+    """Return the versions of microfer, Python and each of PACKAGES (None: not installed), and the kind of system."""
     versions: dict[str, str | None] = {
+        "microfer": __version__,
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
     }

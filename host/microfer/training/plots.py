@@ -126,6 +126,38 @@ def history_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     return figure
 
 
+def histogram_figure(counts: Sequence[int], bin_width: float, title: str, value: str, unit: str) -> Figure:
+    """Draw how many `unit` have which `value`: `counts` per bin of `bin_width`, from 0, on a logarithmic scale."""
+    figure, axes = _figure(7.2, 3.6, title)
+    axes.bar(np.arange(len(counts)) * bin_width, counts, bin_width, align="edge", color=BLUE, edgecolor="white")
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.7)  # a bin of one still shows
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.0f}"))
+    axes.set(xlabel=value, ylabel=unit)
+    axes.set_xlim(0, len(counts) * bin_width)
+    _plain(axes)
+    axes.tick_params(which="minor", length=0)
+    return figure
+
+
+def noise_figure(layers: Sequence[tuple[str, float]], title: str) -> Figure:
+    """Draw the signal-to-quantization-noise ratio of each (tensor name, dB), in order; the lowest is marked."""
+    figure, axes = _figure(7.2, 1.2 + 0.24 * len(layers), title)
+    finite = [decibel for _, decibel in layers if math.isfinite(decibel)]
+    worst = min(finite, default=0.0)
+    places = range(len(layers))
+    axes.barh(
+        places,
+        [decibel if math.isfinite(decibel) else 0 for _, decibel in layers],
+        color=[ORANGE if decibel == worst else BLUE for _, decibel in layers],
+    )
+    axes.set_yticks(places, [f"{_shortened(name)}  {decibel:.1f}" for name, decibel in layers], fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("dB, higher is better")
+    _plain(axes)
+    return figure
+
+
 def plot_confusion(metrics: Metrics, path: Path | str, title: str = "Confusion") -> None:
     """Write the confusion matrix of `metrics` to `path` as PNG. Raises MicroferError where that fails."""
     save(confusion_figure(metrics.confusion, title), path)
@@ -188,6 +220,11 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[np.floa
         if missing:
             raise MicroferError(f"row {number} of the training log lacks {', '.join(missing)}")
     return {key: np.array([float(row[key]) for row in rows]) for key in HISTORY_KEYS}
+
+
+def _shortened(name: str, longest: int = 48) -> str:
+    """Return the end of a tensor's name, which tells more than its beginning."""
+    return name if len(name) <= longest else "…" + name[-longest:]
 
 
 def _duration(seconds: float) -> str:

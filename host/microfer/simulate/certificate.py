@@ -1,0 +1,244 @@
+"""A model's parity certificate: both levels run on one set of images, judged, with all that is needed to repeat it."""
+
+import hashlib
+import importlib.util
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.deploy import tflite_file
+from microfer.deploy.metadata import ENTRY_NAME, read_metadata
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+from microfer.simulate.images import Images
+from microfer.simulate.parallel import run_parallel
+from microfer.simulate.parity import BitComparison, Limits, ScoreComparison, compare_raw, compare_scores
+from microfer.simulate.runners import Runner, TflmRunner, has_tflm, open_model, open_tflite
+from microfer.simulate.sqnr import Layers, layer_sqnr
+from microfer.simulate.tensor import decode_scores
+from microfer.simulate.versions import package_versions
+
+SCHEMA = "microfer.parity/1"
+"""Names the JSON's layout; a key that changes its meaning or goes away makes it /2."""
+
+Verdict = Literal["passed", "failed", "not judged", "not run"]
+
+SQNR_IMAGES = 32
+
+FLOAT_KERAS = "float.keras"
+FLOAT_TFLITE = "float.tflite"
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level's verdict, why (a sentence for each fault, or why it did not run), and what was measured."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    result: ScoreComparison | BitComparison | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return verdict, reasons and the result, None where it did not run."""
+        return {
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "result": self.result.to_json() if self.result else None,
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which file it was: name, SHA-256 of its bytes, and the id that it carries, if any."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    model_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What `certify` found. `kernels` names what ran each model.
+
+    noise: SQNR of each layer in dB, measured where level 2 failed; None otherwise, `noise_missing` then says why
+    where it should have been.
+    """
+
+    model: Model
+    float_model: Model | None
+    images: Images
+    limits: Limits
+    kernels: dict[str, str | None]
+    float_against_int8: Level
+    reference_against_tflm: Level
+    noise: Layers | None = None
+    noise_missing: str | None = None
+    versions: dict[str, str | None] = field(default_factory=package_versions)
+
+    @property
+    def passed(self) -> bool:
+        """No limit is exceeded, and at least one level was judged."""
+        verdicts = [level.verdict for level in self.levels]
+        return "failed" not in verdicts and "passed" in verdicts
+
+    @property
+    def failed(self) -> bool:
+        """Whether a limit is exceeded."""
+        return any(level.verdict == "failed" for level in self.levels)
+
+    @property
+    def complete(self) -> bool:
+        """Both levels were judged, on a whole split."""
+        judged = all(level.verdict in {"passed", "failed"} for level in self.levels)
+        return judged and not self.images.synthetic and len(self.images.data) == self.images.of
+
+    @property
+    def levels(self) -> tuple[Level, Level]:
+        """Level 2 and level 3."""
+        return self.float_against_int8, self.reference_against_tflm
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the certificate as plain values; its layout is named by `schema`."""
+        return {
+            "schema": SCHEMA,
+            "passed": self.passed,
+            "complete": self.complete,
+            "model": vars(self.model),
+            "float_model": vars(self.float_model) if self.float_model else None,
+            "data": self.images.to_json(),
+            "limits": vars(self.limits),
+            "kernels": self.kernels,
+            "versions": self.versions,
+            "float_against_int8": self.float_against_int8.to_json(),
+            "reference_against_tflm": self.reference_against_tflm.to_json(),
+            "noise": self.noise and [{"tensor": name, "db": _json_number(db)} for name, db in self.noise],
+            "noise_missing": self.noise_missing,
+        }
+
+
+def certify(
+    int8_model: Path,
+    float_model: Path | None,
+    images: Images,
+    limits: Limits,
+    *,
+    float_missing: str = "no float model was named",
+    workers: int | None = None,
+) -> Certificate:
+    """Return the certificate of `int8_model` (.tflite) on `images`, against `float_model` (.keras or float .tflite).
+
+    The int8 model runs in LiteRT's reference kernels and in TFLM, where that is installed.
+
+    float_missing: why `float_model` is None; level 2 is then "not run".
+    workers: see `run_parallel`.
+
+    Raises:
+        MicroferError: a model cannot be opened or run, or there is no image.
+    """
+    reference = open_tflite(int8_model, "reference", need_int8=True)
+    floating = _open_float(float_model) if float_model else None
+    pixels, names = images.data.images, images.data.names
+    raw = run_parallel(reference, pixels, "raw", title="int8, LiteRT reference", workers=workers)
+    tflm = Level("not run", (_NO_TFLM,))
+    if has_tflm():
+        found = run_parallel(open_tflite(int8_model, "tflm"), pixels, "raw", title="int8, TFLM", workers=workers)
+        tflm = _judge(compare_raw(raw, found, names), limits)
+    against_float = Level("not run", (float_missing,))
+    if floating:
+        scores = run_parallel(floating, pixels, "scores", title="float", workers=workers)
+        against_float = _judge(compare_scores(scores, decode_scores(raw), images.data.labels, names), limits)
+        if images.synthetic:
+            against_float = Level("not judged", (_SYNTHETIC,), against_float.result)
+    noise, noise_missing = None, None
+    if float_model and against_float.verdict == "failed":
+        noise, noise_missing = _noise(float_model, int8_model, pixels)
+    return Certificate(
+        model=_model(int8_model),
+        float_model=_model(float_model) if float_model else None,
+        images=images,
+        limits=limits,
+        kernels={
+            "float": floating.name if floating else None,
+            "int8": reference.name,
+            "tflm": TflmRunner.name if has_tflm() else None,
+        },
+        float_against_int8=against_float,
+        reference_against_tflm=tflm,
+        noise=noise,
+        noise_missing=noise_missing,
+    )
+
+
+def float_beside(int8_model: Path) -> tuple[Path | None, str]:
+    """Return the float model that lies beside `int8_model`, or None and why there is none that can be run here.
+
+    A release holds `float.keras`, which needs Keras, or `float.tflite`, which does not; Keras's own comes first.
+    """
+    missing = f"there is neither {FLOAT_KERAS} nor {FLOAT_TFLITE} beside {int8_model.name}; name one with --float"
+    if (int8_model.parent / FLOAT_KERAS).is_file():
+        if importlib.util.find_spec("keras"):
+            return int8_model.parent / FLOAT_KERAS, ""
+        missing = f"{FLOAT_KERAS} needs Keras: pip install -r requirements/train.lock"
+    if (int8_model.parent / FLOAT_TFLITE).is_file():
+        return int8_model.parent / FLOAT_TFLITE, ""
+    return None, missing
+
+
+_NO_TFLM = "no wheel of tflite-micro is installed on this machine, so the real TFLM was not run"
+_SYNTHETIC = "the faces are synthetic, so the limits on accuracy and agreement do not apply"
+
+
+def _open_float(path: Path) -> Runner:
+    runner = open_model(path, "optimized")  # in float, its kernels differ from the reference by rounding alone
+    if getattr(runner, "is_int8", False):
+        raise MicroferError(f"{path} is an int8 model; name the float model that it was made from")
+    return runner
+
+
+def _judge(result: ScoreComparison | BitComparison, limits: Limits) -> Level:
+    faults = result.faults(limits)
+    return Level("failed" if faults else "passed", faults, result)
+
+
+def _model(path: Path) -> Model:
+    content = read_bytes(path)
+    model_id = None
+    if path.suffix.lower() == ".tflite":
+        tflite = tflite_file.read(content, str(path))
+        # A .tflite of another tool has no entry, and is compared all the same.
+        model_id = read_metadata(tflite).model_id if ENTRY_NAME in tflite.metadata else None
+    return Model(path.name, hashlib.sha256(content).hexdigest(), len(content), model_id)
+
+
+def _noise(float_model: Path, int8_model: Path, pixels: npt.NDArray[np.uint8]) -> tuple[Layers | None, str | None]:
+    """Return the layers' noise, or why it could not be measured: the verdict stands without it."""
+    try:
+        content: Path | bytes = float_model if float_model.suffix.lower() == ".tflite" else _converted(float_model)
+        return layer_sqnr(content, int8_model, pixels[:SQNR_IMAGES]), None
+    except MicroferError as error:
+        return None, str(error)
+
+
+def _converted(keras_model: Path) -> bytes:
+    """Return the .keras as a float .tflite, whose tensors have the names that its int8 sibling has too."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        import keras
+        import tensorflow as tf
+    except ImportError as error:
+        raise MicroferError(f"the layers' noise needs TensorFlow's converter ({error})") from error
+    try:
+        model = keras.models.load_model(keras_model, compile=False)
+        return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    except Exception as error:  # the converter raises whatever its many stages raise
+        raise MicroferError(f"{keras_model} cannot be converted to find the layer at fault: {error}") from error
+
+
+def _json_number(value: float) -> float | None:
+    """Return None for an infinite ratio: JSON has no infinity."""
+    return value if math.isfinite(value) else None
