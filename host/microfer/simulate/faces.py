@@ -120,7 +120,13 @@ def _load_cascade() -> "cv2.CascadeClassifier":
             f"the face detector's file {path} is missing; "
             'install OpenCV again: pip install --force-reinstall "opencv-python-headless>=4.14,<5"'
         )
-    cascade = cv2.CascadeClassifier(str(path))
-    if cascade.empty():
-        raise MicroferError(f"{path} is no cascade that OpenCV can read; install opencv-python-headless again")
+    try:
+        cascade = cv2.CascadeClassifier(str(path))
+    except (cv2.error, SystemError):  # the binding raises the one wrapped in the other
+        cascade = None
+    if cascade is None or cascade.empty():
+        raise MicroferError(
+            f"{path} is no cascade that OpenCV can read; "
+            'install OpenCV again: pip install --force-reinstall "opencv-python-headless>=4.14,<5"'
+        )
     return cascade
