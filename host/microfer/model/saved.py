@@ -5,6 +5,7 @@ everything that is needed to rebuild the network in another framework.
 """
 
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,16 @@ def save(model: Any, config: SqueezeNet, path: Path | str, notes: dict[str, Any]
 
     notes: JSON values to keep with it, such as the recipe.
     """
-    with atomic_path(path) as temporary:
-        model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(MEMBER, json.dumps({"network": config.to_json(), "notes": notes or {}}))
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "model.keras"
+        model.save(whole)
+        with zipfile.ZipFile(whole) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    members[MEMBER] = json.dumps({"network": config.to_json(), "notes": notes or {}}).encode()
+    # Keras stores its members as they are; deflated, a pruned network takes half the room.
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
 
 
 def read_config(path: Path | str) -> tuple[SqueezeNet, dict[str, Any]]:

@@ -40,6 +40,9 @@ class Result:
 class Run:
     """A training run and the folder that it writes.
 
+    first_kept_epoch: the first epoch, counted from 1, that may become the best one; pruning keeps none that is not
+        yet at full sparsity.
+
     Files: `best.keras` (highest validation accuracy), `last.npz` (checkpoint after each epoch), `history.csv`,
     `run.json` (settings and result). Each is written as a whole or not at all.
     """
@@ -50,6 +53,7 @@ class Run:
     validation: Dataset
     seed: int
     out: Path
+    first_kept_epoch: int = 1
 
     @property
     def checkpoint(self) -> Path:
@@ -96,10 +100,10 @@ class Run:
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
             loss, accuracy = self._train_epoch(engine, epoch, on_step)
-            val_loss, val_accuracy = self._validate(engine)
+            val_loss, val_accuracy = self.validate(engine)
             row = (epoch + 1, loss, accuracy, val_loss, val_accuracy, self.recipe.rate(epoch + 1))
             progress.history.append(dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True)))
-            if val_accuracy > progress.best_accuracy:
+            if epoch + 1 >= self.first_kept_epoch and val_accuracy > progress.best_accuracy:
                 progress.best_accuracy, progress.best_epoch = val_accuracy, epoch + 1
                 saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
             # The checkpoint comes last: a run killed before it repeats the epoch and writes the same best model.
@@ -138,8 +142,8 @@ class Run:
             on_step(epoch, step, loss_sum / seen, hits / seen)
         return loss_sum / seen, hits / seen
 
-    def _validate(self, engine: Engine) -> tuple[float, float]:
-        """Return cross-entropy and accuracy on the validation split."""
+    def validate(self, engine: Engine) -> tuple[float, float]:
+        """Return cross-entropy and accuracy (0..1) on the validation split."""
         probabilities = predict(engine, self.validation.images)
         chosen = probabilities[np.arange(len(self.validation)), self.validation.labels]
         loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())

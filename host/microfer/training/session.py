@@ -59,7 +59,7 @@ def train(
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
     )
     run = Run(config, recipe, training, validation, seed, out)
-    with _Screen(run, tensorboard, first=checkpoint.read(run.checkpoint)[0].epoch if resume else 0) as screen:
+    with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     console.print(
         f"best epoch {result.best_epoch} of {result.epochs}: {result.best_accuracy:.2%} on the validation split, "
@@ -85,6 +85,8 @@ def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, D
         ]
     else:
         dataset = fer2013.load(data)
+        if unknown := int((dataset.usage == "unknown").sum()):
+            console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
         splits = [dataset.split("Training"), dataset.split("PublicTest")]
     if limit is not None:
         order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
@@ -113,10 +115,10 @@ def _keras(backend: str, threads: int | None) -> Any:
     return keras
 
 
-class _Screen:
+class Screen:
     """Shows a run: a live bar on a terminal, a line per epoch elsewhere; also draws the curves."""
 
-    def __init__(self, run: Run, tensorboard: bool, first: int) -> None:
+    def __init__(self, run: Run, *, resume: bool = False, tensorboard: bool = False) -> None:
         self._run = run
         self._steps = max(len(run.training) // run.recipe.batch_size, 1)
         self._bar = Progress(
@@ -131,6 +133,7 @@ class _Screen:
             disable=not console.is_terminal,
             speed_estimate_period=600,
         )
+        first = checkpoint.read(run.checkpoint)[0].epoch if resume else 0
         total = run.recipe.epochs * self._steps
         self._task = self._bar.add_task("training", total=total, completed=first * self._steps, figures="")
         self._last = ""
@@ -138,7 +141,7 @@ class _Screen:
         self._rows: list[dict[str, float]] = []
         self._drawn = 0.0
 
-    def __enter__(self) -> "_Screen":
+    def __enter__(self) -> "Screen":
         self._bar.start()
         return self
 
@@ -150,10 +153,12 @@ class _Screen:
             console.print(f"the checkpoint in {self._run.out} is whole: the same command with --resume goes on")
 
     def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
+        """Move the bar: `Run.execute`'s `on_step`."""
         figures = f"epoch {epoch + 1} loss {loss:.3f} accuracy {accuracy:.1%}{self._last}"
         self._bar.update(self._task, completed=epoch * self._steps + step + 1, figures=figures)
 
     def epoch(self, row: dict[str, float]) -> None:
+        """Say how an epoch went: `Run.execute`'s `on_epoch`."""
         self._rows.append(row)
         self._last = f" | validation {row['val_accuracy']:.1%}"
         figures = (

@@ -1,0 +1,176 @@
+"""Pruning and quantization as a person sees them: data, progress, tables, files."""
+
+import gzip
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from microfer.command import console
+from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
+from microfer.compress.quantize import Gate, convert_float, gate, quantize, representative_images
+from microfer.deploy.metadata import Arena, ModelMetadata, embed_metadata
+from microfer.errors import MicroferError
+from microfer.files import write_bytes, write_json
+from microfer.model import saved
+from microfer.simulate.arena import measure_arena
+from microfer.simulate.parity import Limits
+from microfer.simulate.runners import has_tflm
+from microfer.simulate.versions import package_versions
+from microfer.training.engine import choose_backend
+from microfer.training.loop import Run
+from microfer.training.recipe import recipe
+from microfer.training.session import Screen, load_splits
+
+FINE_TUNING = {"learning_rate": 1e-3, "schedule": "cosine", "warmup_epochs": 0.25, "optimizer": "adam"}
+"""How a pruned network is trained on: the chosen recipe with these changes. The rate is a third of the recipe's."""
+
+RAMP = 0.5
+"""Share of the fine-tuning in which the sparsity grows; the rest of it heals the network."""
+
+
+def prune(
+    source: Path,
+    *,
+    data: Path | None,
+    out: Path,
+    sparsity_target: float,
+    epochs: int,
+    recipe_name: str,
+    seed: int,
+    resume: bool = False,
+    limit: int | None = None,
+    as_json: bool = False,
+) -> int:
+    """Prune the .keras network `source` while fine-tuning it; see `host/prune.py --help` for the options.
+
+    Writes to `out` what a training run writes, with `best.keras` chosen among the epochs at full sparsity, and
+    `pruning.json`: sparsity per layer, weights' size plain and after gzip, accuracy before and after.
+
+    Raises:
+        MicroferError: a bad network, bad data, a missing package, a run in `out` that would be overwritten.
+    """
+    if epochs < 2:
+        raise MicroferError(f"pruning takes at least 2 epochs, one to prune and one to heal, not {epochs}")
+    if not resume and (out / "last.npz").exists():
+        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+    config, _ = saved.read_config(source)
+    training, validation = load_splits(data, limit)
+    choose_backend()
+    model, _ = saved.load(source)
+    tuning = replace(recipe(recipe_name), name=f"{recipe_name}-prune", epochs=epochs, **FINE_TUNING)
+    ramp_epochs = max(round(epochs * RAMP), 1)
+    steps = max(len(training) // tuning.batch_size, 1)
+    before = weight_bytes(model)
+    engine = PruningEngine(model, config, sparsity_target, ramp_epochs * steps)
+    run = Run(config, tuning, training, validation, seed, out, first_kept_epoch=ramp_epochs + 1)
+    accuracy_before = run.validate(engine)[1]
+    console.print(f"[bold]{config.name}[/] to {sparsity_target:.0%} zeros, {accuracy_before:.2%} before, {engine.name}")
+    with Screen(run, resume=resume) as screen:
+        result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
+    pruned, _ = saved.load(result.best_model)
+    rows = sparsity(pruned)
+    report = {
+        "source": str(source.name),
+        "target": sparsity_target,
+        "epochs": epochs,
+        "seed": seed,
+        "recipe": tuning.to_json(),
+        "sparsity": overall_sparsity(rows),
+        "layers": [asdict(row) | {"sparsity": row.sparsity} for row in rows],
+        "float32_bytes": {"before": before[0], "after": weight_bytes(pruned)[0]},
+        "float32_gzip_bytes": {"before": before[1], "after": weight_bytes(pruned)[1]},
+        "validation_accuracy": {"before": accuracy_before, "after": result.best_accuracy},
+        "versions": package_versions(),
+    }
+    write_json(out / "pruning.json", report)
+    _print_pruning(report, rows)
+    if as_json:
+        print(json.dumps(report))
+    return 0
+
+
+def quantize_file(
+    source: Path,
+    *,
+    data: Path | None,
+    out: Path,
+    model_id: str,
+    count: int,
+    seed: int,
+    limits: Limits,
+    as_json: bool = False,
+) -> int:
+    """Quantize the .keras network `source` to int8; see `host/quantize.py --help` for the options.
+
+    Writes `model.tflite` (int8, with its metadata entry) and `quantization.json` to `out`. Nothing is written where
+    a limit is passed: the error names the layer with the most quantization noise.
+
+    Raises:
+        MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
+    """
+    training, validation = load_splits(data)
+    images = representative_images(training, count, seed)
+    choose_backend()
+    model, config = saved.load(source)
+    console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
+    bare = quantize(model, config, images)
+    outcome = gate(model, config, bare, validation, limits)
+    _print_gate(outcome, limits)
+    outcome.require()
+    tflite = embed_metadata(bare, ModelMetadata(model_id, config.name, _arena(bare), input_layout=config.input_layout))
+    report = {
+        "model_id": model_id,
+        "source": source.name,
+        "calibration_images": len(images),
+        "seed": seed,
+        "limits": asdict(limits),
+        "bytes": {
+            "float32": len(convert_float(model, config)),
+            "int8": len(tflite),
+            "int8_gzip": len(gzip.compress(tflite, 9, mtime=0)),
+        },
+        "comparison": outcome.comparison.to_json(),
+        "versions": package_versions(),
+    }
+    write_bytes(out / "model.tflite", tflite)
+    write_json(out / "quantization.json", report)
+    console.print(f"wrote {out / 'model.tflite'}: {len(tflite):,} bytes")
+    if as_json:
+        print(json.dumps(report))
+    return 0
+
+
+def _arena(tflite: bytes) -> Arena | None:
+    """Measure the arena where TFLM runs here; elsewhere the metadata says that it was not measured."""
+    if not has_tflm():
+        console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
+        return None
+    version = package_versions()["tflite-micro"]
+    return Arena(measure_arena(tflite), f"host: tflite-micro {version}, Linux x86-64")
+
+
+def _print_pruning(report: dict[str, Any], rows: list[LayerSparsity]) -> None:
+    table = Table(title="zeros in each convolution's kernel")
+    for title in ("layer", "zeros", "of", "sparsity"):
+        table.add_column(title, justify="left" if title == "layer" else "right")
+    for row in rows:
+        table.add_row(row.name, f"{row.zeros:,}", f"{row.weights:,}", f"{row.sparsity:.1%}")
+    console.print(table)
+    accuracy, packed = report["validation_accuracy"], report["float32_gzip_bytes"]
+    console.print(
+        f"sparsity {report['sparsity']:.1%}; validation accuracy {accuracy['before']:.2%} before, "
+        f"{accuracy['after']:.2%} after; float32 weights after gzip {packed['before']:,} bytes before, "
+        f"{packed['after']:,} after (plain size and latency stay: TFLM stores zeros like any other weight)"
+    )
+
+
+def _print_gate(outcome: Gate, limits: Limits) -> None:
+    comparison = outcome.comparison
+    console.print(
+        f"on {comparison.count:,} validation images: float {comparison.float_accuracy.rate:.2%}, int8 "
+        f"{comparison.int8_accuracy.rate:.2%} (drop {comparison.drop_points:+.2f} points, allowed "
+        f"{limits.drop_points:g}), same class on {comparison.agreement:.2%}"
+    )

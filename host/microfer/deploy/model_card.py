@@ -1,0 +1,178 @@
+"""The page that goes with a released model, written from its measured figures alone.
+
+Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
+"""
+
+from typing import Any
+
+from microfer.contract import LABELS
+
+THESIS = (
+    "S. Zima, *Creating a Python-based Automated System for Recognizing Emotions from Facial Expressions*, "
+    "bachelor's thesis, Brno University of Technology, 2024"
+)
+
+
+def render(metrics: dict[str, Any]) -> str:
+    """Return the model card as Markdown, from the content of the release's `metrics.json`."""
+    return "\n".join(
+        (
+            f"# Model card: {metrics['model_id']}",
+            "",
+            "Written by `scripts/release.py` from `metrics.json`, whose figures the commands below print again.",
+            "",
+            *_what_it_is(metrics),
+            *_figures(metrics),
+            *_per_class(metrics),
+            *_commands(metrics),
+            *_use(),
+            *_data_faults(metrics),
+            "",
+        )
+    )
+
+
+def figures_table(metrics: dict[str, Any]) -> list[str]:
+    """Return the headline figures as the lines of a Markdown table, each row with the command that prints it."""
+    int8, before = metrics["int8"], metrics["float"]
+    parity, pruning = metrics["parity"], metrics["pruning"]
+    model = f"models/{metrics['model_id']}"
+    evaluate = f"`python host/evaluate.py {model}/model.tflite --data PATH`"
+    parity_command = "`python host/check_parity.py --data PATH`"
+    accuracy = pruning["validation_accuracy"]
+    gzipped = metrics["bytes"]
+    return [
+        "| figure, on PublicTest (which was selected on) | value | command |",
+        "|---|---|---|",
+        f"| accuracy, int8 in LiteRT's reference kernels | {_percent(int8['accuracy'])} "
+        f"(95 % interval {_percent(int8['accuracy_low'])} to {_percent(int8['accuracy_high'])}) | {evaluate} |",
+        f"| without the {int8['images_also_in_training']} images that also stand in Training | "
+        f"{_percent(int8['without_images_also_in_training']['accuracy'])} | the same |",
+        f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
+        f"| expected calibration error, int8 | {_percent(int8['ece'])} | the same |",
+        f"| accuracy, float | {_percent(before['accuracy'])} | "
+        f"`python host/evaluate.py {model}/float.keras --data PATH` |",
+        f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
+        f"| TFLM equals LiteRT's reference kernels, bit for bit | {parity['bits']['equal']:,} of "
+        f"{parity['bits']['count']:,} images | the same |",
+        f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `python host/prune.py` |",
+        f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} "
+        "| the same |",
+        f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
+        "`python host/quantize.py` |",
+        f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
+        f"`python host/describe_model.py {metrics['preset']}` |",
+    ]
+
+
+def _what_it_is(metrics: dict[str, Any]) -> list[str]:
+    arena = metrics["arena"]
+    arena_text = f"{arena['bytes']:,} bytes ({arena['measured_on']})" if arena else "not measured"
+    return [
+        f"A customised SqueezeNet (preset `{metrics['preset']}`) that takes a 48x48 gray face crop and scores seven "
+        f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network follows the "
+        f"thesis {THESIS}; batch normalization after every convolution, bounded activations and the training recipe "
+        "are microfer's own.",
+        "",
+        f"- SHA-256 of `model.tflite`: `{metrics['sha256']}`",
+        f"- tensor arena of the host's TFLM interpreter: {arena_text}. It is not the board's: ESP-NN takes its scratch "
+        "from the arena too, and a host does not see that.",
+        f"- trained by recipe `{metrics['training']['settings']['recipe']['name']}` for "
+        f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds'] / 60:.0f} minutes "
+        f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then pruned, "
+        "then quantized",
+        "",
+    ]
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    pruning = metrics["pruning"]["float32_gzip_bytes"]
+    return [
+        "## Figures",
+        "",
+        *figures_table(metrics),
+        "",
+        "One view of each image, no test-time augmentation. PrivateTest was not touched: it is for whoever scores the "
+        "release. PublicTest chose the epoch and checked the gates, so its figures lean to the optimistic side.",
+        "",
+        "Pruning sets weights to zero and leaves the flatbuffer's size and the latency as they are, because TFLM "
+        f"stores and multiplies zeros like any other weight. The float32 weights shrink from {pruning['before']:,} to "
+        f"{pruning['after']:,} bytes under gzip.",
+        "",
+        "![learning curves](curves.png)",
+        "",
+    ]
+
+
+def _per_class(metrics: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {row['label']} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['support']} |"
+        for row in metrics["int8"]["per_class"]
+    ]
+    return [
+        "## Per class, int8, PublicTest",
+        "",
+        "| perceived expression | precision | recall | F1 | images |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        "![confusion](confusion.png)",
+        "![reliability](reliability.png)",
+        "",
+    ]
+
+
+def _commands(metrics: dict[str, Any]) -> list[str]:
+    return [
+        "## How it was made",
+        "",
+        "```",
+        *metrics["commands"],
+        "```",
+        "",
+        "Sums in floating point depend on the processor and its libraries, so a run elsewhere ends near these figures, "
+        "not on them. The parity certificate is `parity.html`, its data `parity.json`.",
+        "",
+    ]
+
+
+def _use() -> list[str]:
+    return [
+        "## Intended use",
+        "",
+        "- Learning and teaching embedded machine learning; research on small networks and quantization.",
+        "- Toys, art and interfaces that react to a face, where a wrong answer harms nobody and people know of it.",
+        "",
+        "## Prohibited use",
+        "",
+        "- Emotion recognition at work and in education (banned in the EU: AI Act, Art. 5(1)(f)), and any "
+        "high-risk use (Annex III 1(c)) without what the law asks for.",
+        "- Decisions about people: hiring, grading, insurance, policing, border control, health, credit.",
+        "- Covert observation; inferring what somebody feels, intends or thinks. A face shown is not an emotion felt: "
+        "the network repeats what annotators saw in a picture, and no more.",
+        "",
+        "## Limits",
+        "",
+        "- It is wrong about one face in three, more often for fear, sadness and anger. Show uncertainty, smooth over "
+        "time, and let people switch it off.",
+        "- Trained on faces cropped by a frontal detector; profiles, occlusion, darkness and masks are outside of it.",
+        "- FER-2013 carries no demographic labels, so how errors differ between groups of people is unknown.",
+        "",
+    ]
+
+
+def _data_faults(metrics: dict[str, Any]) -> list[str]:
+    repeated, count = metrics["int8"]["images_also_in_training"], metrics["int8"]["count"]
+    return [
+        "## The data and its faults",
+        "",
+        "FER-2013 (Goodfellow et al. 2013): faces from a web search, labelled by its words and by people. Labels are "
+        "noisy: people agree with them on about 65 % of the images (estimate of its authors). Faces are posed "
+        "or scraped without consent for this use. `python host/audit_data.py --data PATH` lists exact and near "
+        f"duplicates within and across splits, conflicting labels and blank images; {repeated} of {count:,} PublicTest "
+        "images also stand in Training, pixel for pixel. No image of it is in this repository.",
+    ]
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f} %"

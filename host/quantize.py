@@ -1,0 +1,58 @@
+"""Quantize a trained network to full int8."""
+
+from pathlib import Path
+
+from microfer import command
+from microfer.simulate.parity import Limits
+
+EXAMPLES = """
+  python host/quantize.py runs/pruned/best.keras --data fer2013.zip --model-id my-model-1 --out runs/int8
+  python host/export_tflm.py runs/int8/model.tflite       then write the C array from it
+"""
+
+
+def main() -> int:
+    limits = Limits()
+    parser = command.parser(
+        "Turn a trained network into a full-int8 .tflite: calibrated on Training images, the same number of each "
+        "class, and refused where it loses too much accuracy on PublicTest.",
+        EXAMPLES,
+    )
+    parser.add_argument("network", type=Path, help="the .keras file to quantize")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
+    source.add_argument("--synthetic", action="store_true", help="calibrate on drawn faces instead of FER-2013")
+    parser.add_argument("--model-id", required=True, help="name that the board reports, such as thesis-bn-1")
+    parser.add_argument("--images", type=int, default=700, help="calibration images (default: 700)")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of images (default: 0)")
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=limits.drop_points,
+        help=f"accuracy that may be lost, in points (default: {limits.drop_points:g})",
+    )
+    parser.add_argument(
+        "--min-agreement",
+        type=float,
+        default=limits.agreement,
+        help=f"share of images on which float and int8 must agree, 0..1 (default: {limits.agreement:g})",
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/int8"), help="folder to write (default: runs/int8)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    options = parser.parse_args()
+    from microfer.compress.session import quantize_file
+
+    return quantize_file(
+        options.network,
+        data=options.data,
+        out=options.out,
+        model_id=options.model_id,
+        count=options.images,
+        seed=options.seed,
+        limits=Limits(options.max_drop, options.min_agreement),
+        as_json=options.json,
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

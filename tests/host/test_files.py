@@ -1,0 +1,88 @@
+"""Nothing half-written is ever left under its final name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from microfer.errors import MicroferError
+from microfer.files import atomic_path, read_bytes, write_bytes, write_json
+
+resource = pytest.importorskip("resource", reason="limits on file sizes are a Unix matter")
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "model.bin"
+    target.write_bytes(b"old")
+
+    def write_half() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_half()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_the_temporary_file_keeps_the_suffix_by_which_savers_choose_the_format(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "curves.png") as temporary:
+        assert temporary.suffix == ".png"
+        temporary.write_bytes(b"x")
+
+
+def test_folders_are_made_on_the_way(tmp_path: Path) -> None:
+    write_json(tmp_path / "a" / "b" / "c.json", {"d": 1})
+    assert (tmp_path / "a" / "b" / "c.json").read_text() == '{\n  "d": 1\n}\n'
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(MicroferError, match=r"cannot write /proc/nowhere/model\.bin"):
+        write_bytes("/proc/nowhere/model.bin", b"x")
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(MicroferError, match="cannot write"):
+        write_bytes(tmp_path / "taken" / "model.bin", b"x")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MicroferError, match=r"cannot read .*absent\.bin: No such file"):
+        read_bytes(tmp_path / "absent.bin")
+
+
+FULL_DISK = """
+import sys
+from pathlib import Path
+import numpy as np
+from microfer.errors import MicroferError
+from microfer.training import checkpoint
+try:
+    checkpoint.write(Path(sys.argv[1]), checkpoint.Progress({}), {"weights": np.zeros(1_000_000)})
+except MicroferError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_while_saving_a_checkpoint_keeps_the_previous_one(tmp_path: Path) -> None:
+    """A limit on the size of files makes writes fail as a full disk does, without filling one."""
+    from microfer.training import checkpoint
+
+    path = tmp_path / "last.npz"
+    checkpoint.write(path, checkpoint.Progress({}), {"weights": np.ones(3)})
+    before = path.read_bytes()
+    result = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(path)],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "host")},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "cannot write" in result.stdout
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

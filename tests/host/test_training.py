@@ -1,0 +1,239 @@
+"""Runs: what is kept, what a resumed run must equal, and what is refused."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microfer.data.synthetic import synthetic_dataset
+from microfer.errors import MicroferError
+from microfer.model.presets import SqueezeNet
+from microfer.training import checkpoint, loop
+from microfer.training.recipe import recipe
+
+ROOT = Path(__file__).parents[2]
+TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
+
+
+class FakeEngine:
+    """An engine whose state is one number that every batch changes; accuracies follow a script."""
+
+    name = "fake"
+    model = None
+
+    def __init__(self, accuracies: list[float]) -> None:
+        self.accuracies = list(accuracies)
+        self.number = 0.0
+
+    def start_epoch(self, seed: int) -> None:
+        self.number += seed % 1000
+
+    def train_step(self, inputs: Any, targets: Any, weights: Any, rate: float) -> tuple[float, int]:
+        self.number = self.number * 0.9 + float(inputs.sum()) * rate
+        return 1.0, 1
+
+    def predict(self, inputs: Any) -> Any:
+        right = round(self.accuracies[0] * 28)
+        self.accuracies.append(self.accuracies.pop(0))
+        labels = synthetic_dataset(4, 1, "PublicTest").labels
+        chosen = np.where(np.arange(28) < right, labels, (labels + 1) % 7)
+        return np.eye(7, dtype=np.float32)[chosen]
+
+    def state(self) -> dict[str, Any]:
+        return {"model/000": np.array(self.number)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.number = float(state["model/000"])
+
+
+@pytest.fixture
+def saved_epochs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stand in for saving a Keras model, which the fake engine has none of."""
+    names: list[str] = []
+    monkeypatch.setattr(loop.saved, "save", lambda model, config, path, notes: names.append(Path(path).name))
+    return names
+
+
+def fake_run(out: Path, epochs: int = 4, **changes: Any) -> loop.Run:
+    from dataclasses import replace
+
+    short = replace(recipe("strong"), epochs=epochs, batch_size=16)
+    training, validation = synthetic_dataset(10, 0), synthetic_dataset(4, 1, "PublicTest")
+    return loop.Run(TINY, short, training, validation, **{"seed": 0, "out": out, **changes})
+
+
+def test_the_best_epoch_by_validation_is_kept(tmp_path: Path, saved_epochs: list[str]) -> None:
+    result = fake_run(tmp_path).execute(FakeEngine([0.25, 0.75, 0.5, 0.75]))
+    assert (result.best_epoch, result.best_accuracy) == (2, 0.75)
+    assert saved_epochs == ["best.keras", "best.keras"]
+
+
+def test_epochs_before_the_first_kept_one_cannot_win(tmp_path: Path, saved_epochs: list[str]) -> None:
+    result = fake_run(tmp_path, first_kept_epoch=3).execute(FakeEngine([0.9, 0.9, 0.5, 0.25]))
+    assert result.best_epoch == 3
+
+
+def test_a_run_stopped_between_epochs_and_resumed_equals_an_unbroken_one(
+    tmp_path: Path, saved_epochs: list[str]
+) -> None:
+    script = [0.25, 0.5, 0.75, 0.5]
+    whole = FakeEngine(script)
+    fake_run(tmp_path / "whole").execute(whole)
+
+    class PowerCutError(Exception):
+        pass
+
+    def stop_in_third_epoch(epoch: int, step: int, loss: float, accuracy: float) -> None:
+        if epoch == 2 and step == 1:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        fake_run(tmp_path / "broken").execute(FakeEngine(script), on_step=stop_in_third_epoch)
+    resumed = FakeEngine(script[2:])
+    fake_run(tmp_path / "broken").execute(resumed, resume=True)
+    assert resumed.number == whole.number
+    rows = [list(csv.DictReader((tmp_path / name / "history.csv").open())) for name in ("whole", "broken")]
+    for row in rows[0] + rows[1]:
+        del row["seconds"]
+    assert rows[0] == rows[1]
+
+
+def test_resuming_with_another_seed_or_network_names_what_differs(tmp_path: Path, saved_epochs: list[str]) -> None:
+    fake_run(tmp_path, epochs=1).execute(FakeEngine([0.5]))
+    with pytest.raises(MicroferError, match="its seed is 0, this run's is 1"):
+        fake_run(tmp_path, epochs=1, seed=1).execute(FakeEngine([0.5]), resume=True)
+    other = loop.Run(**{**vars(fake_run(tmp_path, epochs=1)), "config": SqueezeNet("other", ((1, 1),), ())})
+    with pytest.raises(MicroferError, match="its network is tiny, this run's is other"):
+        other.execute(FakeEngine([0.5]), resume=True)
+
+
+def test_resuming_where_nothing_was_trained_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MicroferError, match="there is no checkpoint"):
+        fake_run(tmp_path).execute(FakeEngine([0.5]), resume=True)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 200])
+def test_a_damaged_checkpoint_is_named(tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "last.npz"
+    checkpoint.write(path, checkpoint.Progress({}), {"weights": np.arange(100)})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(MicroferError, match=r"last\.npz is damaged"):
+        checkpoint.read(path)
+
+
+def train(*options: str, backend: str, **more: Any) -> "subprocess.Popen[str]":
+    environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
+    command = [sys.executable, str(ROOT / "host" / "train.py"), *options]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, **more
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return out
+
+
+SMALL = ("--synthetic", "--limit", "96", "--preset", "squeezenet-bypass", "--recipe", "strong", "--threads", "2")
+BACKENDS = [
+    pytest.param(backend, marks=pytest.mark.skipif(not find_spec(backend), reason=f"{backend} is not installed"))
+    for backend in ("tensorflow", "torch", "jax")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(backend: str, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    report = json.loads(finish(train(*SMALL, "--epochs", "3", "--out", str(whole), "--json", backend=backend)))
+    assert report["epochs"] == 3
+
+    process = train(*SMALL, "--epochs", "3", "--out", str(broken), backend=backend)
+    deadline = time.monotonic() + 300
+    while not (broken / "last.npz").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finish(train(*SMALL, "--epochs", "3", "--out", str(broken), "--resume", backend=backend))
+
+    (first, expected), (second, found) = (checkpoint.read(folder / "last.npz") for folder in (whole, broken))
+    for row in first.history + second.history:
+        del row["seconds"]
+    assert first.history == pytest.approx(second.history) or first.history == second.history
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_network_trained_on_any_backend_answers_alike_on_tensorflow(backend: str, tmp_path: Path) -> None:
+    finish(train(*SMALL, "--epochs", "1", "--out", str(tmp_path), backend=backend))
+    answer = """
+import sys, numpy as np
+from microfer.model import saved
+model, _ = saved.load(sys.argv[1])
+crops = np.random.default_rng(0).random((4, 48, 48, 1), np.float32)
+np.save(sys.argv[2], np.asarray(model.predict_on_batch(crops)))
+"""
+    for name in {"tensorflow", backend}:
+        subprocess.run(
+            [sys.executable, "-c", answer, str(tmp_path / "best.keras"), str(tmp_path / f"{name}.npy")],
+            env={**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
+            check=True,
+            capture_output=True,
+        )
+    ours, theirs = np.load(tmp_path / f"{backend}.npy"), np.load(tmp_path / "tensorflow.npy")
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert ours.sum(1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
+def test_the_native_pytorch_step_equals_the_keras_step() -> None:
+    """One step of each engine from the same weights, in float32 and without dropout."""
+    result = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("torch_engine_probe.py"))],
+        env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    differences = json.loads(result.stdout)
+    assert differences["loss"] < 1e-5
+    assert differences["prediction_before"] < 1e-5
+    assert differences["trainable"] < 1e-4
+    assert differences["moved"] > 1e-3
+
+
+def test_a_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "last.npz").write_bytes(b"a run")
+    process = train(*SMALL, "--out", str(tmp_path), backend="tensorflow")
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "holds a run already: add --resume" in err
+    assert (tmp_path / "last.npz").read_bytes() == b"a run"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed")
+def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
+    process = train(*SMALL, "--epochs", "50", "--out", str(tmp_path), backend="tensorflow")
+    deadline = time.monotonic() + 300
+    while not (tmp_path / "last.npz").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "--resume goes on" in err
+    assert checkpoint.read(tmp_path / "last.npz")[0].epoch >= 1
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
