@@ -95,7 +95,6 @@ def webcam(number: int) -> Iterator[Iterator[Picture]]:
     Raises:
         MicroferError: there is no such webcam, it is in use, or it stops delivering.
     """
-    cv2.setLogLevel(2)  # errors alone: where there is no webcam, each of OpenCV's drivers would say so by itself
     capture = cv2.VideoCapture(number)
     try:
         if not capture.isOpened():
