@@ -225,18 +225,12 @@ def _noise(float_model: Path, int8_model: Path, pixels: npt.NDArray[np.uint8]) -
 
 
 def _converted(keras_model: Path) -> bytes:
-    """Return the .keras as a float .tflite, whose tensors have the names that its int8 sibling has too."""
+    """Return the .keras as a float .tflite, by the way its int8 sibling was made, so that their tensors share names."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras
-        import tensorflow as tf
-    except ImportError as error:
-        raise MicroferError(f"the layers' noise needs TensorFlow's converter ({error})") from error
-    try:
-        model = keras.models.load_model(keras_model, compile=False)
-        return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
-    except Exception as error:  # the converter raises whatever its many stages raise
-        raise MicroferError(f"{keras_model} cannot be converted to find the layer at fault: {error}") from error
+    from microfer.compress.quantize import convert_float
+    from microfer.model.saved import load
+
+    return convert_float(*load(keras_model))
 
 
 def _json_number(value: float) -> float | None:
