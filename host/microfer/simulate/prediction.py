@@ -1,0 +1,111 @@
+"""The prediction's oracle: calibrate, smooth, decide, in whole numbers that mean the same on every computer.
+
+The firmware's own code (firmware/lib/prediction/) is tested against this module, bit for bit. Probabilities are Q16:
+65536 is one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.deploy.prediction_tables import log2_q24, power_of_half_q31
+
+ONE = 1 << 16
+
+_LOG2 = log2_q24()
+_POWER_OF_HALF = power_of_half_q31()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How scores become an answer, all in Q16.
+
+    inverse_temperature: 1 / temperature, 1..2**21 - 1.
+    uncertain_below: the smoothed confidence under which the answer is "uncertain"; 0 = never.
+    newest_part: the newest frame's part in the smoothed confidences, 1..65536; 65536 = no smoothing.
+    hysteresis: how clearly another label must lead, or the threshold be missed, before the shown label goes.
+    """
+
+    inverse_temperature: int = ONE
+    uncertain_below: int = 0
+    newest_part: int = round(0.3 * ONE)
+    hysteresis: int = round(0.05 * ONE)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One frame's answer: certain or "uncertain", the label's index, its confidence and all smoothed ones, Q16."""
+
+    certain: bool
+    label: int
+    confidence: int
+    smoothed: tuple[int, ...]
+
+
+def settings_of(temperature: float, uncertain_below: float) -> Settings:
+    """Return the settings for a model's temperature and threshold, which pass through float32 as in contract.h."""
+    inverse = 1.0 / float(np.float32(temperature))
+    return Settings(int(inverse * ONE + 0.5), int(float(np.float32(uncertain_below)) * ONE + 0.5))
+
+
+def calibrated(scores: Sequence[int], inverse_temperature: int) -> tuple[int, ...] | None:
+    """Return p^(1/T), scaled to add up to one, for int8 scores (7); None where every score is zero.
+
+    Powers are taken of p over the largest p, through base-2 logarithms: the exponent in Q16, the power in Q24.
+    """
+    levels = [score - OUTPUT_ZERO_POINT for score in scores]
+    largest = max(levels)
+    if largest == 0:
+        return None
+    powers = [
+        _power_of_half((_LOG2[largest] - _LOG2[level]) * inverse_temperature // 2**24) if level else 0
+        for level in levels
+    ]
+    total = sum(powers)
+    return tuple((power * ONE + total // 2) // total for power in powers)
+
+
+class Predictor:
+    """Follows one face: the first frame's answer is what that frame alone gives, later ones are smoothed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._last: Prediction | None = None
+
+    def reset(self) -> None:
+        """Forget the face."""
+        self._last = None
+
+    def update(self, scores: Sequence[int]) -> Prediction | None:
+        """Return the answer after one more frame, int8 scores (7); None, and no change, where every score is zero."""
+        if len(scores) != NUM_CLASSES:
+            raise ValueError(f"expected {NUM_CLASSES} scores, got {len(scores)}")
+        newest = calibrated(scores, self._settings.inverse_temperature)
+        if newest is None:
+            return None
+        last, settings = self._last, self._settings
+        smoothed = newest if last is None else _mix(newest, last.smoothed, settings.newest_part)
+        best = smoothed.index(max(smoothed))
+        label, certain = best, smoothed[best] >= settings.uncertain_below
+        if last is not None and last.certain:
+            leads_clearly = smoothed[best] - smoothed[last.label] >= settings.hysteresis
+            misses_clearly = smoothed[last.label] < settings.uncertain_below - settings.hysteresis
+            if not leads_clearly and not misses_clearly:
+                label, certain = last.label, True
+        self._last = Prediction(certain, label, smoothed[label], smoothed)
+        return self._last
+
+
+def _mix(newest: Sequence[int], last: Sequence[int], newest_part: int) -> tuple[int, ...]:
+    pairs = zip(newest, last, strict=True)
+    return tuple((newest_part * new + (ONE - newest_part) * old + ONE // 2) // ONE for new, old in pairs)
+
+
+def _power_of_half(exponent: int) -> int:
+    """Return 2**-exponent in Q24 for an exponent in Q16: a straight line between the table's entries, cut off."""
+    whole, part = divmod(exponent, ONE)
+    index, between = divmod(part, 256)
+    step = _POWER_OF_HALF[index] - _POWER_OF_HALF[index + 1]
+    return (_POWER_OF_HALF[index] - step * between // 256) >> (7 + whole)
