@@ -1,8 +1,8 @@
 """Finding faces on a gray frame and cutting the 48x48 crop out of it.
 
-This stands in for the firmware's own face and crop code until that is compiled for the host; then the same C++ that
-runs on the board takes its place. The detector is OpenCV's Viola-Jones cascade, as FER-2013 was cropped with one, so
-that its boxes frame a face much as the training images do.
+The crop equals the board's, bit for bit. The detector stands in for the firmware's own until that is compiled for the
+host; then the same C++ that runs on the board takes its place. It is OpenCV's Viola-Jones cascade, as FER-2013 was
+cropped with one, so that its boxes frame a face much as the training images do.
 
 P. Viola, M. Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, CVPR 2001.
 """
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE
 from microfer.errors import MicroferError
+from microfer.simulate.crop import crop_resize
 from microfer.simulate.opencv import cv2
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
@@ -96,10 +96,7 @@ def crop(frame: GrayFrame, face: Face) -> npt.NDArray[np.uint8]:
     right, bottom = face.left + face.size, face.top + face.size
     if right <= 0 or bottom <= 0 or face.left >= width or face.top >= height:
         raise MicroferError(f"{face} lies outside the frame of {width}x{height} pixels")
-    inside = frame[max(0, face.top) : min(height, bottom), max(0, face.left) : min(width, right)]
-    beyond = (max(0, -face.top), max(0, bottom - height), max(0, -face.left), max(0, right - width))
-    square = cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(square, (CROP_SIZE, CROP_SIZE), interpolation=cv2.INTER_AREA), np.uint8)
+    return crop_resize(frame, face.left, face.top, face.size, face.size)
 
 
 def _square(box: npt.NDArray[np.float64], neighbours: int) -> Face:
