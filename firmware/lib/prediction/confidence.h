@@ -1,0 +1,49 @@
+#ifndef MICROFER_PREDICTION_CONFIDENCE_H_
+#define MICROFER_PREDICTION_CONFIDENCE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "generated/contract.h"
+
+namespace microfer {
+
+// What the network gives out, one int8 for each label: a probability p is
+// stored as 256 * p + kOutputZeroPoint.
+using Scores = std::array<std::int8_t, kNumLabels>;
+
+// Probabilities as whole numbers: kOneQ16 is 1. Integers give the same bytes on
+// every processor, which a float library's powers do not.
+inline constexpr std::uint32_t kOneQ16 = 1U << 16;
+using ConfidencesQ16 = std::array<std::uint32_t, kNumLabels>;
+
+// A number of 0..1 as Q16, to the nearest. Only the basic operations of IEEE
+// double, so it too is the same everywhere.
+constexpr std::uint32_t ToQ16(double number) {
+  return static_cast<std::uint32_t>(number * static_cast<double>(kOneQ16) + 0.5);
+}
+
+enum class [[nodiscard]] CalibrateOutcome : std::uint8_t{
+    kOk,
+    kNoScore,  // every score is zero: no softmax gives that, the model or its memory is damaged
+};
+
+// Turns int8 scores into calibrated probabilities: p^(1/T), scaled to add up to
+// one, which are the probabilities that the softmax would have given with its
+// logits divided by the temperature T (C. Guo et al., On Calibration of Modern
+// Neural Networks, ICML 2017). `inverse_temperature_q16` is 1/T, below 2^21.
+//
+// Each is within 2/65536 of the exact value, and equal scores give equal
+// confidences; their sum is kOneQ16 give or take 3, from rounding.
+//
+// `out` is the caller's; it is overwritten where the outcome is kOk and left
+// alone otherwise.
+CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperature_q16, ConfidencesQ16& out);
+
+// The most probable label; of two equal ones the first.
+[[nodiscard]] std::size_t BestLabel(const ConfidencesQ16& confidences_q16);
+
+}  // namespace microfer
+
+#endif  // MICROFER_PREDICTION_CONFIDENCE_H_

@@ -1,0 +1,120 @@
+"""The firmware's core, compiled for this computer and for 32-bit Arm: its own tests, and the oracles bit for bit."""
+
+import shutil
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+from tests.firmware import cases
+from tests.firmware.toolchain import HERE, LIB, ROOT, TOOLCHAINS, Toolchain, build, core_sources
+from tests.golden import make_core_vectors
+
+from microfer.deploy import prediction_tables
+
+COUNTS = {
+    cases.random_crop_case: 10_000,
+    cases.random_predict_case: 10_000,
+    cases.random_encode_case: 1_000,
+    cases.random_settings_case: 1_000,
+}
+CHUNK = 500  # questions in one run of the probe; with large frames some megabytes
+CLANG_FORMATS = (14, 15, 16, 17, 18, 19, 20, 21)
+
+
+@pytest.fixture(scope="session", params=TOOLCHAINS, ids=lambda toolchain: toolchain.name)
+def programs(request, tmp_path_factory):
+    toolchain = request.param
+    if missing := toolchain.missing():
+        pytest.skip(f"{missing} not installed")
+    return build(toolchain, tmp_path_factory.mktemp(toolchain.name), with_cmake=shutil.which("cmake") is not None)
+
+
+def answers(programs, asked):
+    done = programs.run("probe", questions=b"".join(case.packed(with_answer=False) for case in asked))
+    assert done.returncode == 0, done.stderr.decode()
+    rest, found = done.stdout, []
+    while rest:
+        (size,) = struct.unpack_from("<I", rest)
+        found.append(rest[4 : 4 + size])
+        rest = rest[4 + size :]
+    return found
+
+
+def test_the_unit_tests_pass(programs):
+    done = programs.run("unit_tests")
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+def test_the_golden_vectors_are_answered_as_they_say(programs):
+    done = programs.run("probe", "--golden", make_core_vectors.PATH)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+
+
+@pytest.mark.parametrize("make", COUNTS, ids=lambda make: make.__name__.removeprefix("random_"))
+def test_random_cases_are_answered_as_the_oracle_does(programs, make):
+    random = np.random.default_rng(len(make.__name__))
+    for _ in range(COUNTS[make] // CHUNK):
+        asked = [make(random) for _ in range(CHUNK)]
+        for case, answer in zip(asked, answers(programs, asked), strict=True):
+            assert answer == case.answer, f"case of kind {case.kind}: {case.question[:60].hex()}..."
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda file: file[:-1], lambda file: file[:-1] + bytes([file[-1] ^ 1]), lambda file: b""]
+)
+def test_damaged_golden_vectors_are_found_out(programs, tmp_path, damage):
+    (tmp_path / "damaged").write_bytes(damage(make_core_vectors.PATH.read_bytes()))
+    assert programs.run("probe", "--golden", tmp_path / "damaged").returncode == 1
+
+
+def test_the_oracles_answer_the_golden_vectors_as_they_say():
+    golden = cases.unpacked(make_core_vectors.PATH.read_bytes())
+    assert {case.kind for case in golden} == {cases.CROP, cases.ENCODE, cases.PREDICT, cases.SETTINGS}
+    for case in golden:
+        assert cases.asked(case.kind, case.question) == case, (
+            "an oracle changed its answers; where that is meant: python tests/golden/make_core_vectors.py"
+        )
+
+
+def test_the_tables_are_those_that_the_script_writes():
+    written = (LIB / "prediction" / "tables.h").read_text()
+    assert written == prediction_tables.header(), "python scripts/prediction_tables.py"
+
+
+def test_it_builds_without_cmake(tmp_path):
+    toolchain = Toolchain("bare", "g++", sanitize=True)
+    if missing := toolchain.missing():
+        pytest.skip(f"{missing} not installed")
+    assert build(toolchain, tmp_path, with_cmake=False).run("unit_tests").returncode == 0
+
+
+def test_the_core_uses_neither_the_heap_nor_files_nor_exceptions(tmp_path):
+    """What its object files ask of others, in a build as for the board."""
+    for program in ("g++", "nm"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} not installed")
+    built = build(Toolchain("bare", "g++"), tmp_path, with_cmake=False)
+    flags = [f"@{HERE / 'compile_flags.rsp'}", "-I", str(built.folder / "made"), "-I", str(LIB)]
+    sources = list(map(str, core_sources()))
+    subprocess.run(["g++", *flags, "-fno-stack-protector", "-c", *sources], cwd=tmp_path, check=True)
+    objects = [path.with_suffix(".o").name for path in core_sources()]
+    listed = subprocess.run(
+        ["nm", "-u", "-C", *objects], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    wanted = {line.split(maxsplit=1)[1] for line in listed.splitlines() if line.strip().startswith("U ")}
+    foreign = {name for name in wanted if not name.startswith("microfer::")}
+    assert foreign <= {"memcpy", "memset", "memmove", "memcmp"}
+
+
+def test_the_cpp_is_formatted():
+    names = ["clang-format", *(f"clang-format-{version}" for version in CLANG_FORMATS)]
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("clang-format not installed")
+    files = [path for folder in (LIB, HERE) for path in folder.rglob("*") if path.suffix in (".h", ".cc")]
+    ours = [str(path.relative_to(ROOT)) for path in files if LIB / "generated" not in path.parents]
+    done = subprocess.run(
+        [found, "--dry-run", "--Werror", *ours], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.stderr[-2000:]}\nput right by: clang-format -i {' '.join(ours)}"
