@@ -105,6 +105,43 @@ TEST(TheShownLabelStaysWhileTheThresholdIsMissedByLittle) {
   EXPECT(!prediction.certain);  // back needs the threshold itself
 }
 
+TEST(AConfidenceThatIsJustTheThresholdIsCertain) {
+  PredictorSettings settings = Raw();
+  settings.uncertain_below_q16 = kOneQ16 * 3 / 4;
+  Prediction prediction;
+  EXPECT(Predictor(settings).Update(Between(4, 192, 6, 64), prediction) == PredictOutcome::kOk);
+  EXPECT(prediction.certain);
+  ++settings.uncertain_below_q16;
+  EXPECT(Predictor(settings).Update(Between(4, 192, 6, 64), prediction) == PredictOutcome::kOk);
+  EXPECT(!prediction.certain);
+}
+
+// The label that is shown after 0.75 : 0.25 turned into 0.375 : 0.625.
+Prediction AfterATurn(std::uint32_t uncertain_below_q16, std::uint32_t hysteresis_q16) {
+  PredictorSettings settings = Raw();
+  settings.uncertain_below_q16 = uncertain_below_q16;
+  settings.hysteresis_q16 = hysteresis_q16;
+  Predictor predictor{settings};
+  Prediction prediction;
+  EXPECT(predictor.Update(Between(4, 192, 6, 64), prediction) == PredictOutcome::kOk);
+  EXPECT(predictor.Update(Between(4, 96, 6, 160), prediction) == PredictOutcome::kOk);
+  return prediction;
+}
+
+TEST(AnotherLabelTakesOverWhenItLeadsByJustTheHysteresis) {
+  EXPECT(AfterATurn(0, kOneQ16 / 4).label == 6);
+  EXPECT(AfterATurn(0, kOneQ16 / 4 + 1).label == 4);
+}
+
+TEST(TheShownLabelStaysWhenItMissesTheThresholdByJustTheHysteresis) {
+  const std::uint32_t hysteresis = kOneQ16 * 5 / 16;  // more than the other label's lead of 4/16
+  const std::uint32_t just = kOneQ16 * 3 / 8 + hysteresis;
+  const Prediction stays = AfterATurn(just, hysteresis);
+  EXPECT(stays.certain && stays.label == 4 && stays.confidence_q16 == kOneQ16 * 3 / 8);
+  const Prediction goes = AfterATurn(just + 1, hysteresis);
+  EXPECT(!goes.certain && goes.label == 6);
+}
+
 TEST(AFaceThatIsLostIsForgotten) {
   Predictor predictor{PredictorSettings{}};
   Prediction prediction;

@@ -1,5 +1,6 @@
 """The firmware's core, compiled for this computer and for 32-bit Arm: its own tests, and the oracles bit for bit."""
 
+import functools
 import shutil
 import struct
 import subprocess
@@ -30,6 +31,13 @@ def programs(request, tmp_path_factory):
     return build(toolchain, tmp_path_factory.mktemp(toolchain.name), with_cmake=shutil.which("cmake") is not None)
 
 
+@functools.cache
+def random_chunks(make):
+    """The same questions for every toolchain; the oracle's answers take longer than the programs'."""
+    random = np.random.default_rng(len(make.__name__))
+    return [[make(random) for _ in range(CHUNK)] for _ in range(COUNTS[make] // CHUNK)]
+
+
 def answers(programs, asked):
     done = programs.run("probe", questions=b"".join(case.packed(with_answer=False) for case in asked))
     assert done.returncode == 0, done.stderr.decode()
@@ -53,9 +61,7 @@ def test_the_golden_vectors_are_answered_as_they_say(programs):
 
 @pytest.mark.parametrize("make", COUNTS, ids=lambda make: make.__name__.removeprefix("random_"))
 def test_random_cases_are_answered_as_the_oracle_does(programs, make):
-    random = np.random.default_rng(len(make.__name__))
-    for _ in range(COUNTS[make] // CHUNK):
-        asked = [make(random) for _ in range(CHUNK)]
+    for asked in random_chunks(make):
         for case, answer in zip(asked, answers(programs, asked), strict=True):
             assert answer == case.answer, f"case of kind {case.kind}: {case.question[:60].hex()}..."
 
