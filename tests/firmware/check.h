@@ -18,7 +18,7 @@ namespace microfer::testing {
 
 class Registration {
  public:
-  Registration(const char* name, void (*run)());
+  Registration(const char* test_name, void (*test)());
 
   const char* name;
   void (*run)();

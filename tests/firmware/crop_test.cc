@@ -89,7 +89,7 @@ TEST(RowsMayBeFurtherApartThanTheyAreLong) {
   Crop crop{};
   const GrayView frame{pixels.data(), kSide, kSide, 2 * kSide};
   EXPECT(CropResize(frame, {0, 0, kSide, kSide}, crop) == CropOutcome::kOk);
-  EXPECT(crop[kSide] == pixels[2 * kSide]);
+  EXPECT(crop[kSide] == pixels[std::size_t{2} * kSide]);
 }
 
 TEST(ABoxBesideTheFrameIsRefusedAndTheCropLeftAlone) {

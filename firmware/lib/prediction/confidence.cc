@@ -41,9 +41,10 @@ CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperatu
     }
     total_q24 += weights_q24[i];
   }
+  // The best label's weight is 2^24, so the total is not zero: clang-tidy cannot know.
   for (std::size_t i = 0; i < out.size(); ++i) {
     const std::uint64_t scaled = std::uint64_t{weights_q24[i]} * kOneQ16 + total_q24 / 2;
-    out[i] = static_cast<std::uint32_t>(scaled / total_q24);
+    out[i] = static_cast<std::uint32_t>(scaled / total_q24);  // NOLINT(clang-analyzer-core.DivideZero)
   }
   return CalibrateOutcome::kOk;
 }

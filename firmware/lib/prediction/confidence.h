@@ -18,9 +18,10 @@ using Scores = std::array<std::int8_t, kNumLabels>;
 inline constexpr std::uint32_t kOneQ16 = 1U << 16;
 using ConfidencesQ16 = std::array<std::uint32_t, kNumLabels>;
 
-// A number of 0..1 as Q16, to the nearest. Only the basic operations of IEEE
-// double, so it too is the same everywhere.
+// A number from 0 on as Q16, to the nearest, halves up. Only the basic
+// operations of IEEE double, so it too is the same everywhere.
 constexpr std::uint32_t ToQ16(double number) {
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings): lround is no constant expression
   return static_cast<std::uint32_t>(number * static_cast<double>(kOneQ16) + 0.5);
 }
 
