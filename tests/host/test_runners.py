@@ -18,7 +18,7 @@ from microfer.simulate import runners
 from microfer.simulate.arena import measure_arena
 from microfer.simulate.parallel import CHUNK, WORTH_A_PROCESS, run_parallel
 from microfer.simulate.runners import LiteRTRunner, open_model, open_tflite
-from microfer.simulate.sqnr import layer_sqnr, worst_layer
+from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
 from microfer.simulate.tensor import decode_scores, encode_float, encode_int8
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -329,6 +329,12 @@ def test_noise_without_an_image_is_an_error():
 def test_models_in_the_wrong_order_are_refused():
     with pytest.raises(MicroferError, match="takes int8 input, expected float32"):
         layer_sqnr(INT8, FLOAT_IO, crops(1))
+
+
+def test_noise_is_measured_on_images_from_the_whole_split():
+    images = np.arange(90, dtype=np.uint8)
+    assert spread(images, 4).tolist() == [0, 29, 59, 89]
+    assert spread(images[:3], 4).tolist() == [0, 1, 2]
 
 
 def test_the_worst_layer_is_the_first_with_the_lowest_ratio():

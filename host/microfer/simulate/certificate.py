@@ -19,7 +19,7 @@ from microfer.simulate.images import Images
 from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import BitComparison, Limits, ScoreComparison, compare_raw, compare_scores
 from microfer.simulate.runners import Runner, TflmRunner, has_tflm, open_model, open_tflite
-from microfer.simulate.sqnr import Layers, layer_sqnr
+from microfer.simulate.sqnr import Layers, layer_sqnr, spread
 from microfer.simulate.tensor import decode_scores
 from microfer.simulate.versions import package_versions
 
@@ -27,8 +27,6 @@ SCHEMA = "microfer.parity/1"
 """Names the JSON's layout; a key that changes its meaning or goes away makes it /2."""
 
 Verdict = Literal["passed", "failed", "not judged", "not run"]
-
-SQNR_IMAGES = 32
 
 FLOAT_KERAS = "float.keras"
 FLOAT_TFLITE = "float.tflite"
@@ -219,7 +217,7 @@ def _noise(float_model: Path, int8_model: Path, pixels: npt.NDArray[np.uint8]) -
     """Return the layers' noise, or why it could not be measured: the verdict stands without it."""
     try:
         content: Path | bytes = float_model if float_model.suffix.lower() == ".tflite" else _converted(float_model)
-        return layer_sqnr(content, int8_model, pixels[:SQNR_IMAGES]), None
+        return layer_sqnr(content, int8_model, spread(pixels)), None
     except MicroferError as error:
         return None, str(error)
 

@@ -15,6 +15,9 @@ from microfer.simulate.tensor import encode_float, encode_int8
 
 Layers = list[tuple[str, float]]
 
+SQNR_IMAGES = 32
+"""Each takes two invokes of the slow reference kernels."""
+
 
 def layer_sqnr(
     float_tflite: Path | str | bytes, int8_tflite: Path | str | bytes, images: npt.NDArray[np.uint8]
@@ -22,12 +25,12 @@ def layer_sqnr(
     """Return (tensor name, dB) for every activation that both models have, in the order of computation.
 
     The ratio is 10 log10(sum x^2 / sum (x - q)^2) over all elements and images, x from the float model and q from the
-    int8 model, dequantized; +inf where the two are equal, -inf where the float activation is all zero and the other is
-    not. The input is left out: its encoding is exact. Noise adds up along the network, so what points at a layer is
-    a fall against the tensors it reads, besides a low value (`worst_layer` looks for the lowest).
+    int8 model, dequantized. It is +inf where the two are equal (as where both are all zero), -inf where the float
+    activation alone is all zero. The input is left out: its encoding is exact. Noise adds up along the network, so
+    what points at a layer is a fall against the tensors it reads, besides a low value.
 
     float_tflite, int8_tflite: paths or contents of models converted from the same network, without a change of names.
-    images: uint8 (n, 48, 48), n > 0; 32 tell enough.
+    images: uint8 (n, 48, 48), n > 0, of all classes; see `spread`.
 
     Raises:
         MicroferError: a model cannot be run, or the two share no activation's name.
@@ -51,6 +54,16 @@ def layer_sqnr(
             signal[name] += float(np.sum(wanted**2))
             noise[name] += float(np.sum((wanted - got) ** 2))
     return [(name, _decibel(signal[name], noise[name])) for name in shared]
+
+
+def spread(images: npt.NDArray[np.uint8], count: int = SQNR_IMAGES) -> npt.NDArray[np.uint8]:
+    """Return at most `count` of `images`, evenly spread over them: a folder is read class by class.
+
+    The first few would all show one expression, and a module that answers to another one would seem to be silent.
+    """
+    if len(images) <= count:
+        return images
+    return np.take(images, np.linspace(0, len(images) - 1, count).astype(int), axis=0)
 
 
 def worst_layer(layers: Layers) -> tuple[str, float]:

@@ -29,6 +29,9 @@ BLUE = "#2f6fb3"
 PALE_BLUE = "#a8c6e6"
 ORANGE = "#d9822b"
 
+LARGEST_DECIBEL = 60
+"""Where the noise plot ends: above it stands only what is exact but for float rounding, such as the padded input."""
+
 HISTORY_KEYS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 """What each row of a learning-curve log holds."""
 
@@ -152,8 +155,9 @@ def noise_figure(layers: Sequence[tuple[str, float]], title: str) -> Figure:
         color=[ORANGE if decibel == worst else BLUE for _, decibel in layers],
     )
     axes.set_yticks(places, [f"{_shortened(name)}  {decibel:.1f}" for name, decibel in layers], fontsize=7)
-    axes.invert_yaxis()
-    axes.set_xlabel("dB, higher is better")
+    axes.set_ylim(len(layers) - 0.4, -0.6)  # the first at the top, no empty margin
+    axes.set_xlim(0, min(max(finite, default=1.0), LARGEST_DECIBEL))
+    axes.set_xlabel("dB, higher is better (inf: equal in both, as where all is zero)")
     _plain(axes)
     return figure
 
