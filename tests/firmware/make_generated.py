@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer.deploy import tflite_file  # noqa: E402
 from microfer.deploy.cpp_files import Source, contract_header  # noqa: E402
+from microfer.deploy.messages_header import messages_header  # noqa: E402
 from microfer.deploy.metadata import ModelMetadata  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
 
@@ -18,9 +19,10 @@ METADATA = ModelMetadata(model_id="tiny-test-1", preset="tiny", arena=None, temp
 
 
 def make(folder: Path) -> None:
-    """Write contract.h into `folder`, unless it is there already."""
+    """Write contract.h and messages.h into `folder`, unless they are there already."""
     model = tflite_file.read(ROOT / "tests" / "golden" / "tiny_int8.tflite")
     write_if_changed(folder / "contract.h", contract_header(Source(model, METADATA)))
+    write_if_changed(folder / "messages.h", messages_header())
 
 
 if __name__ == "__main__":

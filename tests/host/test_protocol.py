@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from cobs import cobs
+from tests.firmware.protocol_cases import SMALL_MESSAGES, damaged, random_message
 
 from microfer.errors import MicroferError
 from microfer.live import messages
-from microfer.live.layout import Message, layout, payload_struct
+from microfer.live.layout import Message, layout
 from microfer.live.messages import (
     CROP_BYTES,
     HOST_MESSAGES,
@@ -54,31 +55,6 @@ from microfer.live.reader import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def random_message(source: random.Random, message: type[Message] | None = None) -> Message:
-    """A message whose every field has any value that it may have."""
-    chosen = message or source.choice(MESSAGES)
-    return chosen(*(_random_value(source, field.wire) for field in layout(chosen)))
-
-
-def _random_value(source: random.Random, wire: Any) -> Any:
-    if wire.kind == "data":
-        return bytes(wire.count) if source.random() < 0.2 else source.randbytes(wire.count)
-    if wire.kind == "text":
-        return "".join(chr(source.randrange(0x20, 0x7F)) for _ in range(source.randrange(wire.count + 1)))
-    if wire.kind == "code":
-        return source.choice(list(wire.codes))
-    if wire.kind == "bool":
-        return source.random() < 0.5
-    if wire.letter == "f":
-        return struct.unpack("<f", struct.pack("<f", source.uniform(-1e6, 1e6)))[0]
-    size = struct.calcsize("<" + wire.letter)
-    low = -(1 << (8 * size - 1)) if wire.letter.islower() else 0
-    end = low + (1 << 8 * size)
-    if wire.count is None:
-        return source.choice((low, end - 1, source.randrange(low, end)))
-    return tuple(source.randrange(low, end) for _ in range(wire.count))
 
 
 def reader_for(message: Message | type[Message]) -> LinkReader:
@@ -191,7 +167,7 @@ def test_no_damaged_frame_is_accepted_over_20000_seeded_faults():
     faults = 0
     while faults < 20_000:
         sequence = source.randrange(65536)
-        kinds = MESSAGES if faults % 50 == 0 else tuple(m for m in MESSAGES if payload_struct(m).size < 1000)
+        kinds = MESSAGES if faults % 50 == 0 else SMALL_MESSAGES
         sent = random_message(source, source.choice(kinds))
         intact = encode(sent, sequence)
         segments = damaged(source, intact).split(b"\0")
@@ -201,28 +177,6 @@ def test_no_damaged_frame_is_accepted_over_20000_seeded_faults():
         for segment in segments:
             with pytest.raises(DamagedFrameError):
                 decode_frame(segment)
-
-
-def damaged(source: random.Random, frame: bytes) -> bytes:
-    """The frame after one fault of any kind."""
-    content = bytearray(frame)
-    begin = source.randrange(len(content))
-    length = source.randrange(1, 20)
-    match source.randrange(6):
-        case 0:
-            for _ in range(source.randrange(1, 4)):
-                content[source.randrange(len(content))] ^= 1 << source.randrange(8)
-        case 1:
-            content[begin : begin + length] = source.randbytes(len(content[begin : begin + length]))
-        case 2:
-            del content[begin : begin + length]
-        case 3:
-            content[begin:begin] = source.randbytes(length)
-        case 4:
-            del content[begin:]
-        case 5:
-            content[begin : begin + length] = bytes(len(content[begin : begin + length]))
-    return bytes(content)
 
 
 def test_every_single_bit_flip_of_a_frame_is_seen():

@@ -1,4 +1,4 @@
-"""The text of the four C++ files that the firmware compiles, from one deployable model. Standard library alone.
+"""The text of the C++ files that come from one deployable model. Standard library alone.
 
 Every function returns the whole content of one file; the same model gives the same text.
 """

@@ -3,21 +3,24 @@
 Standard library alone: PlatformIO's Python calls `export_model` before every build, and it has nothing else.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from microfer.deploy import cpp_files
 from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cpp_files import Source
+from microfer.deploy.messages_header import messages_header
 from microfer.deploy.metadata import ModelMetadata, read_metadata
 from microfer.deploy.tflite_file import TfliteModel, read
 from microfer.files import write_if_changed
 
-GENERATORS = {
+GENERATORS: dict[str, Callable[[Source], str]] = {
     "contract.h": cpp_files.contract_header,
     "model_data.h": cpp_files.model_data_header,
     "model_data.cc": cpp_files.model_data_source,
     "op_resolver.h": cpp_files.op_resolver_header,
+    "messages.h": lambda _: messages_header(),
 }
 
 
@@ -33,7 +36,7 @@ class Export:
 
 
 def export_model(tflite: Path | str, folder: Path | str) -> Export:
-    """Write contract.h, model_data.h, model_data.cc and op_resolver.h into `folder`.
+    """Write contract.h, model_data.h, model_data.cc, op_resolver.h and messages.h into `folder`.
 
     The same .tflite gives the same bytes; a file that is right already is not touched. Each file is written as a
     whole, and where the export breaks off between two of them the result does not compile.

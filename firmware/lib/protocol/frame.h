@@ -1,0 +1,41 @@
+#ifndef MICROFER_PROTOCOL_FRAME_H_
+#define MICROFER_PROTOCOL_FRAME_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/span.h"
+
+namespace microfer::protocol {
+
+// An intact frame: its CRC was right. What it says is not looked at yet.
+struct Frame {
+  std::uint8_t version = 0;
+  std::uint8_t type = 0;
+  std::uint16_t sequence = 0;
+  Span<const std::uint8_t> payload;  // a view of the decoder's buffer
+};
+
+// The sequence number that follows. 0 is not used a second time: it marks a
+// sender's start.
+constexpr std::uint16_t NextSequence(std::uint16_t sequence) {
+  return sequence == 0xFFFF ? std::uint16_t{1} : static_cast<std::uint16_t>(sequence + 1);
+}
+
+// How a message's payload reads. No two outcomes share a value.
+enum class PayloadOutcome : std::uint8_t {
+  kOk,
+  kWrongLength,  // not the length of this type's payload
+  kBadValue,     // a field holds what no correct sender writes
+};
+
+// How writing a frame ended.
+enum class EncodeOutcome : std::uint8_t {
+  kOk,
+  kTooSmall,  // the buffer does not hold the frame
+  kBadValue,  // a number is not finite, or bytes are not as many as the field has
+};
+
+}  // namespace microfer::protocol
+
+#endif  // MICROFER_PROTOCOL_FRAME_H_
