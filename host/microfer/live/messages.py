@@ -112,13 +112,11 @@ class Hello(Message):
     TYPE: ClassVar[int] = 0x01
     firmware_version: Annotated[str, chars(16), "such as 0.1.0; position and size fixed for all time"]
     board: Annotated[str, chars(32), "the board's name; position and size fixed for all time"]
-    uptime_us: Annotated[int, U64, "time since the board's start"]
-    reset_reason: Annotated[ResetReason, one_of(ResetReason), "why it started"]
     model_id: Annotated[str, chars(32), "the model's name, such as thesis-bn-1"]
-    model_sha256: Annotated[bytes, data(32), "SHA-256 of the .tflite"]
-    input_scale: Annotated[float, F32, "scale of the int8 input; 0 where no model could be loaded"]
-    input_zero_point: Annotated[int, I8, "zero point of the int8 input"]
     kernels: Annotated[str, chars(24), "which kernels compute, such as esp-nn 1.2.3"]
+    model_sha256: Annotated[bytes, data(32), "SHA-256 of the .tflite"]
+    uptime_us: Annotated[int, U64, "time since the board's start"]
+    input_scale: Annotated[float, F32, "scale of the int8 input; 0 where no model could be loaded"]
     self_test_equal: Annotated[int, U16, "int8 scores of the golden crops that equal the host's"]
     self_test_total: Annotated[int, U16, "int8 scores compared: 7 for each golden crop"]
     self_test_faces_found: Annotated[int, U16, "faces that the detector found in the golden frames"]
@@ -128,6 +126,8 @@ class Hello(Message):
     frame_height_px: Annotated[int, U16, "height of those frames"]
     flash_size_bytes: Annotated[int, U32, "flash found at the start"]
     psram_size_bytes: Annotated[int, U32, "PSRAM found at the start; 0 = none"]
+    input_zero_point: Annotated[int, I8, "zero point of the int8 input"]
+    reset_reason: Annotated[ResetReason, one_of(ResetReason), "why it started"]
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,10 @@ class Prediction(Message):
     TYPE: ClassVar[int] = 0x02
     frame: Annotated[int, U32, "number of the camera frame, counted from the board's start"]
     capture_time_us: Annotated[int, U64, "when the frame was taken, since the board's start"]
-    answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
-    label: Annotated[int, U8, "index into the labels, where uncertain the most probable one; 255 = no face"]
-    face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
     face_x_px: Annotated[int, I16, "left edge of the face box; below 0 where it leaves the frame"]
     face_y_px: Annotated[int, I16, "top edge of the face box"]
     face_width_px: Annotated[int, U16, "width of the face box; 0 = no face"]
     face_height_px: Annotated[int, U16, "height of the face box; 0 = no face"]
-    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
     smoothed_q16: Annotated[tuple[int, ...], array(U32, NUM_CLASSES), "calibrated and smoothed, in 1/65536"]
     capture_us: Annotated[int, U32, "time of each stage: waiting for the camera"]
     face_us: Annotated[int, U32, "finding or tracking the face"]
@@ -152,6 +148,10 @@ class Prediction(Message):
     tensor_us: Annotated[int, U32, "filling the input tensor"]
     invoke_us: Annotated[int, U32, "running the network"]
     prediction_us: Annotated[int, U32, "calibrating, smoothing, deciding"]
+    answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
+    label: Annotated[int, U8, "index into the labels, where uncertain the most probable one; 255 = no face"]
+    face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
+    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
 
 
 @dataclass(frozen=True)
