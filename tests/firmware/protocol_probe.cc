@@ -5,9 +5,7 @@
 //   messages    every frame's fields as JSON, and the frame that they give again
 //   small       frames written into buffers of every size below their own
 //   settext     what SetText() and the text writer make of the input
-//   benchmark   megabytes a second, written and read
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -177,49 +175,8 @@ void SetTextOf(Span<const std::uint8_t> input) {
   if (encoder.Encode(error) == EncodeOutcome::kOk) PrintHex(encoder.frame());
 }
 
-double MegabytesASecond(std::size_t bytes, std::chrono::steady_clock::duration took) {
-  return static_cast<double>(bytes) / 1e6 / std::chrono::duration<double>(took).count();
-}
-
-template <typename Message>
-void Benchmark(const char* name, const Message& message, std::size_t rounds) {
-  std::vector<std::uint8_t> stream;
-  std::vector<std::uint8_t> buffer(kMaxEncodedBytes + 2);
-  MessageEncoder encoder({buffer.data(), buffer.size()});
-  std::size_t written_bytes = 0;
-  const auto begin = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < rounds; ++i) {
-    if (encoder.Encode(message) == EncodeOutcome::kOk) written_bytes += encoder.frame().size();
-  }
-  const auto written = std::chrono::steady_clock::now();
-  stream.insert(stream.end(), encoder.frame().begin(), encoder.frame().end());
-  FrameDecoder decoder({buffer.data(), buffer.size()});
-  std::size_t read = 0;
-  const auto before = std::chrono::steady_clock::now();
-  for (std::size_t i = 0; i < rounds; ++i) {
-    for (const std::uint8_t byte : stream) {
-      Message got;
-      if (decoder.Push(byte) == StreamOutcome::kFrame &&
-          ReadPayload(decoder.frame().payload, got) == PayloadOutcome::kOk) {
-        ++read;
-      }
-    }
-  }
-  const auto end = std::chrono::steady_clock::now();
-  std::printf("{\"message\": \"%s\", \"rounds\": %zu, \"read\": %zu, \"encode\": %.1f, \"decode\": %.1f}\n", name,
-              rounds, read, MegabytesASecond(written_bytes, written - begin),
-              MegabytesASecond(written_bytes, end - before));
-}
-
 int Run(const char* mode) {
   if (std::strcmp(mode, "small") == 0) return Small();
-  if (std::strcmp(mode, "benchmark") == 0) {
-    std::vector<std::uint8_t> pixels;
-    const InferCrop crop = LongestCommand(pixels);
-    Benchmark("InferCrop", crop, 20'000);
-    Benchmark("Prediction", Prediction{}, 400'000);
-    return 0;
-  }
   const std::vector<std::uint8_t> input = ReadInput();
   const Span<const std::uint8_t> bytes(input.data(), input.size());
   if (std::strcmp(mode, "settext") == 0) {
