@@ -22,7 +22,7 @@ def main() -> int:
     source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
     source.add_argument("--synthetic", action="store_true", help="train on drawn faces instead of FER-2013")
     parser.add_argument("--sparsity", type=float, default=0.5, help="share of zeros to reach, 0..1 (default: 0.5)")
-    parser.add_argument("--epochs", type=int, default=8, help="of pruning and healing together (default: 8)")
+    parser.add_argument("--epochs", type=int, default=5, help="of pruning and healing together (default: 5)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="augmentation and loss (default: strong)")
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write (default: runs/pruned)")

@@ -46,7 +46,7 @@ def test_any_other_count_than_one_is_refused(model, what, count):
 @pytest.mark.parametrize(
     ("end", "change", "message"),
     [
-        ("input", {"type": "FLOAT32"}, "is FLOAT32, expected INT8; convert the float network again as full integer"),
+        ("input", {"type": "FLOAT32"}, "is FLOAT32, expected INT8; quantize the float network"),
         ("input", {"type": "UINT8"}, "is UINT8, expected INT8"),
         ("input", {"shape": (1, 64, 64, 1)}, r"shape \(1, 64, 64, 1\), expected \(1, 48, 48, 1\)"),
         ("input", {"scales": (1 / 128,)}, "scale 0.0078125 and zero point -128, expected 0.00392156886 and -128"),

@@ -105,7 +105,7 @@ def test_a_float_tflite_gives_scores_but_no_raw_output():
 
 
 def test_float_input_where_int8_is_needed_names_both_and_the_next_step():
-    with pytest.raises(MicroferError, match=r"tiny_float_io.tflite.*FLOAT32.*expected.*INT8.*quantize"):
+    with pytest.raises(MicroferError, match=r"tiny_float_io.tflite.*FLOAT32, expected INT8; quantize"):
         open_model(FLOAT_IO, need_int8=True)
 
 

@@ -6,19 +6,24 @@ multiplies zeros like any other weight, so neither the flatbuffer's size nor the
 """
 
 import gzip
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.model.build import build, copy_weights
 from microfer.model.presets import SqueezeNet
+from microfer.simulate.tensor import encode_float
 from microfer.training.engine import Array
 
 MASK_UPDATES = 40
 """How many times the masks are drawn anew while the sparsity grows."""
+
+GRADIENT_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,8 @@ class LayerSparsity:
 
 def sparsity(model: Any) -> list[LayerSparsity]:
     """Return the sparsity of every convolution of `model` (Keras 3 or tf_keras), in the order of computation."""
-    rows = []
-    for layer in model.layers:
-        if type(layer).__name__ == "Conv2D":
-            kernel = layer.get_weights()[0]
-            rows.append(LayerSparsity(layer.name, int((kernel == 0).sum()), kernel.size))
-    return rows
+    kernels = [(layer.name, layer.get_weights()[0]) for layer in _convolutions(model)]
+    return [LayerSparsity(name, int((kernel == 0).sum()), kernel.size) for name, kernel in kernels]
 
 
 def overall_sparsity(rows: list[LayerSparsity]) -> float:
@@ -56,14 +57,60 @@ def weight_bytes(model: Any) -> tuple[int, int]:
     return len(raw), len(gzip.compress(raw, 9, mtime=0))
 
 
+def gradient_scales(model: Any, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Return, for each convolution of a tf_keras `model`, the root mean square of the loss's gradient by its kernel.
+
+    images: uint8 (n, 48, 48). labels: (n,). The gradients are taken over small batches, in which those of single
+    images do not yet cancel out as they do, at the end of training, over all of them.
+    """
+    import tensorflow as tf
+
+    logits = type(model)(model.input, model.get_layer("logits").output)
+    kernels = {layer.name: layer.kernel for layer in _convolutions(model)}
+    squares = dict.fromkeys(kernels, 0.0)
+
+    @tf.function
+    def gradients(inputs: Any, truth: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits(inputs, training=False))
+            mean = tf.reduce_mean(loss)
+        return tape.gradient(mean, list(kernels.values()))
+
+    starts = range(0, len(images) - GRADIENT_BATCH + 1, GRADIENT_BATCH)
+    for start in starts:
+        part = slice(start, start + GRADIENT_BATCH)
+        found = gradients(tf.constant(encode_float(images[part])), tf.constant(labels[part].astype(np.int32)))
+        for name, gradient in zip(kernels, found, strict=True):
+            squares[name] += float(tf.reduce_mean(gradient**2))
+    return {name: math.sqrt(total / max(len(starts), 1)) for name, total in squares.items()}
+
+
+def layer_targets(model: Any, scales: dict[str, float], target: float) -> dict[str, float]:
+    """Return each convolution's sparsity, 0..1, by name, such that `target` of all kernel values are zero.
+
+    Inside a layer the smallest values go. Between layers the measure is the magnitude times the square root of
+    `scales`, the layer's gradient: one threshold on it serves the whole network. The last fire modules hardly move the
+    loss and give up most of their values; the first ones keep nearly all. (thesis-bn at 50 % zeros without any
+    fine-tuning, on PublicTest: 37.6 % with the same share in every layer, 60.2 % with one threshold on the magnitude
+    alone, 68.2 % with this; 68.2 % before.)
+    """
+    kernels = {layer.name: np.abs(layer.get_weights()[0]) for layer in _convolutions(model)}
+    measures = {name: kernel * math.sqrt(scales[name]) for name, kernel in kernels.items()}
+    everything = np.sort(np.concatenate([measure.ravel() for measure in measures.values()]))
+    threshold = everything[min(math.ceil(target * len(everything)), len(everything)) - 1]
+    # The library cannot empty a layer.
+    return {name: float(np.clip((measure <= threshold).mean(), 0, 0.99)) for name, measure in measures.items()}
+
+
 class PruningEngine:
     """Fine-tunes a network while its smallest weights are set to zero; an `Engine` for `training.loop.Run`.
 
-    The share of zeros in each convolution grows over the first `ramp_steps` steps to `target` along the library's
-    polynomial schedule and stays. `model` is a Keras 3 model with the pruned weights of this moment.
+    The zeros in each convolution grow over the first `ramp_steps` steps along the library's polynomial schedule to the
+    layer's share of `target`, and stay. `layer_targets` gives the shares, with gradients on the training images of
+    `sample`. `model` is a Keras 3 model with the pruned weights of this moment.
     """
 
-    def __init__(self, model: Any, config: SqueezeNet, target: float, ramp_steps: int) -> None:
+    def __init__(self, model: Any, config: SqueezeNet, target: float, ramp_steps: int, sample: Dataset) -> None:
         if not 0 < target < 1:
             raise MicroferError(f"the sparsity must lie between 0 and 1, not {target}")
         tf_keras, tfmot = _libraries()
@@ -71,12 +118,14 @@ class PruningEngine:
         self._keras_model = model
         plain = build(config, tf_keras)
         copy_weights(model, plain)
-        schedule = tfmot.sparsity.keras.PolynomialDecay(
-            0.0, target, begin_step=0, end_step=ramp_steps, frequency=max(ramp_steps // MASK_UPDATES, 1)
-        )
+        scales = gradient_scales(plain, sample.images, sample.labels)
+        targets = layer_targets(plain, scales, target)
 
         def wrap(layer: Any) -> Any:
             if isinstance(layer, tf_keras.layers.Conv2D):
+                schedule = tfmot.sparsity.keras.PolynomialDecay(
+                    0.0, targets[layer.name], 0, ramp_steps, frequency=max(ramp_steps // MASK_UPDATES, 1)
+                )
                 return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
             return type(layer).from_config(layer.get_config())
 
@@ -135,6 +184,10 @@ class PruningEngine:
     def _variables(self) -> dict[str, Any]:
         everything = {f"model/{i:03d}": v for i, v in enumerate(self._wrapped.variables)}
         return everything | {f"optimizer/{i:03d}": v for i, v in enumerate(self._training.optimizer.variables)}
+
+
+def _convolutions(model: Any) -> list[Any]:
+    return [layer for layer in model.layers if type(layer).__name__ == "Conv2D"]
 
 
 def _copy_inner(source: Any, target: Any) -> None:

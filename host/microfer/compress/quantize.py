@@ -19,7 +19,7 @@ from microfer.model.presets import SqueezeNet
 from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import Limits, ScoreComparison, compare_scores
 from microfer.simulate.runners import KerasRunner, LiteRTRunner
-from microfer.simulate.sqnr import layer_sqnr, worst_layer
+from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
 from microfer.simulate.tensor import encode_float
 
 SQNR_IMAGES = 16
@@ -126,5 +126,5 @@ def gate(model: Any, config: SqueezeNet, int8: bytes, dataset: Dataset, limits: 
     faults = comparison.faults(limits)
     if not faults:
         return Gate(comparison, (), None)
-    layers = layer_sqnr(convert_float(model, config), int8, dataset.images[:SQNR_IMAGES])
+    layers = layer_sqnr(convert_float(model, config), int8, spread(dataset.images, SQNR_IMAGES))
     return Gate(comparison, faults, worst_layer(layers))

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.table import Table
 
 from microfer.command import console
@@ -24,10 +25,14 @@ from microfer.training.loop import Run
 from microfer.training.recipe import recipe
 from microfer.training.session import Screen, load_splits
 
-FINE_TUNING = {"learning_rate": 1e-3, "schedule": "cosine", "warmup_epochs": 0.25, "optimizer": "adam"}
-"""How a pruned network is trained on: the chosen recipe with these changes. The rate is a third of the recipe's."""
+FINE_TUNING = {"learning_rate": 2e-5, "schedule": "cosine", "warmup_epochs": 0.25, "optimizer": "adam"}
+"""How a pruned network is trained on: the chosen recipe with these changes. The network comes from the end of a cosine
+schedule, and a rate that shakes it out of that costs more than the zeros do."""
 
-RAMP = 0.5
+SAMPLE_IMAGES = 1024
+"""Training images on which it is measured how much each layer moves the loss."""
+
+RAMP = 0.4
 """Share of the fine-tuning in which the sparsity grows; the rest of it heals the network."""
 
 
@@ -64,7 +69,8 @@ def prune(
     ramp_epochs = max(round(epochs * RAMP), 1)
     steps = max(len(training) // tuning.batch_size, 1)
     before = weight_bytes(model)
-    engine = PruningEngine(model, config, sparsity_target, ramp_epochs * steps)
+    sample = training.take(np.random.default_rng(seed).permutation(len(training))[:SAMPLE_IMAGES])
+    engine = PruningEngine(model, config, sparsity_target, ramp_epochs * steps, sample)
     run = Run(config, tuning, training, validation, seed, out, first_kept_epoch=ramp_epochs + 1)
     accuracy_before = run.validate(engine)[1]
     console.print(f"[bold]{config.name}[/] to {sparsity_target:.0%} zeros, {accuracy_before:.2%} before, {engine.name}")

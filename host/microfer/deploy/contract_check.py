@@ -7,7 +7,7 @@ import math
 import struct
 from dataclasses import dataclass
 
-from microfer.contract import CROP_SIZE, INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES
+from microfer.contract import CROP_SIZE, INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import Tensor, TfliteModel
 from microfer.errors import MicroferError
@@ -37,15 +37,15 @@ INPUT = End(
 OUTPUT = End(
     name="output",
     shape=(1, NUM_CLASSES),
-    scale=1 / 256,  # TensorFlow Lite fixes both for an int8 softmax: -128 is a probability of 0, 127 one of 255 / 256
-    zero_point=-128,
+    scale=OUTPUT_SCALE,
+    zero_point=OUTPUT_ZERO_POINT,
     fix="end the network with a softmax and convert it again",
 )
 
 ALIGNMENT_BYTES = 16
 """TFLM's kernels read weights in vectors of this size."""
 
-_FULL_INTEGER = "convert the float network again as full integer, with int8 input and output"
+_FULL_INTEGER = "quantize the float network with host/quantize.py, which makes input and output int8"
 _ELEMENT_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1}
 
 
@@ -62,18 +62,27 @@ def check_deployable(model: TfliteModel) -> None:
             f"{model.name} follows version {model.schema_version} of the .tflite schema, TFLM reads version "
             f"{SCHEMA_VERSION}; convert the network again with the TensorFlow of requirements/"
         )
-    counts = {"subgraphs": model.subgraph_count, "inputs": len(model.inputs), "outputs": len(model.outputs)}
-    for what, count in counts.items():
-        if count != 1:
-            raise MicroferError(
-                f"{model.name} has {count} {what}, expected one; export a network that takes one crop, gives one "
-                "score vector and has neither branches nor loops"
-            )
-    _check_end(model, model.tensors[model.inputs[0]], INPUT)
-    _check_end(model, model.tensors[model.outputs[0]], OUTPUT)
+    if model.subgraph_count != 1:
+        raise MicroferError(
+            f"{model.name} has {model.subgraph_count} subgraphs, expected one; export a network without branches "
+            "or loops"
+        )
+    check_ends(model)
     _check_operators(model)
     for tensor in model.tensors:
         _check_data(model, tensor)
+
+
+def check_ends(model: TfliteModel) -> None:
+    """Raise MicroferError unless the model takes one int8 crop and gives one int8 score vector, by the contract."""
+    for what, count in (("inputs", len(model.inputs)), ("outputs", len(model.outputs))):
+        if count != 1:
+            raise MicroferError(
+                f"{model.name} has {count} {what}, expected one; export a network that takes one crop and gives one "
+                "score vector"
+            )
+    _check_end(model, model.tensors[model.inputs[0]], INPUT)
+    _check_end(model, model.tensors[model.outputs[0]], OUTPUT)
 
 
 def _check_end(model: TfliteModel, tensor: Tensor, end: End) -> None:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE, PIXEL_MAX
+from microfer.contract import CROP_SIZE
+from microfer.simulate.tensor import encode_float
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,6 @@ class Augmentation:
     erase_probability: float = 0.0
 
 
-def to_input(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return crops, uint8 (n, 48, 48), as network input: float32 (n, 48, 48, 1), pixel / 255."""
-    return images[..., None].astype(np.float32) / np.float32(PIXEL_MAX)
-
-
 def augment(images: npt.NDArray[np.uint8], settings: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """Return randomly changed crops as network input: uint8 (n, 48, 48) to float32 (n, 48, 48, 1) in [0, 1].
 
@@ -54,7 +50,7 @@ def augment(images: npt.NDArray[np.uint8], settings: Augmentation, rng: np.rando
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-    result = to_input(warped)
+    result = encode_float(warped)
     if settings.brightness or settings.contrast:
         mean = result.mean(axis=(1, 2, 3), keepdims=True)
         gain = rng.uniform(1 - settings.contrast, 1 + settings.contrast, (n, 1, 1, 1)).astype(np.float32)

@@ -14,8 +14,9 @@ from microfer.data.dataset import Dataset
 from microfer.files import write_json, write_text
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
+from microfer.simulate.tensor import encode_float
 from microfer.training import checkpoint
-from microfer.training.augment import augment, to_input
+from microfer.training.augment import augment
 from microfer.training.engine import Engine
 from microfer.training.recipe import Recipe
 
@@ -153,7 +154,7 @@ class Run:
 def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Return probabilities, float32 (n, 7), for crops, uint8 (n, 48, 48)."""
     parts = [images[i : i + VALIDATION_BATCH] for i in range(0, len(images), VALIDATION_BATCH)]
-    return np.concatenate([engine.predict(to_input(part)) for part in parts])
+    return np.concatenate([engine.predict(encode_float(part)) for part in parts])
 
 
 def _batches(order: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:
