@@ -31,6 +31,7 @@ from microfer.live.messages import (
 from microfer.live.protocol import (
     DamagedFrameError,
     Frame,
+    LinkWriter,
     decode_frame,
     encode,
     encode_frame,
@@ -141,6 +142,17 @@ def test_no_damaged_frame_is_accepted_over_20000_seeded_faults():
 
 def test_zero_marks_a_start_and_is_not_used_again():
     assert [next_sequence(number) for number in (0, 1, 65534, 65535)] == [1, 2, 65535, 1]
+
+
+def test_a_writer_numbers_its_frames_and_loses_no_number_to_a_refused_one():
+    writer, reader = LinkWriter(), LinkReader(from_host=True)
+    for _ in range(70_000):
+        reader.feed(writer.frame(AskHello()))
+    with pytest.raises(MicroferError):
+        writer.frame(InferCrop(1, b""))
+    reader.feed(writer.frame(AskHello()))
+    assert reader.counters.received == 70_001
+    assert reader.counters.missed == reader.counters.restarts == 0
 
 
 def test_the_layouts_need_the_standard_library_alone():

@@ -63,6 +63,19 @@ def encode_frame(frame: Frame) -> bytes:
     return DELIMITER + encoded + DELIMITER
 
 
+class LinkWriter:
+    """Numbers one direction's frames from 0; make a new one for each connection."""
+
+    def __init__(self) -> None:
+        self._sequence = 0
+
+    def frame(self, message: Message) -> bytes:
+        """Return the message's frame with both delimiters; raises MicroferError as `encode` does, using no number."""
+        content = encode(message, self._sequence)
+        self._sequence = next_sequence(self._sequence)
+        return content
+
+
 def decode_frame(segment: bytes) -> Frame:
     """Return the frame that lay between two delimiters. Raises DamagedFrameError."""
     try:
