@@ -152,6 +152,9 @@ int Small() {
   for (const std::uint8_t byte : encoder.frame()) outcome = decoder.Push(byte);
   if (outcome != StreamOutcome::kFrame || decoder.frame().sequence != 0) return 7;
 
+  // What was sent before is not sent again in the place of what could not be written.
+  if (encoder.Encode(CropPreview{}) != EncodeOutcome::kBadValue || !encoder.frame().empty()) return 13;
+
   // A decoder's buffer may be shorter than the longest frame, even empty.
   FrameDecoder none(Span<std::uint8_t>{});
   if (none.Push(1) != StreamOutcome::kTooLong || none.Push(2) != StreamOutcome::kNotYet) return 8;
