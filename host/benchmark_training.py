@@ -1,6 +1,8 @@
 """Measure training speed beside the usual Keras way."""
 
 import json
+import os
+import platform
 from dataclasses import asdict
 
 from rich.console import Console
@@ -27,6 +29,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each way (default: 20)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
+    from microfer.simulate.versions import package_versions
     from microfer.training.throughput import PEER, measure
 
     def show(way: str) -> None:
@@ -36,9 +39,17 @@ def main() -> None:
     for way in missing:
         command.console.print(f"[yellow]not measured, its package is not installed: {way}[/]")
     if options.json:
-        print(
-            json.dumps({"preset": options.preset, "peer": PEER, "results": [asdict(row) for row in results]}, indent=2)
-        )
+        document = {
+            "preset": options.preset,
+            "recipe": options.recipe,
+            "steps": options.steps,
+            "processor": platform.processor() or platform.machine(),
+            "cores": os.cpu_count(),
+            "versions": package_versions(),
+            "peer": PEER,
+            "results": [asdict(row) for row in results],
+        }
+        print(json.dumps(document, indent=2))
         return
     table = Table(title=f"training {options.preset}, recipe {options.recipe}")
     table.add_column("way")

@@ -7,7 +7,6 @@ For maintainers, after train.py, prune.py and quantize.py:
 
 import argparse
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -25,8 +24,7 @@ from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model.presets import preset  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
-
-FIGURES = re.compile(r"(<!-- figures: written by scripts/release.py -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+from microfer.pages import update_block  # noqa: E402
 
 
 def main() -> None:
@@ -68,7 +66,7 @@ def main() -> None:
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "README.md", model_card.render(metrics))
     write_text(ROOT / "models" / "DEFAULT", metadata.model_id + "\n")
-    _update_readme(metrics)
+    update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
     command.console.print(f"released {folder.relative_to(ROOT)}: {100 * int8['accuracy']:.2f} % on PublicTest")
 
 
@@ -107,16 +105,6 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
         "python scripts/release.py --data PATH --run runs/trained --pruned runs/pruned --int8 runs/int8",
         "python host/export_tflm.py",
     ]
-
-
-def _update_readme(metrics: dict[str, Any]) -> None:
-    path = ROOT / "README.md"
-    text = path.read_text()
-    lines = "\n".join(model_card.figures_table(metrics))
-    changed, count = FIGURES.subn(lambda found: f"{found[1]}{lines}\n{found[2]}", text)
-    if count != 1:
-        raise MicroferError(f"{path} has {count} places for the figures, expected one")
-    write_text(path, changed)
 
 
 def _parse() -> argparse.Namespace:

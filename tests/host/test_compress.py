@@ -16,7 +16,7 @@ from microfer.deploy.metadata import ModelMetadata, embed_metadata, read_metadat
 from microfer.model.build import build
 from microfer.simulate.parity import Limits
 from microfer.simulate.runners import KerasRunner, LiteRTRunner
-from microfer.simulate.tensor import encode_float
+from microfer.tensor import encode_float
 from microfer.training.recipe import recipe
 
 TINY = SqueezeNet(

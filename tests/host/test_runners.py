@@ -19,7 +19,7 @@ from microfer.simulate.arena import measure_arena
 from microfer.simulate.parallel import CHUNK, WORTH_A_PROCESS, run_parallel
 from microfer.simulate.runners import LiteRTRunner, open_model, open_tflite
 from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
-from microfer.simulate.tensor import decode_scores, encode_float, encode_int8
+from microfer.tensor import decode_scores, encode_float, encode_int8
 
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"

@@ -15,7 +15,7 @@ enum class [[nodiscard]] EncodeOutcome : std::uint8_t{
 
 // Writes the crop into the network's input tensor: q = p + kInputZeroPoint,
 // row by row. The one place where uint8 becomes int8; it is exact for all 256
-// gray values. host/microfer/simulate/tensor.py says the same in NumPy.
+// gray values. host/microfer/tensor.py says the same in NumPy.
 //
 // `tensor` is the caller's, usually TFLM's, whose arena may use the memory
 // again at every invoke: encode before each of them. It is overwritten as a

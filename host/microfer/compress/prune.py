@@ -17,13 +17,16 @@ from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.model.build import build, copy_weights
 from microfer.model.presets import SqueezeNet
-from microfer.simulate.tensor import encode_float
+from microfer.tensor import encode_float
 from microfer.training.engine import Array
 
 MASK_UPDATES = 40
 """How many times the masks are drawn anew while the sparsity grows."""
 
 GRADIENT_BATCH = 8
+
+KEPT_SHARE = 0.01
+"""What every layer keeps of its weights, the largest ones: an emptied layer would cut the network in two."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +72,17 @@ def gradient_scales(model: Any, images: npt.NDArray[np.uint8], labels: npt.NDArr
     kernels = {layer.name: layer.kernel for layer in _convolutions(model)}
     squares = dict.fromkeys(kernels, 0.0)
 
-    @tf.function
     def gradients(inputs: Any, truth: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits(inputs, training=False))
             mean = tf.reduce_mean(loss)
         return tape.gradient(mean, list(kernels.values()))
 
+    traced = tf.function(gradients)
     starts = range(0, len(images) - GRADIENT_BATCH + 1, GRADIENT_BATCH)
     for start in starts:
         part = slice(start, start + GRADIENT_BATCH)
-        found = gradients(tf.constant(encode_float(images[part])), tf.constant(labels[part].astype(np.int32)))
+        found = traced(tf.constant(encode_float(images[part])), tf.constant(labels[part].astype(np.int32)))
         for name, gradient in zip(kernels, found, strict=True):
             squares[name] += float(tf.reduce_mean(gradient**2))
     return {name: math.sqrt(total / max(len(starts), 1)) for name, total in squares.items()}
@@ -96,10 +99,12 @@ def layer_targets(model: Any, scales: dict[str, float], target: float) -> dict[s
     """
     kernels = {layer.name: np.abs(layer.get_weights()[0]) for layer in _convolutions(model)}
     measures = {name: kernel * math.sqrt(scales[name]) for name, kernel in kernels.items()}
+    for measure in measures.values():
+        measure[measure >= np.quantile(measure, 1 - KEPT_SHARE)] = np.inf
     everything = np.sort(np.concatenate([measure.ravel() for measure in measures.values()]))
     threshold = everything[min(math.ceil(target * len(everything)), len(everything)) - 1]
-    # The library cannot empty a layer.
-    return {name: float(np.clip((measure <= threshold).mean(), 0, 0.99)) for name, measure in measures.items()}
+    # The library rounds what a layer keeps, in float32: one weight more makes up for it.
+    return {name: float((np.sum(measure <= threshold) + 1) / measure.size) for name, measure in measures.items()}
 
 
 class PruningEngine:

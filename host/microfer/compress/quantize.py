@@ -20,7 +20,7 @@ from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import Limits, ScoreComparison, compare_scores
 from microfer.simulate.runners import KerasRunner, LiteRTRunner
 from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
-from microfer.simulate.tensor import encode_float
+from microfer.tensor import encode_float
 
 SQNR_IMAGES = 16
 
@@ -42,7 +42,7 @@ def representative_images(training: Dataset, count: int, seed: int) -> npt.NDArr
                 f"{training.source} has {len(members)} images of class {label}; calibration takes {each}: use less"
             )
         chosen.append(rng.choice(members, each, replace=False))
-    images = training.images[np.sort(np.concatenate(chosen))]
+    images: npt.NDArray[np.uint8] = training.images[np.sort(np.concatenate(chosen))]
     if images.min() != 0 or images.max() != PIXEL_MAX:
         raise MicroferError(
             f"the calibration images span {images.min()}..{images.max()}, not 0..{PIXEL_MAX}: draw more of them"

@@ -22,18 +22,31 @@ from microfer.simulate.runners import has_tflm
 from microfer.simulate.versions import package_versions
 from microfer.training.engine import choose_backend
 from microfer.training.loop import Run
-from microfer.training.recipe import recipe
+from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen, load_splits
-
-FINE_TUNING = {"learning_rate": 2e-5, "schedule": "cosine", "warmup_epochs": 0.25, "optimizer": "adam"}
-"""How a pruned network is trained on: the chosen recipe with these changes. The network comes from the end of a cosine
-schedule, and a rate that shakes it out of that costs more than the zeros do."""
 
 SAMPLE_IMAGES = 1024
 """Training images on which it is measured how much each layer moves the loss."""
 
 RAMP = 0.4
 """Share of the fine-tuning in which the sparsity grows; the rest of it heals the network."""
+
+
+def fine_tuning(base: Recipe, epochs: int) -> Recipe:
+    """Return how a pruned network is trained on: `base` with a small rate.
+
+    The network comes from the end of a cosine schedule, and a rate that shakes it out of that costs more than the zeros
+    do.
+    """
+    return replace(
+        base,
+        name=f"{base.name}-prune",
+        epochs=epochs,
+        optimizer="adam",
+        learning_rate=2e-5,
+        schedule="cosine",
+        warmup_epochs=0.25,
+    )
 
 
 def prune(
@@ -65,7 +78,7 @@ def prune(
     training, validation = load_splits(data, limit)
     choose_backend()
     model, _ = saved.load(source)
-    tuning = replace(recipe(recipe_name), name=f"{recipe_name}-prune", epochs=epochs, **FINE_TUNING)
+    tuning = fine_tuning(recipe(recipe_name), epochs)
     ramp_epochs = max(round(epochs * RAMP), 1)
     steps = max(len(training) // tuning.batch_size, 1)
     before = weight_bytes(model)

@@ -20,8 +20,8 @@ from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import BitComparison, Limits, ScoreComparison, compare_raw, compare_scores
 from microfer.simulate.runners import Runner, TflmRunner, has_tflm, open_model, open_tflite
 from microfer.simulate.sqnr import Layers, layer_sqnr, spread
-from microfer.simulate.tensor import decode_scores
 from microfer.simulate.versions import package_versions
+from microfer.tensor import decode_scores
 
 SCHEMA = "microfer.parity/1"
 """Names the JSON's layout; a key that changes its meaning or goes away makes it /2."""

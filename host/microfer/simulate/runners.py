@@ -17,7 +17,7 @@ from microfer.contract import NUM_CLASSES
 from microfer.deploy import tflite_file
 from microfer.deploy.contract_check import check_ends
 from microfer.errors import MicroferError
-from microfer.simulate.tensor import (
+from microfer.tensor import (
     INPUT_SHAPE,
     check_crops,
     decode_scores,

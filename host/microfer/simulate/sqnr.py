@@ -11,7 +11,7 @@ from microfer.deploy import tflite_file
 from microfer.deploy.tflite_file import TfliteModel
 from microfer.errors import MicroferError
 from microfer.simulate.runners import LiteRTRunner
-from microfer.simulate.tensor import encode_float, encode_int8
+from microfer.tensor import encode_float, encode_int8
 
 Layers = list[tuple[str, float]]
 

@@ -5,7 +5,17 @@ import platform
 
 from microfer import __version__
 
-PACKAGES = ("numpy", "ai-edge-litert", "tflite-micro", "keras", "tensorflow", "torch", "jax")
+PACKAGES = (
+    "numpy",
+    "ai-edge-litert",
+    "tflite-micro",
+    "keras",
+    "tensorflow",
+    "tf-keras",
+    "tensorflow-model-optimization",
+    "torch",
+    "jax",
+)
 
 
 def package_versions() -> dict[str, str | None]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE
-from microfer.simulate.tensor import encode_float
+from microfer.tensor import encode_float
 
 
 @dataclass(frozen=True)

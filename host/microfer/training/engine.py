@@ -19,14 +19,13 @@ Array = npt.NDArray[np.float32]
 
 
 class Engine(Protocol):
-    """A network in training.
-
-    name: what runs the step, for the log.
-    model: the Keras model whose variables are trained; save this one.
-    """
+    """A network in training. name: what runs the step, for the log."""
 
     name: str
-    model: Any
+
+    @property
+    def model(self) -> Any:
+        """The Keras model whose variables are trained; save this one."""
 
     def start_epoch(self, seed: int) -> None:
         """Fix the backend's random numbers, so that an epoch comes out alike whether or not a run was resumed."""

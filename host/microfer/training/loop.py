@@ -14,7 +14,7 @@ from microfer.data.dataset import Dataset
 from microfer.files import write_json, write_text
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
-from microfer.simulate.tensor import encode_float
+from microfer.tensor import encode_float
 from microfer.training import checkpoint
 from microfer.training.augment import augment
 from microfer.training.engine import Engine

@@ -81,6 +81,13 @@ def measure(
     return results, [way.name for way in WAYS if way not in present]
 
 
+def table_lines(document: dict[str, Any]) -> list[str]:
+    """Return what `host/benchmark_training.py --json` printed as the lines of a Markdown table."""
+    rows = [f"| {row['way']} | {row['images_per_second']:,.0f} | {row['ratio']:.2f} |" for row in document["results"]]
+    machine = f"{document['processor']}, {document['cores']} cores"
+    return [f"| {document['preset']}, on {machine} | images/s | ratio |", "|---|---:|---:|", *rows]
+
+
 def _images_per_second(way: Way, config: SqueezeNet, recipe: Recipe, steps: int) -> float:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     rng = np.random.default_rng(0)

@@ -1,0 +1,83 @@
+"""The whole way on drawn faces, through the commands that a user types: train, prune, quantize, export."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from microfer.errors import MicroferError
+from microfer.pages import update_block
+from microfer.training.throughput import table_lines
+
+ROOT = Path(__file__).parents[2]
+
+
+def host(command: str, *options: object) -> str:
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
+    process = subprocess.run(
+        [sys.executable, str(ROOT / "host" / command), *map(str, options)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("tensorflow"), reason="TensorFlow is not installed (requirements/train.lock)")
+def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
+    run, pruned, int8, generated = (tmp_path / name for name in ("run", "pruned", "int8", "generated"))
+    small = ("--synthetic", "--limit", 256)
+    host("train.py", *small, "--preset", "squeezenet-bypass", "--epochs", 2, "--out", run)
+    report = json.loads(
+        host("prune.py", run / "best.keras", *small, "--epochs", 2, "--sparsity", 0.6, "--out", pruned, "--json")
+    )
+    assert report["sparsity"] >= 0.6
+    assert report["float32_gzip_bytes"]["after"] < 0.7 * report["float32_gzip_bytes"]["before"]
+    assert report["float32_bytes"]["after"] == report["float32_bytes"]["before"]
+    loose = ("--max-drop", 100, "--min-agreement", 0)
+    options = ("--synthetic", "--model-id", "drawn-1", "--images", 70, *loose, "--out", int8, "--json")
+    report = json.loads(host("quantize.py", pruned / "best.keras", *options))
+    assert report["bytes"]["int8"] < report["bytes"]["float32"] / 3
+    assert report["bytes"]["int8"] == (int8 / "model.tflite").stat().st_size
+    host("export_tflm.py", int8 / "model.tflite", "--out", generated)
+    assert '"drawn-1"' in (generated / "contract.h").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("tf_keras"), reason="tf_keras is not installed (requirements/train.lock)")
+def test_training_speed_is_measured_beside_its_peer() -> None:
+    document = json.loads(host("benchmark_training.py", "--preset", "squeezenet", "--steps", 2, "--json"))
+    ways = [row["way"] for row in document["results"]]
+    assert ways[0] == document["peer"]
+    assert "microfer, TensorFlow float32" in ways
+    assert document["results"][0]["ratio"] == 1
+    assert all(row["images_per_second"] > 0 for row in document["results"])
+
+
+def test_the_readme_shows_the_speed_that_was_measured() -> None:
+    document = json.loads((ROOT / "docs" / "training-speed.json").read_text())
+    assert "\n".join(table_lines(document)) in (ROOT / "README.md").read_text()
+    ours = [row["ratio"] for row in document["results"][1:]]
+    assert max(ours) > 1
+
+
+def test_a_block_of_figures_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures: by a script -->\nold\n<!-- end of figures -->\nafter\n")
+    update_block(page, "figures", ["| 1 |", "| 2 |"])
+    update_block(page, "figures", ["| 3 |"])
+    assert page.read_text() == "before\n<!-- figures: by a script -->\n| 3 |\n<!-- end of figures -->\nafter\n"
+
+
+def test_a_page_without_the_block_is_named(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("nothing here\n")
+    with pytest.raises(MicroferError, match=r"page\.md has 0 blocks named 'figures'"):
+        update_block(tmp_path / "page.md", "figures", [])
