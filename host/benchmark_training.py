@@ -24,8 +24,8 @@ def main() -> None:
         "the ratio to tf_keras' fit with an ImageDataGenerator, measured in the same run. Needs no data.",
         EXAMPLES,
     )
-    parser.add_argument("--preset", default="thesis", choices=PRESETS, help="the network (default: thesis)")
-    parser.add_argument("--recipe", default="thesis", choices=RECIPES, help="batch and augmentation (default: thesis)")
+    parser.add_argument("--preset", default="thesis-bn", choices=PRESETS, help="the network (default: thesis-bn)")
+    parser.add_argument("--recipe", default="strong", choices=RECIPES, help="batch and augmentation (default: strong)")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each way (default: 20)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()

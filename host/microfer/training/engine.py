@@ -75,6 +75,19 @@ def choose_backend() -> str:
     return os.environ["KERAS_BACKEND"]
 
 
+def use_threads(threads: int | None) -> None:
+    """Let the backend compute on `threads` cores, or on all of them. Call it before the first computation."""
+    backend = choose_backend()
+    if backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads or os.cpu_count() or 1)  # left alone, it may take half of a virtual machine
+    elif backend == "tensorflow" and threads:
+        import tensorflow
+
+        tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 def _optimizer(recipe: Recipe) -> Any:
     import keras
 

@@ -1,7 +1,6 @@
 """A training run as a person sees it: data, backend, progress, plots, summary."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet
 from microfer.training import checkpoint, plots
-from microfer.training.engine import choose_backend, make_engine
+from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe
 
@@ -48,8 +47,7 @@ def train(
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
     training, validation = load_splits(data, limit)
-    backend = choose_backend()
-    keras = _keras(backend, threads)
+    keras = _keras(threads)
     keras.utils.set_random_seed(seed)
     from microfer.model.build import build
 
@@ -94,17 +92,10 @@ def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, D
     return splits[0], splits[1]
 
 
-def _keras(backend: str, threads: int | None) -> Any:
-    """Import Keras on `backend`, with a clear error where a package is missing."""
+def _keras(threads: int | None) -> Any:
+    """Import Keras on the chosen backend, with a clear error where a package is missing."""
     try:
-        if backend == "torch":
-            import torch
-
-            torch.set_num_threads(threads or os.cpu_count() or 1)
-        elif backend == "tensorflow" and threads:
-            import tensorflow
-
-            tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+        use_threads(threads)
         import keras
     except ModuleNotFoundError as error:
         raise MicroferError(

@@ -148,8 +148,9 @@ def _ours(
     """Return the seconds of `train.py`'s own steps for all batches after the warm-up."""
     from microfer.model.build import build
     from microfer.training.augment import augment
-    from microfer.training.engine import make_engine
+    from microfer.training.engine import make_engine, use_threads
 
+    use_threads(None)
     engine = make_engine(build(config), config, recipe, precision=precision)
     targets, weights = recipe.targets(labels), recipe.image_weights(labels)
     rng = np.random.default_rng(0)
