@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from microfer import tensor
 from microfer.contract import CROP_SIZE, NUM_CLASSES
-from microfer.simulate import crop, prediction, tensor
+from microfer.simulate import crop, prediction
 
 CROP, ENCODE, PREDICT, SETTINGS = 1, 2, 3, 4
 OK, BAD_BOX, OUTSIDE = 0, 2, 3

@@ -248,7 +248,7 @@ def test_an_int8_model_in_the_place_of_the_float_one_is_refused():
 
 
 def test_a_float_model_in_the_place_of_the_int8_one_is_refused():
-    with pytest.raises(MicroferError, match=r"tiny_float_io\.tflite has FLOAT32"):
+    with pytest.raises(MicroferError, match=r"tiny_float_io\.tflite: .* is FLOAT32, expected INT8"):
         certify(FLOAT, None, choose_images(labelled(), "PublicTest"), Limits(), workers=1)
 
 
