@@ -237,3 +237,21 @@ def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(tmp_path: Path) 
     assert "--resume goes on" in err
     assert checkpoint.read(tmp_path / "last.npz")[0].epoch >= 1
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed")
+def test_a_tensorboard_log_holds_every_epoch(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    finish(train(*SMALL, "--epochs", "2", "--out", str(tmp_path), "--tensorboard", backend="tensorflow"))
+    (log,) = (tmp_path / "tensorboard").iterdir()
+    events = [tf.compat.v1.Event.FromString(record.numpy()) for record in tf.data.TFRecordDataset(str(log))]
+    found = {
+        event.step: float(tf.make_ndarray(value.tensor))
+        for event in events
+        for value in event.summary.value
+        if value.tag == "val_loss"
+    }
+    rows = checkpoint.read(tmp_path / "last.npz")[0].history
+    assert found == {row["epoch"]: pytest.approx(row["val_loss"], rel=1e-5) for row in rows}

@@ -176,12 +176,16 @@ def _tensorboard_writer(folder: Path) -> Any:
     except ModuleNotFoundError as error:
         raise MicroferError("--tensorboard needs the package tensorflow (requirements/train.lock)") from error
     writer = tf.summary.create_file_writer(str(folder))
+    # What tf.summary.scalar writes; that function itself needs the package tensorboard, which only reading needs.
+    scalar = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
+    )
 
     def write(row: dict[str, float]) -> None:
         with writer.as_default(step=int(row["epoch"])):
             for key, value in row.items():
                 if key != "epoch":
-                    tf.summary.scalar(key, value)
+                    tf.summary.write(key, tf.constant(value, tf.float32), metadata=scalar)
         writer.flush()
 
     return write
