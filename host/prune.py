@@ -18,9 +18,7 @@ def main() -> int:
         EXAMPLES,
     )
     parser.add_argument("network", type=Path, help="the .keras file to prune")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
-    source.add_argument("--synthetic", action="store_true", help="train on drawn faces instead of FER-2013")
+    command.add_data_options(parser, "train on")
     parser.add_argument("--sparsity", type=float, default=0.5, help="share of zeros to reach, 0..1 (default: 0.5)")
     parser.add_argument("--epochs", type=int, default=5, help="of pruning and healing together (default: 5)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="augmentation and loss (default: strong)")

@@ -19,9 +19,7 @@ def main() -> int:
         EXAMPLES,
     )
     parser.add_argument("network", type=Path, help="the .keras file to quantize")
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
-    source.add_argument("--synthetic", action="store_true", help="calibrate on drawn faces instead of FER-2013")
+    command.add_data_options(parser, "calibrate on")
     parser.add_argument("--model-id", required=True, help="name that the board reports, such as thesis-bn-1")
     parser.add_argument("--images", type=int, default=700, help="calibration images (default: 700)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images (default: 0)")

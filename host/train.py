@@ -44,9 +44,7 @@ def _parse() -> argparse.Namespace:
         "ends in a checkpoint, so a run may be killed at any moment and resumed.",
         EXAMPLES,
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
-    source.add_argument("--synthetic", action="store_true", help="train on drawn faces instead of FER-2013")
+    command.add_data_options(parser, "train on")
     parser.add_argument("--preset", default="thesis-bn", choices=PRESETS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
     parser.add_argument("--epochs", type=int, help="train this many epochs instead of the recipe's")

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,6 +21,13 @@ def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+
+
+def add_data_options(parser: argparse.ArgumentParser, doing: str) -> None:
+    """Add --data and --synthetic, of which one must be given. doing: what is done with the faces, for the help."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
+    source.add_argument("--synthetic", action="store_true", help=f"{doing} drawn faces instead of FER-2013")
 
 
 def positive(text: str) -> int:

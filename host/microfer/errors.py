@@ -1,5 +1,8 @@
 """The one exception that microfer raises for what a user can put right."""
 
+TRAIN_LOCK_HINT = "python -m pip install --require-hashes -r requirements/train.lock"
+"""What to do where a package is missing that only training, pruning and quantizing need."""
+
 
 class MicroferError(Exception):
     """A problem in the input or the surroundings: a bad file, a missing package, a full disk.

@@ -155,7 +155,7 @@ def test_a_machine_without_a_tflm_wheel_is_told_what_stands_in(monkeypatch):
 
 def test_a_keras_model_without_keras_names_the_lock_to_install(monkeypatch, tmp_path: Path):
     monkeypatch.setitem(sys.modules, "keras", None)
-    with pytest.raises(MicroferError, match=r"pip install -r requirements/train\.lock"):
+    with pytest.raises(MicroferError, match=r"pip install --require-hashes -r requirements/train\.lock"):
         open_model(corrupted(tmp_path / "model.keras", b""))
 
 

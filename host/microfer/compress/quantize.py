@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES, PIXEL_MAX
 from microfer.data.dataset import Dataset
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.build import build, copy_weights
 from microfer.model.presets import SqueezeNet
 from microfer.simulate.parallel import run_parallel
@@ -68,10 +68,7 @@ def _convert(model: Any, config: SqueezeNet, calibration: npt.NDArray[np.uint8] 
         import tensorflow as tf
         import tf_keras
     except ModuleNotFoundError as error:
-        raise MicroferError(
-            f"quantization needs the package {error.name}: "
-            "python -m pip install --require-hashes -r requirements/train.lock"
-        ) from error
+        raise MicroferError(f"quantization needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
     # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
     # operators that compute shapes out of it.
     twin = build(config, tf_keras, fixed_batch=1)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ENTRY_NAME, read_metadata
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import read_bytes
 from microfer.simulate.images import Images
 from microfer.simulate.parallel import run_parallel
@@ -181,7 +181,7 @@ def float_beside(int8_model: Path) -> tuple[Path | None, str]:
     if (int8_model.parent / FLOAT_KERAS).is_file():
         if importlib.util.find_spec("keras"):
             return int8_model.parent / FLOAT_KERAS, ""
-        missing = f"{FLOAT_KERAS} needs Keras: pip install -r requirements/train.lock"
+        missing = f"{FLOAT_KERAS} needs Keras: {TRAIN_LOCK_HINT}"
     if (int8_model.parent / FLOAT_TFLITE).is_file():
         return int8_model.parent / FLOAT_TFLITE, ""
     return None, missing

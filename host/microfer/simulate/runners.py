@@ -16,7 +16,7 @@ import numpy.typing as npt
 from microfer.contract import NUM_CLASSES
 from microfer.deploy import tflite_file
 from microfer.deploy.contract_check import check_ends
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.tensor import (
     INPUT_SHAPE,
     check_crops,
@@ -254,9 +254,7 @@ def _open_keras(path: Path) -> KerasRunner:
     try:
         import keras
     except ImportError as error:
-        raise MicroferError(
-            f"{path} needs Keras and a backend for it ({error}): pip install -r requirements/train.lock"
-        ) from error
+        raise MicroferError(f"{path} needs Keras and a backend for it ({error}): {TRAIN_LOCK_HINT}") from error
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras does not say what a damaged archive makes it raise

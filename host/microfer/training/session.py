@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from microfer.command import console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.presets import SqueezeNet
 from microfer.training import checkpoint, plots
 from microfer.training.engine import make_engine, use_threads
@@ -99,8 +99,7 @@ def _keras(threads: int | None) -> Any:
         import keras
     except ModuleNotFoundError as error:
         raise MicroferError(
-            f"training needs the package {error.name}: "
-            "python -m pip install --require-hashes -r requirements/train.lock"
+            f"training needs the package {error.name}: {TRAIN_LOCK_HINT}"
             + ("; PyTorch itself: python -m pip install torch" if error.name == "torch" else "")
         ) from error
     return keras
@@ -174,7 +173,7 @@ def _tensorboard_writer(folder: Path) -> Any:
     try:
         import tensorflow as tf
     except ModuleNotFoundError as error:
-        raise MicroferError("--tensorboard needs the package tensorflow (requirements/train.lock)") from error
+        raise MicroferError(f"--tensorboard needs the package tensorflow: {TRAIN_LOCK_HINT}") from error
     writer = tf.summary.create_file_writer(str(folder))
     # What tf.summary.scalar writes; that function itself needs the package tensorboard, which only reading needs.
     scalar = tf.compat.v1.SummaryMetadata(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.presets import SqueezeNet
 from microfer.training.recipe import Recipe
 
@@ -69,9 +69,7 @@ def measure(
     """
     present = [way for way in WAYS if find_spec(way.package)]
     if WAYS[0] not in present:
-        raise MicroferError(
-            "the peer needs tf_keras: python -m pip install --require-hashes -r requirements/train.lock"
-        )
+        raise MicroferError(f"the peer needs tf_keras: {TRAIN_LOCK_HINT}")
     results: list[Throughput] = []
     for way in present:
         on_way(way.name)
