@@ -1,0 +1,48 @@
+#ifndef MICROFER_FACE_FACE_DETECTOR_H_
+#define MICROFER_FACE_FACE_DETECTOR_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "image/gray_view.h"
+
+namespace microfer {
+
+struct FoundFace {
+  Box box;             // a square within the frame, in its pixels
+  int neighbours = 0;  // how many of the detector's windows agree on it: more is surer
+};
+
+inline constexpr std::size_t kMaxFaces = 8;
+
+struct FoundFaces {
+  std::array<FoundFace, kMaxFaces> faces{};  // the first `count` of them, the largest first
+  std::size_t count = 0;
+  bool is_truncated = false;  // there was more than the detector has room for
+};
+
+enum class [[nodiscard]] DetectOutcome : std::uint8_t{
+    kOk,             // also where no face was found
+    kBadFrame,       // no pixels, a side below 1, or rows that overlap
+    kFrameTooLarge,  // larger than the detector's workspace was made for
+};
+
+// Finds the upright frontal faces on a frame.
+class FaceDetector {
+ public:
+  // `out` is the caller's. It is overwritten where the outcome is kOk and left
+  // alone otherwise. Nothing is remembered from one frame to the next.
+  virtual DetectOutcome Detect(const GrayView& frame, FoundFaces& out) = 0;
+
+  FaceDetector() = default;
+  FaceDetector(const FaceDetector&) = delete;
+  FaceDetector& operator=(const FaceDetector&) = delete;
+
+ protected:
+  ~FaceDetector() = default;  // never deleted through this interface: there is no heap
+};
+
+}  // namespace microfer
+
+#endif  // MICROFER_FACE_FACE_DETECTOR_H_
