@@ -1,0 +1,52 @@
+#ifndef MICROFER_PIPELINE_CLASSIFIER_H_
+#define MICROFER_PIPELINE_CLASSIFIER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/span.h"
+
+namespace microfer {
+
+// How loading a network ended.
+enum class [[nodiscard]] LoadOutcome : std::uint8_t{
+    kOk,
+    kRefused,        // it is not what generated/contract.h says; the text names the difference
+    kArenaTooSmall,  // the tensor arena does not hold it
+    kOutOfMemory,    // there is no room for an arena
+};
+
+// The network, whatever runs it: TFLM on the board and in the emulated chip,
+// TFLM on a host. One task at a time.
+class Classifier {
+ public:
+  // Loads it, once. Until it has ended in kOk nothing else may be called.
+  virtual LoadOutcome Load() = 0;
+
+  // What went wrong in Load(), for people; empty where nothing did.
+  [[nodiscard]] virtual const char* fault() const = 0;
+
+  // The input tensor. It must be filled before each Invoke(), which may
+  // overwrite it.
+  [[nodiscard]] virtual Span<std::int8_t> input() = 0;
+
+  // Runs the network; false where it could not.
+  [[nodiscard]] virtual bool Invoke() = 0;
+
+  // The output tensor, after an Invoke() that returned true.
+  [[nodiscard]] virtual Span<const std::int8_t> output() = 0;
+
+  // Of the tensor arena, scratch included; 0 where it is not known.
+  [[nodiscard]] virtual std::size_t arena_used_bytes() const = 0;
+  [[nodiscard]] virtual std::size_t arena_size_bytes() const = 0;
+
+  // Which kernels compute, such as "esp-nn 1.2.3".
+  [[nodiscard]] virtual const char* kernels() const = 0;
+
+ protected:
+  ~Classifier() = default;
+};
+
+}  // namespace microfer
+
+#endif  // MICROFER_PIPELINE_CLASSIFIER_H_
