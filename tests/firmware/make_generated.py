@@ -3,6 +3,7 @@
 Needs the standard library alone. The model is the tiny one of random weights that the exporter's tests use.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,17 +12,33 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer.deploy import tflite_file  # noqa: E402
 from microfer.deploy.cpp_files import Source, contract_header  # noqa: E402
+from microfer.deploy.golden import check_scores, read_pictures  # noqa: E402
+from microfer.deploy.golden_files import golden_header, golden_source  # noqa: E402
 from microfer.deploy.messages_header import messages_header  # noqa: E402
-from microfer.deploy.metadata import ModelMetadata  # noqa: E402
+from microfer.deploy.metadata import Golden, ModelMetadata  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
 
-METADATA = ModelMetadata(model_id="tiny-test-1", preset="tiny", arena=None, temperature=1.25, uncertain_below=0.35)
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def _golden() -> Golden:
+    """Return the tiny model's answers to the golden pictures, which its own file does not carry."""
+    content = json.loads((GOLDEN / "tiny_scores.json").read_text())
+    return Golden(content["pictures_sha256"], tuple(map(tuple, content["scores"])))
+
+
+METADATA = ModelMetadata(
+    model_id="tiny-test-1", preset="tiny", arena=None, temperature=1.25, uncertain_below=0.35, golden=_golden()
+)
 
 
 def make(folder: Path) -> None:
-    """Write contract.h and messages.h into `folder`, unless they are there already."""
-    model = tflite_file.read(ROOT / "tests" / "golden" / "tiny_int8.tflite")
-    write_if_changed(folder / "contract.h", contract_header(Source(model, METADATA)))
+    """Write contract.h, golden.h, golden.cc and messages.h into `folder`, unless they are there already."""
+    source = Source(tflite_file.read(GOLDEN / "tiny_int8.tflite"), METADATA, read_pictures())
+    check_scores(METADATA, source.pictures)  # out of date: python tests/golden/make_tiny_scores.py
+    write_if_changed(folder / "contract.h", contract_header(source))
+    write_if_changed(folder / "golden.h", golden_header(source))
+    write_if_changed(folder / "golden.cc", golden_source(source))
     write_if_changed(folder / "messages.h", messages_header())
 
 

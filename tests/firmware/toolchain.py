@@ -73,8 +73,9 @@ def build(toolchain: Toolchain, folder: Path, *, with_cmake: bool) -> Programs:
         _run(["cmake", "--build", folder, "--parallel", "2"])
     else:
         _run([sys.executable, HERE / "make_generated.py", folder / "made" / "generated"])
+        golden = folder / "made" / "generated" / "golden.cc"
         for program, sources in _programs().items():
-            _run([*_compile(toolchain, folder, sources), "-o", folder / program])
+            _run([*_compile(toolchain, folder, [*sources, golden]), "-o", folder / program])
     return Programs(folder, toolchain.emulator)
 
 

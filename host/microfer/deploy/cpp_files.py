@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.deploy import cpp
 from microfer.deploy.contract_check import ALIGNMENT_BYTES
+from microfer.deploy.golden import GoldenPicture
 from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
@@ -16,10 +17,11 @@ from microfer.deploy.tflite_file import TfliteModel
 
 @dataclass(frozen=True)
 class Source:
-    """A deployable model and its metadata: all that the generated files say."""
+    """A deployable model, its metadata and the golden pictures: all that the generated files say."""
 
     model: TfliteModel
     metadata: ModelMetadata
+    pictures: tuple[GoldenPicture, ...]
 
     @property
     def sha256(self) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from microfer.deploy import cpp_files
+from microfer.deploy import cpp_files, golden_files
 from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cpp_files import Source
+from microfer.deploy.golden import FOLDER, check_scores, read_pictures
 from microfer.deploy.messages_header import messages_header
 from microfer.deploy.metadata import ModelMetadata, read_metadata
 from microfer.deploy.tflite_file import TfliteModel, read
@@ -20,6 +21,8 @@ GENERATORS: dict[str, Callable[[Source], str]] = {
     "model_data.h": cpp_files.model_data_header,
     "model_data.cc": cpp_files.model_data_source,
     "op_resolver.h": cpp_files.op_resolver_header,
+    "golden.h": golden_files.golden_header,
+    "golden.cc": golden_files.golden_source,
     "messages.h": lambda _: messages_header(),
 }
 
@@ -35,24 +38,28 @@ class Export:
     files: dict[str, bool]
 
 
-def export_model(tflite: Path | str, folder: Path | str) -> Export:
-    """Write contract.h, model_data.h, model_data.cc, op_resolver.h and messages.h into `folder`.
+def export_model(tflite: Path | str, folder: Path | str, pictures: Path = FOLDER) -> Export:
+    """Write the files that GENERATORS names into `folder`.
 
     The same .tflite gives the same bytes; a file that is right already is not touched. Each file is written as a
     whole, and where the export breaks off between two of them the result does not compile.
 
+    pictures: the folder of the golden pictures.
+
     Raises:
-        MicroferError: the .tflite is missing, corrupt, not deployable or without metadata (then nothing was
-            written), or the folder cannot be written.
+        MicroferError: the .tflite is missing, corrupt, not deployable, without metadata or with the scores of other
+            golden pictures, or a golden picture is missing or damaged (then nothing was written); or the folder
+            cannot be written.
     """
-    source, texts = generate(tflite)
+    source, texts = generate(tflite, pictures)
     files = {name: write_if_changed(Path(folder) / name, text) for name, text in texts.items()}
     return Export(source.model, source.metadata, source.sha256, Path(folder), files)
 
 
-def generate(tflite: Path | str | bytes) -> tuple[Source, dict[str, str]]:
+def generate(tflite: Path | str | bytes, pictures: Path = FOLDER) -> tuple[Source, dict[str, str]]:
     """Return what the .tflite (a path, or its bytes) says and the text of each file; raises as `export_model` does."""
     model = read(tflite)
     check_deployable(model)
-    source = Source(model, read_metadata(model))
+    source = Source(model, read_metadata(model), read_pictures(pictures))
+    check_scores(source.metadata, source.pictures)
     return source, {name: write(source) for name, write in GENERATORS.items()}

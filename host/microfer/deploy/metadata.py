@@ -7,11 +7,11 @@ The entry is UTF-8 JSON, keys sorted, no spaces. Reading needs the standard libr
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from microfer.contract import LABELS
+from microfer.contract import LABELS, NUM_CLASSES
 from microfer.deploy.tflite_file import TfliteModel, read
 from microfer.errors import MicroferError
 
@@ -25,6 +25,7 @@ TEMPERATURE_RANGE = (0.05, 20.0)
 """Calibration divides the logits by the temperature. Outside this range it is a fault of the calibration, not a fit."""
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,30}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _HOST_LINE = re.compile(r"host[A-Za-z0-9 ._+,():/-]{1,115}")
 
 
@@ -49,6 +50,27 @@ class Arena:
 
 
 @dataclass(frozen=True)
+class Golden:
+    """What the model answers on the golden pictures: what a board's self-test compares its own answers with.
+
+    pictures_sha256: which pictures these are, see `golden.pictures_sha256`; 64 hexadecimal digits.
+    scores: for each picture, in order, the model's raw int8 output (7 of -128..127) for the crop of its face.
+    """
+
+    pictures_sha256: str
+    scores: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        is_hash = isinstance(self.pictures_sha256, str) and _SHA256.fullmatch(self.pictures_sha256) is not None
+        _check(is_hash, "golden.pictures_sha256", self.pictures_sha256, "64 of 0-9, a-f")
+        are_scores = bool(self.scores) and all(
+            len(row) == NUM_CLASSES and all(type(score) is int and -128 <= score <= 127 for score in row)
+            for row in self.scores
+        )
+        _check(are_scores, "golden.scores", self.scores, f"{NUM_CLASSES} whole numbers of -128..127 for each picture")
+
+
+@dataclass(frozen=True)
 class ModelMetadata:
     """What belongs to one model beside its weights. Building one checks every value and raises MicroferError.
 
@@ -59,6 +81,7 @@ class ModelMetadata:
     temperature: what the logits are divided by before the softmax to calibrate the confidence; 1.0 = uncalibrated.
     uncertain_below: confidence in [0, 1) under which the answer is "uncertain"; 0.0 = never.
     arena: measured on the host's TFLM interpreter; None where it has no wheel and nothing was measured.
+    golden: the answers to the golden pictures; None where they were not computed. The entry then lacks the key.
     """
 
     model_id: str
@@ -69,6 +92,7 @@ class ModelMetadata:
     input_layout: str = "plain"
     labels: tuple[str, ...] = LABELS
     format_version: int = FORMAT_VERSION
+    golden: Golden | None = None
 
     def __post_init__(self) -> None:
         is_known = self.format_version == FORMAT_VERSION and not isinstance(self.format_version, bool)
@@ -85,6 +109,8 @@ class ModelMetadata:
         _check(is_confidence, "uncertain_below", self.uncertain_below, "a number from 0 to below 1")
         is_arena = self.arena is None or isinstance(self.arena, Arena)
         _check(is_arena, "arena", self.arena, "an object with bytes and measured_on, or null")
+        is_golden = self.golden is None or isinstance(self.golden, Golden)
+        _check(is_golden, "golden", self.golden, "an object with pictures_sha256 and scores, or no such key")
 
     def to_json(self) -> bytes:
         """Return the entry's bytes: UTF-8 JSON, keys sorted, no spaces."""
@@ -92,6 +118,8 @@ class ModelMetadata:
             "temperature": float(self.temperature),
             "uncertain_below": float(self.uncertain_below),
         }
+        if self.golden is None:
+            del content["golden"]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -191,23 +219,35 @@ def _check_same_network(before: TfliteModel, after: TfliteModel) -> None:
 
 
 def _from_json(content: Any) -> ModelMetadata:
-    values = _keys(content, ModelMetadata, "the entry")
+    values = _keys(content, ModelMetadata, "the entry", optional={"golden"})
     arena = values.pop("arena")
     labels = values.pop("labels")
+    golden = _golden(values.pop("golden")) if "golden" in values else None
     _check(isinstance(labels, list), "labels", labels, "a list")
     return ModelMetadata(
         **values,
         labels=tuple(labels),
         arena=None if arena is None else Arena(**_keys(arena, Arena, "arena")),
+        golden=golden,
     )
 
 
-def _keys(content: Any, kind: type[Arena] | type[ModelMetadata], what: str) -> dict[str, Any]:
-    """Return a copy of a JSON object that has exactly the fields of `kind`."""
+def _golden(content: Any) -> Golden:
+    values = _keys(content, Golden, "golden")
+    scores = values["scores"]
+    are_lists = isinstance(scores, list) and all(isinstance(row, list) for row in scores)
+    _check(are_lists, "golden.scores", scores, "a list of lists")
+    return Golden(values["pictures_sha256"], tuple(map(tuple, scores)))
+
+
+def _keys(
+    content: Any, kind: type[Arena] | type[Golden] | type[ModelMetadata], what: str, optional: Set[str] = frozenset()
+) -> dict[str, Any]:
+    """Return a copy of a JSON object that has exactly the fields of `kind`, the optional ones perhaps."""
     if not isinstance(content, Mapping):
         raise MicroferError(f"{what} must be a JSON object, found {content!r}")
     expected = set(kind.__dataclass_fields__)
-    if missing := sorted(expected - set(content)):
+    if missing := sorted(expected - optional - set(content)):
         raise MicroferError(f"{what} lacks the key {missing[0]!r}")
     if unknown := sorted(set(content) - expected):
         raise MicroferError(f"{what} has the unknown key {unknown[0]!r}")
