@@ -268,3 +268,14 @@ def test_gaps_and_restarts_are_told_apart(sequences, missed, restarts):
         reader.feed(encode(InferResult(1, (0,) * 7, 1), sequence))
     assert (reader.counters.missed, reader.counters.restarts) == (missed, restarts)
     assert reader.counters.received == len(sequences)
+
+
+def test_a_reader_that_goes_on_with_another_stream_blames_nobody_for_its_cut_begin():
+    reader = joined()
+    frame = encode(InferResult(1, (5,) * 7, 1), 4)
+    reader.feed(frame)
+    reader.close()
+    events = reader.feed(frame[6:] + encode(InferResult(2, (5,) * 7, 1), 8))
+    assert [type(event) for event in events] == [Damaged, Received]
+    assert events[0].cause == Cause.CUT
+    assert events[1].missed == 8 - 4 - 1

@@ -69,6 +69,11 @@ class LinkWriter:
     def __init__(self) -> None:
         self._sequence = 0
 
+    @property
+    def sequence(self) -> int:
+        """The number that the next frame gets."""
+        return self._sequence
+
     def frame(self, message: Message) -> bytes:
         """Return the message's frame with both delimiters; raises MicroferError as `encode` does, using no number."""
         content = encode(message, self._sequence)

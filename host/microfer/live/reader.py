@@ -162,12 +162,15 @@ class LinkReader:
         return events
 
     def close(self) -> list[Event]:
-        """Return what the end of the stream makes of the bytes after the last delimiter: text, or a cut frame."""
+        """Return what the end of the stream makes of the bytes after the last delimiter: text, or a cut frame.
+
+        The reader may go on with another stream of the same sender, whose first bytes may be cut as at its own start.
+        """
         events: list[Event] = []
         if self._pending:
             segment = self._take()
             events.append(self._text(segment) if _is_text(segment) else self._damaged(Cause.CUT, segment))
-        self._skipping = False
+        self._skipping = self._joined = False
         return events
 
     def _collect(self, content: bytes, begin: int, end: int, events: list[Event]) -> None:
