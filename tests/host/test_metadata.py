@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microfer.contract import LABELS
-from microfer.deploy.metadata import ENTRY_NAME, Arena, ModelMetadata, embed_metadata, read_metadata
+from microfer.deploy.metadata import ENTRY_NAME, Arena, Golden, ModelMetadata, embed_metadata, read_metadata
 from microfer.deploy.tflite_file import read
 from microfer.errors import MicroferError
 
@@ -20,6 +20,7 @@ METADATA = ModelMetadata(
     temperature=1.25,
     uncertain_below=0.4,
 )
+WITH_GOLDEN = replace(METADATA, golden=Golden("0123456789abcdef" * 4, ((-128, 127, 0, 1, 2, 3, 4), (5,) * 7)))
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +30,12 @@ def embedded() -> bytes:
 
 def test_what_was_embedded_is_read_back(embedded):
     assert read_metadata(read(embedded)) == METADATA
+
+
+def test_golden_scores_are_read_back_and_an_entry_without_them_says_none(embedded):
+    assert read_metadata(read(embed_metadata(TINY, WITH_GOLDEN))) == WITH_GOLDEN
+    assert b"golden" not in METADATA.to_json()
+    assert read_metadata(read(embedded)).golden is None
 
 
 def test_the_entry_is_compact_json_with_sorted_keys(embedded):
@@ -118,13 +125,27 @@ WRONG_VALUES = {
     "uncertain_below": [-0.1, 1.0, "0", False, None],
     "arena": [[], 5, "122 KiB"],
     "arena.bytes": [0, -1, 1.5, True, 2**31, None],
+    "golden": [None, [], 5],
+    "golden.pictures_sha256": ["", "0" * 63, "G" * 64, 7, None],
+    "golden.scores": [
+        [],
+        None,
+        5,
+        [1],
+        [[0] * 6],
+        [[0] * 8],
+        [[0] * 6 + [128]],
+        [[-129] + [0] * 6],
+        [[0.0] * 7],
+        [[True] * 7],
+    ],
     "arena.measured_on": ["", "ESP32-S3", "host", "host */ int x;", "host\\", "host\nx", 1],
 }
 
 
 @pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in WRONG_VALUES.items() for value in values])
 def test_a_wrong_value_names_its_key_and_the_file(key, value):
-    content = json.loads(METADATA.to_json())
+    content = json.loads(WITH_GOLDEN.to_json())
     *outer, last = key.split(".")
     (content[outer[0]] if outer else content)[last] = value
     with pytest.raises(MicroferError) as caught:
@@ -138,6 +159,14 @@ def test_a_missing_key_is_named(key):
     content = json.loads(METADATA.to_json())
     del content[key]
     with pytest.raises(MicroferError, match=f"lacks the key '{key}'"):
+        read_metadata(_with_entry(json.dumps(content).encode()))
+
+
+@pytest.mark.parametrize("key", ["pictures_sha256", "scores"])
+def test_golden_scores_without_a_part_are_refused(key):
+    content = json.loads(WITH_GOLDEN.to_json())
+    del content["golden"][key]
+    with pytest.raises(MicroferError, match=f"golden lacks the key '{key}'"):
         read_metadata(_with_entry(json.dumps(content).encode()))
 
 

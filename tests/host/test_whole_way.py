@@ -49,6 +49,7 @@ def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
     assert report["bytes"]["int8"] == (int8 / "model.tflite").stat().st_size
     host("export_tflm.py", int8 / "model.tflite", "--out", generated)
     assert '"drawn-1"' in (generated / "contract.h").read_text()
+    assert "kGoldenScoresKnown = true" in (generated / "golden.h").read_text()
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
 from microfer.simulate.arena import measure_arena
+from microfer.simulate.golden import golden_scores
 from microfer.simulate.parity import Limits
 from microfer.simulate.runners import has_tflm
 from microfer.simulate.versions import package_versions
@@ -124,8 +125,8 @@ def quantize_file(
 ) -> int:
     """Quantize the .keras network `source` to int8; see `host/quantize.py --help` for the options.
 
-    Writes `model.tflite` (int8, with its metadata entry) and `quantization.json` to `out`. Nothing is written where
-    a limit is passed: the error names the layer with the most quantization noise.
+    Writes `model.tflite` (int8, with its metadata entry and in it the golden scores) and `quantization.json` to `out`.
+    Nothing is written where a limit is passed: the error names the layer with the most quantization noise.
 
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
@@ -139,7 +140,12 @@ def quantize_file(
     outcome = gate(model, config, bare, validation, limits)
     _print_gate(outcome, limits)
     outcome.require()
-    tflite = embed_metadata(bare, ModelMetadata(model_id, config.name, _arena(bare), input_layout=config.input_layout))
+    tflite = embed_metadata(
+        bare,
+        ModelMetadata(
+            model_id, config.name, _arena(bare), input_layout=config.input_layout, golden=golden_scores(bare)
+        ),
+    )
     report = {
         "model_id": model_id,
         "source": source.name,
