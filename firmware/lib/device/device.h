@@ -13,6 +13,7 @@
 #include "device/self_test.h"
 #include "face/face_detector.h"
 #include "generated/messages.h"
+#include "image/crop.h"
 #include "pipeline/classifier.h"
 #include "pipeline/pipeline.h"
 
@@ -86,14 +87,13 @@ class Device {
   void SendHello();
   void SendStandingFaults();
   void SendStatistics();
-  // `text` as it is in the last three; the first waits its period out.
+  // Reports what answers no command, unless the same was reported just now.
   void Report(protocol::ErrorCode code, const char* text);
   void SendError(protocol::ErrorCode code, const char* text, Cause cause);
   void Refuse(const protocol::Frame& command, protocol::PayloadOutcome outcome);
 
   [[nodiscard]] bool is_loaded() const { return load_outcome_ == LoadOutcome::kOk; }
   [[nodiscard]] protocol::ErrorCode load_error() const;
-  void SelfTestText(char* text, std::size_t size_bytes) const;
 
   DeviceParts parts_;
   Link link_;
@@ -102,6 +102,8 @@ class Device {
   SelfTestResult self_test_;
   bool is_started_ = false;
   bool has_face_ = false;
+
+  Crop asked_crop_{};  // of an infer command; too large for a task's stack
 
   std::uint32_t frames_predicted_ = 0;
   std::uint32_t dropped_invoke_ = 0;
