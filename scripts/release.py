@@ -6,6 +6,7 @@ For maintainers, after train.py, prune.py and quantize.py:
 """
 
 import argparse
+import gzip
 import json
 import shutil
 import subprocess
@@ -19,7 +20,8 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.deploy import model_card, tflite_file  # noqa: E402
-from microfer.deploy.metadata import read_metadata  # noqa: E402
+from microfer.deploy.golden import check_scores, read_pictures  # noqa: E402
+from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model.presets import preset  # noqa: E402
@@ -32,6 +34,7 @@ def main() -> None:
     options = _parse()
     model = tflite_file.read(options.int8 / "model.tflite")
     metadata = read_metadata(model)
+    _check_golden(metadata)
     folder = ROOT / "models" / metadata.model_id
     folder.mkdir(parents=True, exist_ok=True)
     for source, name in (
@@ -54,7 +57,7 @@ def main() -> None:
         "parameters": parameters(preset(metadata.preset)),
         "macs": macs(preset(metadata.preset)),
         "arena": vars(metadata.arena) if metadata.arena else None,
-        "bytes": quantization["bytes"],
+        "bytes": quantization["bytes"] | _sizes(model.content),
         "training": json.loads((options.run / "run.json").read_text()),
         "pruning": json.loads((options.pruned / "pruning.json").read_text()),
         "quantization": {key: quantization[key] for key in ("calibration_images", "seed", "limits")},
@@ -68,6 +71,20 @@ def main() -> None:
     write_text(ROOT / "models" / "DEFAULT", metadata.model_id + "\n")
     update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
     command.console.print(f"released {folder.relative_to(ROOT)}: {100 * int8['accuracy']:.2f} % on PublicTest")
+
+
+def _check_golden(metadata: ModelMetadata) -> None:
+    """Raise MicroferError where the board's self-test would have nothing right to compare with."""
+    if metadata.golden is None:
+        raise MicroferError(
+            f"{metadata.model_id} has no golden scores; add them: python scripts/golden_scores.py MODEL.tflite"
+        )
+    check_scores(metadata, read_pictures())
+
+
+def _sizes(content: bytes) -> dict[str, int]:
+    """Return the file's own sizes: its metadata may have changed since it was quantized."""
+    return {"int8": len(content), "int8_gzip": len(gzip.compress(content, 9, mtime=0))}
 
 
 def _command(script: str, *arguments: object) -> None:
