@@ -60,7 +60,7 @@ def test_hello_prediction_and_preview_become_board_scores_and_crop():
     feed.message(preview(5))
     view = feed.view(after_ms=40)
     assert (view.state, view.state_text) == (LinkState.CONNECTED, "connected to test-board")
-    assert view.board.self_test == "70 of 70 scores equal the host's, 2 of 2 faces found"
+    assert view.board.self_test == "70 of 70 scores, 2 of 2 faces"
     assert view.board.self_test_ok
     assert view.frame.answer == Shown.LABEL
     assert view.frame.headline == view.frame.label == LABELS[3] == "happiness"

@@ -46,7 +46,7 @@ class BoardView:
     kernels: str
     self_test_ok: bool
     self_test: str
-    """In words, such as "70 of 70 scores equal the host's, 2 of 2 faces found"."""
+    """What came out right: "70 of 70 scores, 2 of 2 faces" are scores equal to the host's, and faces found."""
     reset_reason: str
     frame_width_px: int
     frame_height_px: int

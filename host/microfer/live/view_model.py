@@ -264,7 +264,7 @@ def _board(hello: Hello) -> BoardView:
         model_sha256=hello.model_sha256.hex(),
         kernels=hello.kernels,
         self_test_ok=equal == total > 0 and found == faces,
-        self_test=f"{equal} of {total} scores equal the host's, {found} of {faces} faces found",
+        self_test=f"{equal} of {total} scores, {found} of {faces} faces",
         reset_reason=hello.reset_reason.name.lower().replace("_", " "),
         frame_width_px=hello.frame_width_px,
         frame_height_px=hello.frame_height_px,

@@ -1,0 +1,298 @@
+"""The viewer without any user interface: terminal, web page and window all drive this one object.
+
+A source feeds it, either by `poll` in the caller's thread or, after `start`, in a thread of its own; everything else
+may be called from any thread.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from microfer.errors import MicroferError
+from microfer.files import write_bytes, write_json
+from microfer.live.link_events import Instant, LinkChange, Opened, Timed
+from microfer.live.messages import AskHello, Hello, Prediction, Statistics, StreamSettings
+from microfer.live.picture import png
+from microfer.live.reader import Received
+from microfer.live.recording import SUFFIX, Recorder
+from microfer.live.source import LiveSource, Replay, Source
+from microfer.live.view import View
+from microfer.live.view_model import ViewModel
+
+STATISTICS_PERIOD_MS = 1000
+SETTINGS_PERIOD_S = 1.0
+"""How often the settings are sent until the board's statistics say that they are in force."""
+
+POLL_S = 0.05
+
+KEYS = (
+    ("p", "pause", "pause and go on"),
+    ("s", "snapshot", "save the view as PNG and JSON"),
+    ("v", "previews", "ask the board for its crops, or stop that"),
+    ("r", "record", "record the link into a file, or stop that"),
+    ("n", "step", "next prediction, where a recording is played step by step"),
+    ("q", "quit", "quit"),
+)
+"""Key, name of the action, and what it does. Space is "p", or "n" in a recording that is played step by step."""
+
+
+class Viewer:
+    """Owns a source, its view model and the recorder.
+
+    `finished` is set once nothing will follow: after `quit`, at a recording's end, at a limit, or on a failure, which
+    `failure` names.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        previews: bool = False,
+        record: Path | str | None = None,
+        snapshots: Path | str = ".",
+        frames: int | None = None,
+        seconds: float | None = None,
+        linger: bool = False,
+    ) -> None:
+        """Take a source; open nothing but the recording.
+
+        previews: whether to ask the board for its crops. record: file to record into from the start. snapshots: folder
+        for snapshots and for recordings that a key starts. frames, seconds: finish after so many predictions, or after
+        so long. linger: a recording's end does not finish the viewer, so that its last view can be looked at.
+
+        Raises:
+            MicroferError: the recording cannot be written.
+        """
+        self.source = source
+        self.finished = threading.Event()
+        self.failure = ""
+        self.arrived = 0
+        """Predictions that were taken into the view."""
+        self.listener: Callable[[Timed], None] | None = None
+        """Is given each event after the view has taken it, in the thread that polls."""
+        self._folder = Path(snapshots)
+        self._frames, self._seconds, self._linger = frames, seconds, linger
+        self._begin_s = time.monotonic()
+        self._model = ViewModel()
+        self._lock = threading.RLock()
+        self._previews, self._settled, self._next_settings_s = previews, False, 0.0
+        self._ask_hello = False
+        self._said_hello = False
+        self._frozen: View | None = None
+        self._notice = ""
+        self._recorder: Recorder | None = None
+        self._thread: threading.Thread | None = None
+        self._crash: BaseException | None = None
+        if record is not None:
+            self._recorder = Recorder(record, source.port)
+        if isinstance(source, LiveSource):
+            source.connection.tap = self._tap
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Feed the view in a thread of its own until `finished`."""
+        self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish: stop the thread, tell the board to stop its previews, close port and recording."""
+        self.finished.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._previews:
+            self.source.send(self._settings(previews=False))
+        self.source.close()
+        with self._lock:
+            self._stop_recording()
+
+    def check(self) -> None:
+        """Raise what ended the viewer before its time: MicroferError for `failure`, or a bug in its thread."""
+        if self._crash is not None:
+            raise self._crash
+        if self.failure:
+            raise MicroferError(self.failure)
+
+    def poll(self, timeout_s: float = POLL_S) -> list[Timed]:
+        """Take what arrived into the view and return it; not after `finished`, and not beside `start`.
+
+        What follows the last prediction asked for with `frames` is left out.
+        """
+        events = self.source.poll(timeout_s)
+        taken: list[Timed] = []
+        for timed in events:
+            with self._lock:
+                self._take(timed)
+            taken.append(timed)
+            if self.listener is not None:
+                self.listener(timed)
+            if self._frames is not None and self.arrived >= self._frames:
+                self.finished.set()
+                break
+        self._settle()
+        self._finish()
+        return taken
+
+    def view(self) -> View:
+        """Return what there is to see now; while paused, what there was to see then."""
+        with self._lock:
+            view = self._frozen or self._model.view(self.source.now())
+            return replace(
+                view,
+                port=view.port or self.source.port,
+                previews=self._previews,
+                paused=self._frozen is not None,
+                recording=None if self._recorder is None else str(self._recorder.path),
+                source=self.source.kind,
+                notice=self._notice,
+            )
+
+    def press(self, key: str) -> None:
+        """Do what a key of `KEYS` means; nothing for any other."""
+        if key == " ":
+            key = "n" if isinstance(self.source, Replay) and self.source.step else "p"
+        actions: dict[str, Callable[[], object]] = {
+            "p": self.pause,
+            "s": self.snapshot,
+            "v": lambda: self.set_previews(not self._previews),
+            "r": lambda: self.record(self._recorder is None),
+            "n": self.step,
+            "q": self.quit,
+        }
+        try:
+            actions.get(key.lower(), lambda: None)()
+        except MicroferError as error:
+            self._notice = str(error)
+
+    def pause(self, on: bool | None = None) -> None:
+        """Hold the view, or let it go on; None: the other of both. A board goes on, and is counted all the same."""
+        with self._lock:
+            on = self._frozen is None if on is None else on
+            self._frozen = self.view() if on else None
+            self.source.pause(on)
+            self._notice = "paused" if on else ""
+
+    def step(self) -> None:
+        """Let the next prediction through, where a recording is played step by step."""
+        if isinstance(self.source, Replay):
+            self.source.advance()
+
+    def set_previews(self, on: bool) -> None:
+        """Ask the board for its crops, or for none; asked again until its statistics say that it is so."""
+        with self._lock:
+            if not isinstance(self.source, LiveSource):
+                self._notice = "a recording shows the crops that it has"
+                return
+            self._previews, self._settled, self._next_settings_s = on, False, 0.0
+            self._notice = "previews on: the board sends the crops that it sees" if on else "previews off"
+
+    def record(self, on: bool, path: Path | str | None = None) -> None:
+        """Begin a recording, named by the time where `path` is None, or end the one under way.
+
+        Raises:
+            MicroferError: the file cannot be made, or there is no board.
+        """
+        with self._lock:
+            if not on:
+                self._stop_recording()
+                return
+            if not isinstance(self.source, LiveSource):
+                raise MicroferError("this is a recording already: only a board's link can be recorded")
+            self._stop_recording()
+            recorder = Recorder(path or self._folder / f"{_name_by_time()}{SUFFIX}", self.source.port)
+            recorder.write(Instant.now(), Opened(self.source.port))
+            self._recorder, self._ask_hello = recorder, True
+            self._notice = f"recording into {recorder.path}"
+
+    def snapshot(self) -> Path:
+        """Save the view as PNG and, beside it, as JSON; return the picture's path. Raises MicroferError."""
+        view = self.view()
+        path = self._folder / f"{_name_by_time()}.png"
+        write_bytes(path, png(view))
+        write_json(path.with_suffix(".json"), view.as_dict())
+        self._notice = f"saved {path} and {path.with_suffix('.json').name}"
+        return path
+
+    def quit(self) -> None:
+        """Finish; `close` then lets go of port and files."""
+        self.finished.set()
+
+    def _take(self, timed: Timed) -> None:
+        self._model.update(timed)
+        event = timed.event
+        if isinstance(event, Opened):
+            self._said_hello = self._settled = False
+        if not isinstance(event, Received):
+            return
+        message = event.message
+        self.arrived += isinstance(message, Prediction)
+        if isinstance(message, Hello):
+            self._said_hello, self._settled, self._next_settings_s = True, False, 0.0
+        if isinstance(message, Statistics):
+            self._settled = message.previews == self._previews and message.predictions
+
+    def _settle(self) -> None:
+        """Send the settings until they are in force; a board may have kept those of whoever watched it before."""
+        if self._ask_hello:
+            self._ask_hello = False
+            self.source.send(AskHello())
+        if self._said_hello and not self._settled and time.monotonic() >= self._next_settings_s:
+            self._next_settings_s = time.monotonic() + SETTINGS_PERIOD_S
+            self.source.send(self._settings(self._previews))
+
+    def _settings(self, previews: bool) -> StreamSettings:
+        return StreamSettings(STATISTICS_PERIOD_MS, predictions=True, previews=previews)
+
+    def _finish(self) -> None:
+        """Finish where a limit is reached, the board is refused, or a recording is over."""
+        if self._model.refusal:
+            self.failure = self._model.refusal
+            self.finished.set()
+        if self._seconds is not None and time.monotonic() - self._begin_s >= self._seconds:
+            self.finished.set()
+        if self.source.ended:
+            with self._lock:
+                self._model.end(self.source.ended)
+            if not self._linger:
+                self.finished.set()
+
+    def _run(self) -> None:
+        try:
+            while not self.finished.is_set():
+                self.poll()
+        except MicroferError as error:
+            self.failure = str(error)
+        except BaseException as error:
+            self._crash = error
+        finally:
+            self.finished.set()
+
+    def _tap(self, at: Instant, content: bytes | LinkChange) -> None:
+        with self._lock:
+            if self._recorder is None:
+                return
+            try:
+                self._recorder.write(at, content)
+            except MicroferError as error:
+                self._stop_recording()
+                self._notice = str(error)
+
+    def _stop_recording(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            with suppress(OSError):
+                recorder.close()
+            self._notice = f"recorded into {recorder.path}"
+
+
+def _name_by_time() -> str:
+    return f"microfer-{datetime.now().astimezone():%Y%m%d-%H%M%S-%f}"[:-3]

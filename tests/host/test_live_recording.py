@@ -1,0 +1,244 @@
+"""Recordings: every byte back with its time, cut anywhere, and played as if the board were here."""
+
+import json
+import math
+import shutil
+import time
+
+import pytest
+from tests.host.fake_board import FakeBoard
+
+from microfer.errors import MicroferError
+from microfer.live.connection import Connection
+from microfer.live.link_events import Instant, Lost, Opened, Timed
+from microfer.live.messages import CROP_BYTES, CropPreview, Prediction
+from microfer.live.reader import Received
+from microfer.live.recording import Recorder, read_recording
+from microfer.live.source import LiveSource, Replay
+from microfer.live.view_model import ViewModel
+from microfer.live.viewer import Viewer
+
+
+def record(path, frames=60, unplug_at=None, **options):
+    """Watch a test board for a while; return the events that the viewer got, in their order."""
+    events = []
+    with FakeBoard(period_s=0.002) as board:
+        connection = Connection(board.port)
+        with Viewer(LiveSource(connection), record=path, frames=frames, **options) as viewer:
+            viewer.listener = events.append
+            connection.open()
+            while not viewer.finished.is_set():
+                viewer.poll()
+                if unplug_at is not None and viewer.arrived >= unplug_at:
+                    board.unplug()
+                    unplug_at = None
+    return events
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recording") / "short.mfrec"
+    with Recorder(path, "socket://board") as recorder:
+        recorder.write(Instant(1000, 5000), Opened("socket://board"))
+        for number in range(4):
+            recorder.write(Instant(2000 + number, 6000 + number), bytes(range(number * 7, number * 7 + 11)))
+        recorder.write(Instant(3000, 7000), Lost("socket://board", "unplugged"))
+    return path
+
+
+def test_a_recording_gives_back_bytes_changes_and_times(short):
+    recording = read_recording(short)
+    assert recording.header["port"] == "socket://board"
+    assert recording.cut == ""
+    assert recording.chunks[0].content == Opened("socket://board")
+    assert recording.chunks[2].content == bytes(range(7, 18))
+    assert recording.chunks[2].at == Instant(2001, 6001)
+    assert recording.chunks[-1].content == Lost("socket://board", "unplugged")
+
+
+def _stored_bytes(chunk):
+    content = chunk.content if isinstance(chunk.content, bytes) else json.dumps(vars(chunk.content)).encode()
+    return 1 + 4 + 8 + 8 + len(content) + 4
+
+
+def test_a_recording_cut_at_any_byte_gives_back_its_whole_chunks_and_says_so(short, tmp_path):
+    content, whole = short.read_bytes(), read_recording(short).chunks
+    header_bytes = len(content) - sum(_stored_bytes(chunk) for chunk in whole)
+    ends = {header_bytes + sum(_stored_bytes(chunk) for chunk in whole[:count]) for count in range(len(whole))}
+    counts = []
+    for size in range(len(content)):
+        path = tmp_path / "cut.mfrec"
+        path.write_bytes(content[:size])
+        if size < header_bytes:
+            with pytest.raises(MicroferError, match=r"no recording|within its header"):
+                read_recording(path)
+            continue
+        recording = read_recording(path)
+        assert recording.chunks == whole[: len(recording.chunks)]
+        assert bool(recording.cut) == (size not in ends)
+        counts.append(len(recording.chunks))
+    assert counts == sorted(counts)
+    assert set(counts) == set(range(len(whole)))
+
+
+def test_a_damaged_byte_ends_the_recording_there(short, tmp_path):
+    content = bytearray(short.read_bytes())
+    content[-40] ^= 1
+    path = tmp_path / "damaged.mfrec"
+    path.write_bytes(content)
+    recording = read_recording(path)
+    assert 0 < len(recording.chunks) < 6
+    assert "no whole chunk" in recording.cut
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is no recording of the link"),
+        (b"RIFF....AVI LIST", "is no recording of the link"),
+        (b"MICROFER-LINK\n\x01\x00\xff", "within its header"),
+    ],
+)
+def test_what_is_no_recording_is_refused(content, message, tmp_path):
+    path = tmp_path / "other.mfrec"
+    path.write_bytes(content)
+    with pytest.raises(MicroferError, match=message):
+        read_recording(path)
+
+
+def test_a_recording_of_a_newer_version_names_the_cure(short, tmp_path, monkeypatch):
+    monkeypatch.setattr("microfer.live.recording.VERSION", 2)
+    path = tmp_path / "newer.mfrec"
+    Recorder(path, "port").close()
+    monkeypatch.undo()
+    with pytest.raises(MicroferError, match="version 2, expected 1: update microfer"):
+        read_recording(path)
+
+
+def test_a_recording_is_not_overwritten(short):
+    with pytest.raises(MicroferError, match="is there already"):
+        Recorder(short, "port")
+
+
+def test_a_replay_gives_the_same_events_and_the_same_views_as_the_board_did(tmp_path):
+    path = tmp_path / "session.mfrec"
+    live = record(path, unplug_at=30, previews=True)
+    replayed = []
+    with Viewer(Replay(read_recording(path), math.inf), frames=60) as viewer:
+        viewer.listener = replayed.append
+        while not viewer.finished.is_set():
+            viewer.poll()
+    assert replayed == live
+    assert any(isinstance(timed.event, Lost) for timed in live)
+    one, other = ViewModel(), ViewModel()
+    for first, second in zip(live, replayed, strict=True):
+        one.update(first)
+        other.update(second)
+        assert one.view(first.at) == other.view(second.at)
+
+
+def test_a_default_session_is_recorded_without_a_pixel(tmp_path):
+    path = tmp_path / "private.mfrec"
+    record(path, frames=200)
+    recording = read_recording(path)
+    content = b"".join(chunk.content for chunk in recording.chunks if isinstance(chunk.content, bytes))
+    assert len(content) > 200 * 90
+    assert max(map(len, content.split(b"\0"))) < CROP_BYTES
+    assert not any(isinstance(getattr(timed.event, "message", None), CropPreview) for timed in recording.events())
+
+
+def test_a_recording_with_previews_has_the_crops(tmp_path):
+    path = tmp_path / "pictures.mfrec"
+    record(path, frames=60, previews=True)
+    crops = [t.event.message for t in read_recording(path).events() if isinstance(t.event, Received)]
+    assert sum(isinstance(message, CropPreview) for message in crops) > 20
+
+
+def predictions(events):
+    return [
+        t.event.message for t in events if isinstance(t.event, Received) and isinstance(t.event.message, Prediction)
+    ]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    path = tmp_path_factory.mktemp("session") / "session.mfrec"
+    record(path, frames=80)
+    return read_recording(path)
+
+
+def test_a_replay_keeps_the_time_of_its_recording_or_a_part_of_it(session):
+    for speed in (1.0, 4.0):
+        replay = Replay(session, speed)
+        begin_s = time.monotonic()
+        while not replay.ended:
+            replay.poll(0.05)
+        assert time.monotonic() - begin_s == pytest.approx(session.duration_s / speed, abs=0.15)
+
+
+def test_a_replay_step_by_step_gives_one_prediction_at_a_time(session):
+    replay = Replay(session, step=True)
+    first = replay.poll(0.001)
+    assert [message.frame for message in predictions(first)] == [0]
+    assert replay.poll(0.001) == []
+    seen = list(first)
+    while not replay.ended:
+        replay.advance()
+        events = replay.poll(0.001)
+        assert len(predictions(events)) <= 1
+        seen += events
+    assert seen == list(session.events())
+
+
+def test_a_held_replay_loses_nothing_and_its_clock_stands_still(session):
+    replay = Replay(session)
+    seen: list[Timed] = []
+    while len(seen) < 10:
+        seen += replay.poll(0.01)
+    replay.pause(True)
+    now = replay.now()
+    for _ in range(5):
+        assert replay.poll(0.02) == []
+    assert replay.now() == now
+    replay.pause(False)
+    replay.speed = math.inf
+    while not replay.ended:
+        seen += replay.poll(0.01)
+    assert seen == list(session.events())
+
+
+def test_an_empty_recording_can_be_played(tmp_path):
+    path = tmp_path / "empty.mfrec"
+    Recorder(path, "port").close()
+    with Viewer(Replay(read_recording(path))) as viewer:
+        viewer.poll()
+        assert viewer.finished.is_set()
+
+
+def test_the_end_of_a_cut_recording_says_that_it_was_cut(session, tmp_path):
+    path = tmp_path / "cut.mfrec"
+    shutil.copy(session.path, path)
+    path.write_bytes(path.read_bytes()[:-3])
+    with Viewer(Replay(read_recording(path), math.inf)) as viewer:
+        while not viewer.finished.is_set():
+            viewer.poll()
+        assert "the recording is over" in viewer.view().state_text
+        assert "no whole chunk" in viewer.view().state_text
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_viewer(tmp_path, monkeypatch):
+    with FakeBoard() as board:
+        connection = Connection(board.port)
+        with Viewer(LiveSource(connection), record=tmp_path / "full.mfrec", frames=30) as viewer:
+            connection.open()
+            monkeypatch.setattr(Recorder, "write", _full)
+            while not viewer.finished.is_set():
+                viewer.poll()
+            view = viewer.view()
+        assert view.recording is None
+        assert "no space" in view.notice
+        assert view.frames.shown == 30
+
+
+def _full(*_):
+    raise MicroferError("cannot record into full.mfrec: no space left on device")
