@@ -1,10 +1,13 @@
-"""A model's parity certificate: both levels run on one set of images, judged, with all that is needed to repeat it."""
+"""A model's parity certificate: levels 2 to 4, judged, with all that is needed to repeat them.
+
+Levels 2 and 3 run here, on one set of images; each board that was compared (level 4) is added to them.
+"""
 
 import hashlib
 import importlib.util
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +18,8 @@ from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ENTRY_NAME, read_metadata
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import read_bytes
-from microfer.simulate.images import Images
+from microfer.simulate.board_level import BoardLevel
+from microfer.simulate.images import Images, ImageSet
 from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import BitComparison, Limits, ScoreComparison, compare_raw, compare_scores
 from microfer.simulate.runners import Runner, TflmRunner, has_tflm, open_model, open_tflite
@@ -65,40 +69,50 @@ class Certificate:
 
     noise: SQNR of each layer in dB, measured where level 2 failed; None otherwise, `noise_missing` then says why
     where it should have been.
+    boards: level 4, for each board and its kernels the latest comparison.
     """
 
     model: Model
     float_model: Model | None
-    images: Images
+    images: ImageSet
     limits: Limits
     kernels: dict[str, str | None]
     float_against_int8: Level
     reference_against_tflm: Level
     noise: Layers | None = None
     noise_missing: str | None = None
+    boards: tuple[BoardLevel, ...] = ()
     versions: dict[str, str | None] = field(default_factory=package_versions)
 
     @property
     def passed(self) -> bool:
         """No limit is exceeded, and at least one level was judged."""
-        verdicts = [level.verdict for level in self.levels]
+        verdicts = self._verdicts()
         return "failed" not in verdicts and "passed" in verdicts
 
     @property
     def failed(self) -> bool:
         """Whether a limit is exceeded."""
-        return any(level.verdict == "failed" for level in self.levels)
+        return "failed" in self._verdicts()
 
     @property
     def complete(self) -> bool:
-        """Both levels were judged, on a whole split."""
+        """Levels 2 and 3 were judged, on a whole split. Level 4 is about boards, and can always get one more."""
         judged = all(level.verdict in {"passed", "failed"} for level in self.levels)
-        return judged and not self.images.synthetic and len(self.images.data) == self.images.of
+        return judged and not self.images.is_synthetic and self.images.is_whole_split
 
     @property
     def levels(self) -> tuple[Level, Level]:
         """Level 2 and level 3."""
         return self.float_against_int8, self.reference_against_tflm
+
+    def with_board(self, board: BoardLevel) -> "Certificate":
+        """Return the certificate with level 4 of one more board; it takes the place of the same board's, if any."""
+        others = tuple(other for other in self.boards if other.board.key != board.board.key)
+        return replace(self, boards=tuple(sorted((*others, board), key=lambda one: one.board.key)))
+
+    def _verdicts(self) -> list[str]:
+        return [*(level.verdict for level in self.levels), *(board.verdict for board in self.boards)]
 
     def to_json(self) -> dict[str, Any]:
         """Return the certificate as plain values; its layout is named by `schema`."""
@@ -116,6 +130,7 @@ class Certificate:
             "reference_against_tflm": self.reference_against_tflm.to_json(),
             "noise": self.noise and [{"tensor": name, "db": _json_number(db)} for name, db in self.noise],
             "noise_missing": self.noise_missing,
+            "boards": [board.to_json() for board in self.boards],
         }
 
 
@@ -156,9 +171,9 @@ def certify(
     if float_model and against_float.verdict == "failed":
         noise, noise_missing = _noise(float_model, int8_model, pixels)
     return Certificate(
-        model=_model(int8_model),
-        float_model=_model(float_model) if float_model else None,
-        images=images,
+        model=model_of(int8_model),
+        float_model=model_of(float_model) if float_model else None,
+        images=images.about(),
         limits=limits,
         kernels={
             "float": floating.name if floating else None,
@@ -170,6 +185,13 @@ def certify(
         noise=noise,
         noise_missing=noise_missing,
     )
+
+
+def unjudged(int8_model: Path, images: Images, limits: Limits) -> Certificate:
+    """Return a certificate without levels 2 and 3, for a board's comparison to be added to."""
+    level = Level("not run", (_BOARD_ALONE,))
+    kernels: dict[str, str | None] = {"float": None, "int8": None, "tflm": None}
+    return Certificate(model_of(int8_model), None, images.about(), limits, kernels, level, level)
 
 
 def float_beside(int8_model: Path) -> tuple[Path | None, str]:
@@ -188,6 +210,7 @@ def float_beside(int8_model: Path) -> tuple[Path | None, str]:
 
 
 _NO_TFLM = "no wheel of tflite-micro is installed on this machine, so the real TFLM was not run"
+_BOARD_ALONE = "only a board was compared so far; the same command without --port adds this level"
 _SYNTHETIC = "the faces are synthetic, so the limits on accuracy and agreement do not apply"
 
 
@@ -203,7 +226,8 @@ def _judge(result: ScoreComparison | BitComparison, limits: Limits) -> Level:
     return Level("failed" if faults else "passed", faults, result)
 
 
-def _model(path: Path) -> Model:
+def model_of(path: Path) -> Model:
+    """Return which file this is. Raises MicroferError where it cannot be read, or is a .tflite that is damaged."""
     content = read_bytes(path)
     model_id = None
     if path.suffix.lower() == ".tflite":

@@ -16,33 +16,72 @@ SYNTHETIC_COUNT = 140
 
 
 @dataclass(frozen=True)
+class ImageSet:
+    """Which images something ran on: all that a report needs to say of them, without the images.
+
+    source: the data's file or folder, its name alone. split_images: how many the split has; more than `images` make it
+    a subset. per_class: images of each label.
+    """
+
+    source: str
+    split: str
+    images: int
+    split_images: int
+    is_synthetic: bool
+    per_class: dict[str, int]
+
+    @property
+    def is_whole_split(self) -> bool:
+        """Whether no image of the split was left out."""
+        return self.images == self.split_images
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        if self.is_synthetic:
+            return f"{self.images:,} synthetic faces (drawn, not photographed: nothing is proven about accuracy)"
+        whole = "the whole split" if self.is_whole_split else f"a SUBSET of the split's {self.split_images:,}"
+        return f"{self.images:,} images of {self.split}, {whole}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields under their own names, and whether it is the whole split."""
+        return {
+            "source": self.source,
+            "split": self.split,
+            "images": self.images,
+            "split_images": self.split_images,
+            "is_whole_split": self.is_whole_split,
+            "is_synthetic": self.is_synthetic,
+            "per_class": self.per_class,
+        }
+
+
+@dataclass(frozen=True)
 class Images:
-    """What the models ran on. `of` is how many images the split has; fewer in `data` make it a subset."""
+    """What the models run on. `of` is how many images the split has; fewer in `data` make it a subset."""
 
     data: Dataset
     split: str
     of: int
     synthetic: bool = False
 
+    def about(self) -> ImageSet:
+        """Return which images these are, without them."""
+        return ImageSet(
+            source=Path(self.data.source).name,
+            split=self.split,
+            images=len(self.data),
+            split_images=self.of,
+            is_synthetic=self.synthetic,
+            per_class=dict(zip(LABELS, map(int, self.data.counts()), strict=True)),
+        )
+
     def describe(self) -> str:
         """Return one line for people."""
-        count = len(self.data)
-        if self.synthetic:
-            return f"{count:,} synthetic faces (drawn, not photographed: nothing is proven about accuracy)"
-        whole = "the whole split" if count == self.of else f"a SUBSET of the split's {self.of:,}"
-        return f"{count:,} images of {self.split}, {whole}"
+        return self.about().describe()
 
     def to_json(self) -> dict[str, Any]:
         """Return counts and origin; of a path the file's name alone."""
-        return {
-            "source": Path(self.data.source).name,
-            "split": self.split,
-            "images": len(self.data),
-            "split_images": self.of,
-            "is_whole_split": len(self.data) == self.of,
-            "is_synthetic": self.synthetic,
-            "per_class": dict(zip(LABELS, map(int, self.data.counts()), strict=True)),
-        }
+        return self.about().to_json()
 
 
 def choose_images(dataset: Dataset, split: str, limit: int | None = None) -> Images:

@@ -6,7 +6,8 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from microfer.contract import LABELS
+from microfer.contract import CROP_SIZE, LABELS
+from microfer.simulate.board_level import ORACLES, TIMES_NOTE, BoardLevel
 from microfer.simulate.certificate import Certificate, Level, Model
 from microfer.simulate.parity import Accuracy, BitComparison, ScoreComparison
 from microfer.training.plots import confusion_figure, histogram_figure, noise_figure, png
@@ -38,6 +39,7 @@ def render(certificate: Certificate) -> str:
         _noise(certificate),
         "<h2>LiteRT's reference kernels against TFLM</h2>",
         _level(certificate.reference_against_tflm),
+        _boards(certificate.boards),
         "<h2>What this depends on</h2>",
         _versions(certificate),
     ]
@@ -55,7 +57,7 @@ def _facts(certificate: Certificate) -> str:
             ("int8 model", _model(certificate.model)),
             ("float model", _model(certificate.float_model) if certificate.float_model else "none"),
             ("images", escape(certificate.images.describe())),
-            ("per class", ", ".join(f"{n} {k}" for k, n in zip(LABELS, certificate.images.data.counts(), strict=True))),
+            ("per class", ", ".join(f"{n} {k}" for k, n in certificate.images.per_class.items())),
             (
                 "limits",
                 f"int8 loses at most {limits.drop_points:g} points, float and int8 agree on at least "
@@ -111,7 +113,7 @@ def _scores(result: ScoreComparison) -> str:
     return "\n".join([_fact_table(facts), _table(header, rows), _picture(top1), _picture(differences)])
 
 
-def _bits(result: BitComparison) -> str:
+def _bits(result: BitComparison, expected: str = "LiteRT reference", found: str = "TFLM") -> str:
     facts = [
         ("equal, bit for bit", f"{result.equal:,} of {result.count:,} images"),
         ("largest difference", f"{result.largest_difference} int8 steps (1/256 each)"),
@@ -120,8 +122,52 @@ def _bits(result: BitComparison) -> str:
         return _fact_table(facts)
     first = result.first
     facts.append(("first difference", f"image {first.index} ({escape(first.name)})"))
-    rows = [["LiteRT reference", *map(str, first.expected)], ["TFLM", *map(str, first.found)]]
+    rows = [[expected, *map(str, first.expected)], [found, *map(str, first.found)]]
     return _fact_table(facts) + _table(["raw output", *LABELS], rows)
+
+
+def _boards(boards: Sequence[BoardLevel]) -> str:
+    if not boards:
+        return ""
+    return "\n".join(["<h2>Boards against TFLM</h2>", *map(_board, boards), _note(TIMES_NOTE)])
+
+
+def _board(level: BoardLevel) -> str:
+    times, link = level.times, level.link
+    facts = [
+        ("board", escape(level.board.board)),
+        ("kernels", escape(level.board.kernels)),
+        ("firmware", f"{escape(level.board.firmware_version)}, protocol version {level.board.protocol_version}"),
+        ("images", escape(level.images.describe())),
+        (
+            "link",
+            f"{link.retries} commands sent again, {link.losses} losses, {link.restarts} restarts of the board, "
+            f"{link.missed} frames missed, {link.damaged} pieces damaged, {link.sittings} sittings",
+        ),
+    ]
+    headings = ["one run of the network", "least", "median", "95th percentile", "99th percentile", "most"]
+    row = ["by the board's clock", *(f"{time_us / 1000:,.1f} ms" for time_us in vars(times).values())]
+    return "\n".join(
+        [
+            f"<h3>{escape(level.board.board)} ({escape(level.board.kernels)})</h3>",
+            f"<p>{_badge(level.verdict)}</p>",
+            *(_note(escape(reason) + ".") for reason in level.reasons),
+            _fact_table(facts),
+            _bits(level.bits, ORACLES.get(level.oracle, level.oracle), "the board"),
+            _crop(level),
+            _table(headings, [row]),
+        ]
+    )
+
+
+def _crop(level: BoardLevel) -> str:
+    if level.picture_png is None:
+        return ""
+    side = CROP_SIZE * 6
+    return (
+        f'<p><img style="image-rendering: pixelated" width="{side}" height="{side}" alt="the first crop that differs" '
+        f'src="data:image/png;base64,{escape(level.picture_png)}"></p>'
+    )
 
 
 def _noise(certificate: Certificate) -> str:
