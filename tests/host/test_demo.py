@@ -16,7 +16,7 @@ from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
 from microfer.simulate import annotate, classify, demo, opencv, pictures
 from microfer.simulate.annotate import Finding, compose
-from microfer.simulate.classify import Classifier, calibrated, label_of
+from microfer.simulate.classify import Classifier
 from microfer.simulate.faces import Face
 from microfer.simulate.runners import has_tflm
 
@@ -271,23 +271,6 @@ def test_the_winning_bar_is_as_long_as_its_share():
         return (card == color).all(axis=2).sum(axis=1).max()
 
     assert colored(0.8) == pytest.approx(2 * colored(0.4), rel=0.03)
-
-
-def test_a_temperature_of_two_gives_the_softmax_of_halved_logits():
-    logits = np.array([1.5, -2, 0.3, 4, 0, -1, 2.2])
-
-    def softmax(z):
-        return np.exp(z) / np.exp(z).sum()
-
-    made = calibrated(softmax(logits).astype(np.float32), 2.0)
-    assert made == pytest.approx(softmax(logits / 2), abs=1e-6)
-
-
-def test_a_score_under_the_threshold_is_uncertain():
-    scores = np.array([0, 0, 0, 0.5, 0.3, 0.2, 0], np.float32)
-    assert label_of(scores, 0.0) == "happiness"
-    assert label_of(scores, 0.5) == "happiness"
-    assert label_of(scores, 0.51) == "uncertain"
 
 
 def test_a_model_with_metadata_goes_by_its_own_name_and_threshold(tmp_path):

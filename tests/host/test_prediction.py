@@ -1,14 +1,20 @@
-"""The prediction's oracle is itself tested: against powers in double precision, and as the host's demo decides."""
+"""The prediction's oracle is itself tested: against powers in double precision, and by what the host's demo shows."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from microfer.contract import LABELS
+from microfer.data.synthetic import synthetic_dataset
+from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.deploy.prediction_tables import log2_q24, power_of_half_q31
 from microfer.simulate import classify
-from microfer.simulate.prediction import ONE, Predictor, Settings, calibrated, settings_of
+from microfer.simulate.prediction import ONE, Predictor, Settings, calibrated, calibrated_all, settings_of
+from microfer.simulate.runners import open_tflite
 
+TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite"
 HAPPINESS, NEUTRAL = 3, 6
 
 
@@ -34,16 +40,41 @@ def test_confidences_are_those_of_exact_powers_to_two_parts_in_65536(temperature
         assert abs(sum(made) - ONE) <= 3
 
 
-@pytest.mark.parametrize("temperature", [0.8, 1.5])
-def test_one_frame_gives_the_demos_answer(temperature):
+@pytest.mark.parametrize("temperature", [0.05, 0.5, 1, 1.3, 20])
+def test_many_rows_at_once_give_the_same_bits(temperature):
     random = np.random.default_rng(9)
-    for _ in range(300):
-        scores = random_scores(random)
-        theirs = classify.calibrated((scores + np.float32(128)) / np.float32(256), temperature)
-        ours = Predictor(settings_of(temperature, 0.4)).update(scores.tolist())
-        assert np.abs(np.array(ours.smoothed) / ONE - theirs).max() < 1e-4
-        if abs(theirs.max() - 0.4) > 1e-4:
-            assert ours.certain == (classify.label_of(theirs, 0.4) != classify.UNCERTAIN)
+    inverse = settings_of(temperature, 0).inverse_temperature
+    rows = np.stack([random_scores(random) for _ in range(500)])
+    expected = [calibrated(row.tolist(), inverse) for row in rows]
+    np.testing.assert_array_equal(calibrated_all(rows, inverse), expected)
+
+
+def test_scores_of_nothing_are_seven_zeros_among_many_rows():
+    rows = np.full((2, 7), -128, np.int8)
+    rows[1, NEUTRAL] = 127
+    assert calibrated_all(rows, ONE).tolist() == [[0] * 7, [0] * 6 + [ONE]]
+
+
+def test_a_temperature_of_two_gives_the_softmax_of_halved_logits():
+    logits = np.array([1.5, 0.9, 0.3, 2.6, 0, 0.2, 2.2])
+    scores = np.round(256 * np.exp(logits) / np.exp(logits).sum() - 128).astype(int).tolist()
+    halved = np.exp(logits / 2) / np.exp(logits / 2).sum()
+    made = np.array(calibrated(scores, settings_of(2, 0).inverse_temperature)) / ONE
+    assert made == pytest.approx(halved, abs=0.01)  # scores come in steps of 1/256
+
+
+@pytest.mark.parametrize(("temperature", "uncertain_below"), [(0.8, 0.4), (1.5, 0.5), (1, 0)])
+def test_the_demo_answers_as_the_board_does_on_a_first_frame(tmp_path, temperature, uncertain_below):
+    metadata = ModelMetadata("tiny-1", "tiny", None, temperature=temperature, uncertain_below=uncertain_below)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(embed_metadata(TINY.read_bytes(), metadata))
+    crops = synthetic_dataset(2, 3).images
+    classifier = classify.Classifier(path)
+    for crop, raw in zip(crops, open_tflite(path).raw(crops), strict=True):
+        board = Predictor(settings_of(temperature, uncertain_below)).update(raw.tolist())
+        answer = classifier.answer(crop)
+        assert np.array_equal(answer.scores * ONE, board.smoothed)
+        assert answer.label == (LABELS[board.label] if board.certain else classify.UNCERTAIN)
 
 
 def test_scores_of_nothing_are_none_and_change_nothing():

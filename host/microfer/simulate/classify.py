@@ -10,6 +10,9 @@ import numpy.typing as npt
 from microfer.contract import LABELS
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ENTRY_NAME, read_metadata
+from microfer.deploy.tflite_file import TfliteModel
+from microfer.errors import MicroferError
+from microfer.simulate.prediction import ONE, Predictor, Settings, settings_of
 from microfer.simulate.runners import has_tflm, open_tflite
 
 UNCERTAIN = "uncertain"
@@ -20,7 +23,7 @@ UNCERTAIN = "uncertain"
 class Answer:
     """What the network perceives in one crop.
 
-    scores: calibrated probabilities in the order of LABELS, float32 (7,).
+    scores: calibrated probabilities in the order of LABELS, float32 (7,), multiples of 1/65536 as the board has them.
     label: the label of the largest (of the first one where two tie), or "uncertain".
     milliseconds: how long the invoke took on this computer; a board is another matter.
     """
@@ -44,37 +47,34 @@ class Classifier:
         in_tflm = has_tflm()
         self._runner = open_tflite(path, "tflm" if in_tflm else "reference", need_int8=True)
         self.runtime = "TFLM" if in_tflm else "LiteRT reference kernels"
-        self.model_id, self._temperature, self._uncertain_below = path.name, 1.0, 0.0
+        self.model_id, self._settings = path.name, Settings()
         model = tflite_file.read(path)
         if ENTRY_NAME in model.metadata:
-            metadata = read_metadata(model)
-            self.model_id = metadata.model_id
-            self._temperature, self._uncertain_below = metadata.temperature, metadata.uncertain_below
+            self.model_id, self._settings = read_metadata(model).model_id, settings_in(model)
 
     def answer(self, crop: npt.NDArray[np.uint8]) -> Answer:
-        """Return the answer for one crop, uint8 (48, 48), 0..255."""
+        """Return the answer for one crop, uint8 (48, 48), 0..255, as a board gives it for a face's first frame.
+
+        Raises:
+            MicroferError: every score is zero, which no softmax gives.
+        """
         begin = time.perf_counter()
-        raw_scores = self._runner.scores(crop[np.newaxis])[0]
+        raw = self._runner.raw(crop[np.newaxis])[0]
         took = 1000 * (time.perf_counter() - begin)
-        scores = calibrated(raw_scores, self._temperature)
-        return Answer(scores, label_of(scores, self._uncertain_below), took)
+        prediction = Predictor(self._settings).update(raw.tolist())
+        if prediction is None:
+            raise MicroferError(f"{self.model_id} scores every expression with zero: its file is damaged, restore it")
+        scores = np.array(prediction.smoothed, np.float32) / np.float32(ONE)
+        return Answer(scores, LABELS[prediction.label] if prediction.certain else UNCERTAIN, took)
 
 
-def calibrated(scores: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Return the probabilities that the softmax would have given with its logits divided by `temperature`.
+def settings_in(model: TfliteModel) -> Settings:
+    """Return how the scores of a .tflite become an answer: by its metadata, or uncalibrated where it has no entry.
 
-    softmax(z / T) is softmax(z) ** (1 / T), scaled to add up to one: so the logits, which the int8 network does not
-    give out, are not needed. C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
-
-    scores: float32 (7,), with at least one above 0; a temperature of 1 returns them as they are.
+    Raises:
+        MicroferError: the entry cannot be read.
     """
-    if temperature == 1:
-        return scores
-    powers = scores ** np.float32(1 / temperature)
-    return np.asarray(powers / powers.sum(), np.float32)
-
-
-def label_of(scores: npt.NDArray[np.float32], uncertain_below: float) -> str:
-    """Return the label of the largest probability, or "uncertain" where it is under `uncertain_below`."""
-    best = int(scores.argmax())
-    return LABELS[best] if scores[best] >= uncertain_below else UNCERTAIN
+    if ENTRY_NAME not in model.metadata:
+        return Settings()
+    metadata = read_metadata(model)
+    return settings_of(metadata.temperature, metadata.uncertain_below)

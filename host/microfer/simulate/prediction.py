@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
 from microfer.deploy.prediction_tables import log2_q24, power_of_half_q31
@@ -67,6 +68,20 @@ def calibrated(scores: Sequence[int], inverse_temperature: int) -> tuple[int, ..
     return tuple((power * ONE + total // 2) // total for power in powers)
 
 
+def calibrated_all(scores: npt.NDArray[np.int8], inverse_temperature: int) -> npt.NDArray[np.int64]:
+    """Return what `calibrated` returns for every row of int8 scores (n, 7): int64 (n, 7), Q16, bit for bit.
+
+    A row of scores that are all zero, which `calibrated` answers with None, gives seven zeros.
+    """
+    levels = scores.astype(np.int64) - OUTPUT_ZERO_POINT
+    logarithms = np.array(_LOG2)[levels]
+    largest = np.array(_LOG2)[levels.max(axis=1, keepdims=True)]
+    powers = np.where(levels > 0, _powers_of_half((largest - logarithms) * inverse_temperature // 2**24), 0)
+    total = np.maximum(powers.sum(axis=1, keepdims=True), 1)
+    confidences: npt.NDArray[np.int64] = (powers * ONE + total // 2) // total
+    return confidences
+
+
 class Predictor:
     """Follows one face: the first frame's answer is what that frame alone gives, later ones are smoothed."""
 
@@ -109,3 +124,13 @@ def _power_of_half(exponent: int) -> int:
     index, between = divmod(part, 256)
     step = _POWER_OF_HALF[index] - _POWER_OF_HALF[index + 1]
     return (_POWER_OF_HALF[index] - step * between // 256) >> (7 + whole)
+
+
+def _powers_of_half(exponents: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return `_power_of_half` of each exponent, of an array of any shape."""
+    table = np.array(_POWER_OF_HALF)
+    whole, part = np.divmod(exponents, ONE)
+    index, between = np.divmod(part, 256)
+    step = table[index] - table[index + 1]
+    powers: npt.NDArray[np.int64] = (table[index] - step * between // 256) >> np.minimum(7 + whole, 62)
+    return powers
