@@ -24,6 +24,9 @@ COMPILERS = ("c++", "g++", "clang++")
 """Tried in this order where the environment variable CXX names none."""
 
 FLAGS = ("-std=c++17", "-O2", "-fno-rtti", "-fvisibility=hidden", "-fPIC")
+LINK_FLAGS = {"win32": ("-static",), "linux": ("-Wl,--no-undefined",)}.get(sys.platform, ())
+"""On Windows MinGW's own libraries then need not be found; on Linux what is missing is found out here, not at loading."""
+
 GENERATED = ("contract.h", "golden.h", "golden.cc", "messages.h")
 """What the core needs of a model's export; the network itself is run by the host."""
 
@@ -165,8 +168,7 @@ def _compile(folder: Path, files: Mapping[str, bytes], compiler: Compiler, libra
         for _ in pool.map(lambda command: _run(command, folder), commands):
             pass
     linked = folder / library.name
-    static = ["-static"] if sys.platform == "win32" else []  # so that MinGW's own libraries need not be found
-    _run([*compiler.command, "-shared", *static, *objects, "-o", linked.name], folder)
+    _run([*compiler.command, "-shared", *LINK_FLAGS, *objects, "-o", linked.name], folder)
     try:
         linked.replace(library)
     except OSError:

@@ -126,14 +126,18 @@ class LiteRTRunner:
             raise MicroferError(f"{self._arguments[1]} has a float output; a full-int8 model is needed here")
         return self._invoke_each(encode_int8(images), np.dtype(np.int8), progress)
 
+    def invoke(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the output tensor, flat, for an input tensor of the model's own type and shape."""
+        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output["index"])[0])
+
     def _invoke_each(
         self, inputs: npt.NDArray[Any], dtype: np.dtype[Any], progress: Progress | None
     ) -> npt.NDArray[Any]:
         result = np.empty((len(inputs), NUM_CLASSES), dtype)
         for i, one in enumerate(inputs):
-            self._interpreter.set_tensor(self._input["index"], one[np.newaxis])
-            self._interpreter.invoke()
-            result[i] = self._interpreter.get_tensor(self._output["index"])[0]
+            result[i] = self.invoke(one[np.newaxis])
             if progress:
                 progress(1)
         return result
@@ -170,12 +174,16 @@ class TflmRunner:
         inputs = encode_int8(images)
         result = np.empty((len(inputs), NUM_CLASSES), np.int8)
         for i, one in enumerate(inputs):
-            self._interpreter.set_input(one[np.newaxis], 0)
-            self._interpreter.invoke()
-            result[i] = self._interpreter.get_output(0)[0]
+            result[i] = self.invoke(one[np.newaxis])
             if progress:
                 progress(1)
         return result
+
+    def invoke(self, tensor: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """Return the output tensor, int8 (7,), for an input tensor of the model's own shape, such as (1, 48, 48, 1)."""
+        self._interpreter.set_input(tensor, 0)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_output(0)[0], np.int8)
 
 
 def open_model(path: Path | str, runner: str = "reference", *, need_int8: bool = False) -> Runner:
