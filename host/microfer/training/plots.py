@@ -19,7 +19,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
 from microfer.files import atomic_path
-from microfer.training.metrics import Metrics
+from microfer.training.metrics import CalibrationBin, Metrics, expected_calibration_error
 
 DOTS_PER_INCH = 150
 INK = "#1f2933"
@@ -70,8 +70,15 @@ def reliability_figure(metrics: Metrics, title: str) -> Figure:
     figure = Figure(figsize=(6.2, 6.6), layout="constrained", facecolor="white")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
     figure.suptitle(title, x=0.02, ha="left", color=INK, fontsize=13, fontweight="bold")
-    width = metrics.calibration[0].high - metrics.calibration[0].low
-    filled = [one for one in metrics.calibration if one.count]
+    draw_reliability(upper, lower, metrics.calibration)
+    upper.legend(loc="upper left", frameon=False)
+    return figure
+
+
+def draw_reliability(upper: Axes, lower: Axes, bins: Sequence[CalibrationBin]) -> None:
+    """Draw accuracy against confidence, bin by bin, and the error on `upper`, the number of images on `lower`."""
+    width = bins[0].high - bins[0].low
+    filled = [one for one in bins if one.count]
     heights = [one.accuracy for one in filled]
     upper.bar(
         [one.low for one in filled], heights, width, align="edge", color=PALE_BLUE, edgecolor="white", label="accuracy"
@@ -80,18 +87,17 @@ def reliability_figure(metrics: Metrics, title: str) -> Figure:
     dots = {"marker": "o", "color": ORANGE, "markeredgecolor": "white", "markersize": 8, "linestyle": "none"}
     upper.plot([one.confidence for one in filled], heights, label="at the bin's mean confidence", **dots)
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
-    upper.legend(loc="upper left", frameon=False)
-    upper.text(0.97, 0.06, f"ECE {100 * metrics.ece:.1f} %", ha="right", color=INK, fontsize=13, fontweight="bold",
+    ece = expected_calibration_error(tuple(bins))
+    upper.text(0.97, 0.06, f"ECE {100 * ece:.1f} %", ha="right", color=INK, fontsize=13, fontweight="bold",
                bbox={"facecolor": "white", "edgecolor": GRID, "boxstyle": "round,pad=0.4"})  # fmt: skip
-    counts = [one.count for one in metrics.calibration]
-    lower.bar([one.low for one in metrics.calibration], counts, width, align="edge", color=FAINT, edgecolor="white")
+    counts = [one.count for one in bins]
+    lower.bar([one.low for one in bins], counts, width, align="edge", color=FAINT, edgecolor="white")
     lower.set(xlabel="top-1 confidence", ylabel="images")
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     for axes in (upper, lower):
-        _plain(axes)
+        plain(axes)
         axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     upper.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    return figure
 
 
 def history_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -124,7 +130,7 @@ def history_figure(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     accuracy.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     rate.xaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10], integer=True, min_n_ticks=1))
     for axes in (loss, accuracy, rate):
-        _plain(axes)
+        plain(axes)
     figure.align_ylabels()
     return figure
 
@@ -138,7 +144,7 @@ def histogram_figure(counts: Sequence[int], bin_width: float, title: str, value:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda tick, _: f"{tick:,.0f}"))
     axes.set(xlabel=value, ylabel=unit)
     axes.set_xlim(0, len(counts) * bin_width)
-    _plain(axes)
+    plain(axes)
     axes.tick_params(which="minor", length=0)
     return figure
 
@@ -158,7 +164,7 @@ def noise_figure(layers: Sequence[tuple[str, float]], title: str) -> Figure:
     axes.set_ylim(len(layers) - 0.4, -0.6)  # the first at the top, no empty margin
     axes.set_xlim(0, min(max(finite, default=1.0), LARGEST_DECIBEL))
     axes.set_xlabel("dB, higher is better (inf: equal in both, as where all is zero)")
-    _plain(axes)
+    plain(axes)
     return figure
 
 
@@ -197,7 +203,7 @@ def _figure(width: float, height: float, title: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
     """Leave the data alone on the stage: no box, a faint grid behind, dark gray text."""
     axes.set_axisbelow(True)
     axes.grid(color=GRID, linewidth=0.8)

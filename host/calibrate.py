@@ -1,0 +1,151 @@
+"""Fit an int8 model's temperature and its threshold for "uncertain", and write them into the .tflite."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from microfer import command
+from microfer.command import console
+
+if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
+    from microfer.compress.calibrate import Calibration, ChooseThreshold
+
+EXAMPLES = """
+  python host/calibrate.py model.tflite --data fer2013.csv                      measure, write nothing
+  python host/calibrate.py model.tflite --data fer2013.csv --out model.tflite   write the model anew, as a whole
+  python host/calibrate.py model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
+  python host/calibrate.py model.tflite --data fer2013.csv --report report      JSON and plots into a folder
+
+The temperature T is the one with the smallest negative log-likelihood, on the int8 scores and by the very formula of
+the board: p^(1/T), scaled to add up to one. It changes no label. The threshold does: below it the answer is
+"uncertain". By default 80 % of the images are answered: a board looks several times a second and can wait for a better
+look, and 80 % is where this project states its aim for the accuracy of the answers.
+exit status: 0 done, 2 something could not be read or fitted
+"""
+
+
+def main() -> None:
+    """Parse the options, run the model, fit, print and write."""
+    options = _parse()
+    from microfer.compress.calibrate import calibrate
+    from microfer.compress.calibration_plots import coverage_figure, reliability_figure
+    from microfer.data.fer2013 import load
+    from microfer.deploy import tflite_file
+    from microfer.deploy.metadata import embed_metadata, read_metadata
+    from microfer.files import write_bytes, write_json
+    from microfer.simulate.images import choose_images
+    from microfer.simulate.parallel import run_parallel
+    from microfer.simulate.runners import has_tflm, open_tflite
+    from microfer.training.plots import save
+
+    model = tflite_file.read(options.model)
+    metadata = read_metadata(model)
+    runner = open_tflite(options.model, "tflm" if has_tflm() else "reference", need_int8=True)
+    images = choose_images(load(options.data), options.split)
+    raw = run_parallel(runner, images.data.images, "raw", workers=options.workers)
+    result = calibrate(raw, images.data.labels, _choice(options), precision=options.precision)
+    new = replace(metadata, temperature=result.temperature, uncertain_below=result.uncertain_below)
+    document = result.to_json() | {"model_id": metadata.model_id, "runner": runner.name, "data": images.to_json()}
+    if options.report:
+        title = f"{metadata.model_id}, int8, {options.split}"
+        write_json(options.report / "calibration.json", document)
+        save(reliability_figure(result, title), options.report / "calibration.png")
+        save(coverage_figure(result, title), options.report / "coverage.png")
+    if options.out:
+        write_bytes(options.out, embed_metadata(model.content, new))
+    if options.json:
+        print(json.dumps(document, indent=2))
+    else:
+        _show(result, metadata.model_id, images.describe())
+    written = [str(path) for path in (options.report, options.out) if path]
+    console.print(
+        f"wrote {escape(', '.join(written))}" if written else "nothing written: --out writes the model, --report plots",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _choice(options: argparse.Namespace) -> "ChooseThreshold":
+    from microfer.compress.coverage import for_accuracy, for_coverage
+
+    if options.min_accuracy is not None:
+        return lambda images: for_accuracy(images, options.min_accuracy)
+    return lambda images: for_coverage(images, options.coverage)
+
+
+def _show(result: "Calibration", model_id: str, images: str) -> None:
+    before, after = result.before, result.after
+    ece, low, high = result.spread("ece")
+    lines = [
+        f"[bold]{escape(model_id)}[/], {escape(images)}",
+        f"temperature          {result.temperature:g}",
+        f"calibration error    {100 * before.ece:.2f} % before, {100 * after.ece:.2f} % after, {100 * ece:.2f} % "
+        f"cross-fitted ({100 * low:.2f} to {100 * high:.2f} % over {len(result.cross_fits)} ways of halving)",
+        f"  of a perfect model {100 * after.perfect_ece:.2f} % by chance, 97.5 % of the time under "
+        f"{100 * after.perfect_ece_high:.2f} %",
+        f"mean confidence      {100 * before.mean_confidence:.2f} % before, {100 * after.mean_confidence:.2f} % after, "
+        f"accuracy {100 * result.accuracy:.2f} %",
+        f"uncertain below      {result.uncertain_below:g}",
+    ]
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    table = Table("uncertain below", box=None)
+    for heading in ("answered", "right", "95 % interval"):
+        table.add_column(heading, justify="right")
+    for point in result.table:
+        interval = f"{100 * point.low:.1f} to {100 * point.high:.1f} %"
+        table.add_row(f"{point.threshold:.3f}", f"{point.coverage:.1%}", f"{100 * point.accuracy:.2f} %", interval)
+    console.print(table)
+    console.print(_class_table(result))
+    for sentence in result.misses():
+        console.print(f"[yellow]missed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+
+
+def _class_table(result: "Calibration") -> Table:
+    wanted = f"{100 * result.wanted_precision:g} %"
+    table = Table("class", box=None)
+    for heading in ("precision", "recall", f"precision {wanted} from", "recall there"):
+        table.add_column(heading, justify="right")
+    for point, other in zip(result.classes, result.classes_at_precision, strict=True):
+        reached = (f"{other.threshold:.3f}", _rate(other.recall)) if other else ("never", "-")
+        table.add_row(point.label, _rate(point.precision), _rate(point.recall), *reached)
+    return table
+
+
+def _rate(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3f}"
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("model", type=Path, help="the int8 .tflite that quantize.py wrote")
+    parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
+    parser.add_argument("--split", default="PublicTest", help="which images to fit on (default: PublicTest)")
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument(
+        "--coverage", type=_share, default=0.8, help="share of the images to answer, 0..1 (default: 0.8)"
+    )
+    threshold.add_argument("--min-accuracy", type=_share, help="answer as often as this share of answers is right")
+    parser.add_argument(
+        "--precision", type=_share, default=0.8, help="what the per-class report aims at, 0..1 (default: 0.8)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the .tflite with temperature and threshold")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write calibration.json and two plots there")
+    parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
+    return parser.parse_args()
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1:
+        raise argparse.ArgumentTypeError(f"{number:g} is not above 0 and at most 1")
+    return number
+
+
+if __name__ == "__main__":
+    command.run(main)
