@@ -29,18 +29,22 @@ def main() -> None:
     options = _parse()
     from microfer.data.fer2013 import load
     from microfer.files import write_json
+    from microfer.simulate.classify import as_shown
     from microfer.simulate.images import choose_images
     from microfer.simulate.parallel import run_parallel
     from microfer.simulate.runners import open_model
     from microfer.training.evaluate import evaluate
+    from microfer.training.metrics import classification_metrics
     from microfer.training.plots import plot_confusion, plot_reliability
 
     runner = open_model(options.model, options.runner)
     dataset = load(options.data)
     images = choose_images(dataset, options.split, options.limit)
     scores = run_parallel(runner, images.data.images, "scores", workers=options.workers)
-    result = evaluate(scores, images.data, dataset.take(dataset.usage == "Training"))
+    shown = as_shown(options.model, scores)
+    result = evaluate(shown, images.data, dataset.take(dataset.usage == "Training"))
     document = _document(result, images, options.model, runner.name)
+    document["ece_uncalibrated"] = classification_metrics(scores, images.data.labels).ece
     if options.out:
         title = f"{options.model.name} ({runner.name}), {options.split}"
         write_json(options.out / "evaluation.json", document)
@@ -49,7 +53,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(document, indent=2))
     else:
-        _show(result, images, options.model, runner.name)
+        _show(result, images, options.model, runner.name, document["ece_uncalibrated"])
     if options.out:
         console.print(
             f"wrote {escape(str(options.out))}: evaluation.json, confusion.png, reliability.png",
@@ -70,7 +74,7 @@ def _document(result: "Evaluation", images: "Images", model: Path, runner: str) 
     }
 
 
-def _show(result: "Evaluation", images: "Images", model: Path, runner: str) -> None:
+def _show(result: "Evaluation", images: "Images", model: Path, runner: str, uncalibrated: float) -> None:
     whole = result.whole
     console.print(
         f"[bold]{escape(model.name)}[/] in {runner}, {escape(images.describe())}", highlight=False, soft_wrap=True
@@ -86,7 +90,8 @@ def _show(result: "Evaluation", images: "Images", model: Path, runner: str) -> N
         f"{100 * whole.accuracy_low:.2f} to {100 * whole.accuracy_high:.2f} %)",
         f"  unseen images    {_unseen(result)}",
         f"macro-F1           {whole.macro_f1:.4f}",
-        f"calibration error  {100 * whole.ece:.2f} %  ({len(whole.calibration)} bins)",
+        f"calibration error  {100 * whole.ece:.2f} %  ({len(whole.calibration)} bins; without the model's own "
+        f"temperature {100 * uncalibrated:.2f} %)",
     ]
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
 

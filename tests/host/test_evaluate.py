@@ -11,8 +11,12 @@ import pytest
 
 from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
+from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
+from microfer.simulate.classify import as_shown
+from microfer.simulate.prediction import Predictor, settings_of
 from microfer.simulate.runners import has_tflm, open_model
+from microfer.tensor import decode_scores
 from microfer.training.evaluate import evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -118,6 +122,24 @@ def test_a_keras_model_is_scored_alike(tmp_path: Path, csv: Path, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["runner"] == f"keras-{keras.backend.backend()}"
     assert document["count"] == 14
+
+
+def test_the_confidence_of_a_calibrated_model_is_the_boards(tmp_path: Path, csv: Path, capsys):
+    metadata = ModelMetadata("tiny-1", "tiny", arena=None, temperature=2.0)
+    (tmp_path / "model.tflite").write_bytes(embed_metadata(INT8.read_bytes(), metadata))
+    found = []
+    for model in (INT8, tmp_path / "model.tflite"):
+        command(model, "--data", csv, "--json")
+        found.append(json.loads(capsys.readouterr().out))
+    plain, calibrated = found
+    assert plain["ece"] == plain["ece_uncalibrated"] == calibrated["ece_uncalibrated"]
+    assert calibrated["ece"] != plain["ece"]
+    assert calibrated["accuracy"] == plain["accuracy"]
+    raw = open_model(INT8).raw(synthetic_dataset(2, 1, "PublicTest").images)
+    shown = as_shown(tmp_path / "model.tflite", decode_scores(raw))
+    for row, scores in zip(raw, shown, strict=True):
+        board = Predictor(settings_of(2.0, 0)).update(row.tolist())
+        assert tuple(scores * 65536) == board.smoothed
 
 
 def test_an_unknown_split_lists_what_there_is(csv: Path):

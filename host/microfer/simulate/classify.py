@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import LABELS
+from microfer.contract import LABELS, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ENTRY_NAME, read_metadata
 from microfer.deploy.tflite_file import TfliteModel
 from microfer.errors import MicroferError
-from microfer.simulate.prediction import ONE, Predictor, Settings, settings_of
+from microfer.simulate.prediction import ONE, Predictor, Settings, calibrated_all, settings_of
 from microfer.simulate.runners import has_tflm, open_tflite
 
 UNCERTAIN = "uncertain"
@@ -78,3 +78,21 @@ def settings_in(model: TfliteModel) -> Settings:
         return Settings()
     metadata = read_metadata(model)
     return settings_of(metadata.temperature, metadata.uncertain_below)
+
+
+def as_shown(path: Path, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return a model's scores, float32 (n, 7), as a person sees them: calibrated as its board does, if it is one's.
+
+    A float model, and a .tflite without an entry or with a temperature of 1, has them returned as they are.
+
+    Raises:
+        MicroferError: the .tflite or its entry cannot be read.
+    """
+    if path.suffix.lower() != ".tflite":
+        return scores
+    model = tflite_file.read(path)
+    settings = settings_in(model)
+    if settings.inverse_temperature == ONE or model.tensors[model.outputs[0]].type != "INT8":
+        return scores
+    raw = np.rint(scores / np.float32(OUTPUT_SCALE) + OUTPUT_ZERO_POINT).astype(np.int8)  # exact: 256 levels
+    return (calibrated_all(raw, settings.inverse_temperature) / ONE).astype(np.float32)

@@ -79,13 +79,15 @@ def draw_reliability(upper: Axes, lower: Axes, bins: Sequence[CalibrationBin]) -
     """Draw accuracy against confidence, bin by bin, and the error on `upper`, the number of images on `lower`."""
     width = bins[0].high - bins[0].low
     filled = [one for one in bins if one.count]
-    heights = [one.accuracy for one in filled]
+    confidences, heights = ([getattr(one, key) for one in filled] for key in ("confidence", "accuracy"))
     upper.bar(
         [one.low for one in filled], heights, width, align="edge", color=PALE_BLUE, edgecolor="white", label="accuracy"
     )
     upper.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1.2, label="perfect calibration")
-    dots = {"marker": "o", "color": ORANGE, "markeredgecolor": "white", "markersize": 8, "linestyle": "none"}
-    upper.plot([one.confidence for one in filled], heights, label="at the bin's mean confidence", **dots)
+    upper.plot(
+        confidences, heights, "o", color=ORANGE, markeredgecolor="white", markersize=8,
+        label="at the bin's mean confidence",
+    )  # fmt: skip
     upper.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     ece = expected_calibration_error(tuple(bins))
     upper.text(0.97, 0.06, f"ECE {100 * ece:.1f} %", ha="right", color=INK, fontsize=13, fontweight="bold",
