@@ -33,8 +33,8 @@ def _board(view: View) -> Facts:
 
 def _speed(view: View) -> Facts:
     facts: Facts = [
-        ("predictions a second", f"{_rate(view.fps_board)} on the board, {_rate(view.fps_arrival)} here"),
-        ("camera", f"{_rate(view.fps_camera)} frames a second"),
+        ("predictions/s", f"{_rate(view.fps_board)} (here {_rate(view.fps_arrival)})"),
+        ("camera frames/s", _rate(view.fps_camera)),
     ]
     if view.frame is not None:
         stages = view.frame.stages_ms
@@ -51,18 +51,18 @@ def _frames(view: View) -> Facts:
     frames = view.frames
     facts = [
         ("captured, shown", f"{frames.captured:,}, {frames.shown:,}"),
-        ("dropped on the board", f"{frames.dropped_on_board:,}{_causes(frames.board_says)}"),
-        ("lost on the link", f"{frames.lost_on_link:,}"),
+        ("dropped on board", f"{frames.dropped_on_board:,}{_causes(frames.board_says)}"),
+        ("lost on link", f"{frames.lost_on_link:,}"),
     ]
     if frames.lost_while_disconnected:
-        facts.append(("missed while away", f"{frames.lost_while_disconnected:,}"))
+        facts.append(("lost while away", f"{frames.lost_while_disconnected:,}"))
     return facts
 
 
 def _link(view: View) -> Facts:
     link = view.link
     facts = [
-        ("messages, missing", f"{link.received:,}, {link.missed:,}"),
+        ("messages, lost", f"{link.received:,}, {link.missed:,}"),
         ("damaged", f"{sum(link.damaged.values()) + link.too_long:,}{_causes(link.damaged)}"),
     ]
     if link.losses or link.restarts:

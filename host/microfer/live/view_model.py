@@ -186,7 +186,7 @@ class ViewModel:
 
     def _prediction(self, at: Instant, message: Prediction) -> None:
         self._tally.prediction(message)
-        self._frame, self._frame_at = _frame(at, message), at
+        self._frame, self._frame_at = frame_view(at, message), at
         self._ticks.append(_Tick(at, message.capture_time_us, message.frame))
         self._drop_old_ticks(at)
         slot, kind = at.monotonic_ns // _SLOT_NS, (self._frame.answer, self._frame.label)
@@ -230,7 +230,8 @@ class ViewModel:
         return None if self._last_arrival is None else now.since(self._last_arrival)
 
 
-def _frame(at: Instant, message: Prediction) -> FrameView:
+def frame_view(at: Instant, message: Prediction) -> FrameView:
+    """Return what a prediction that arrived at `at` says, in names and probabilities."""
     shown = _SHOWN[message.answer]
     is_face = shown != Shown.NO_FACE
     label = LABELS[message.label] if is_face and message.label < len(LABELS) else None

@@ -99,7 +99,9 @@ class Viewer:
         self.close()
 
     def start(self) -> None:
-        """Feed the view in a thread of its own until `finished`."""
+        """Feed the view in a thread of its own until `finished`; do nothing where that is so already."""
+        if self._thread is not None:
+            return
         self._thread = threading.Thread(target=self._run, name="viewer", daemon=True)
         self._thread.start()
 

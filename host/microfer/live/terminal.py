@@ -1,0 +1,211 @@
+"""The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys."""
+
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from microfer.contract import CROP_SIZE, LABELS
+from microfer.live.facts import fact_groups
+from microfer.live.keys import terminal_keys
+from microfer.live.picture import color_of
+from microfer.live.view import CropView, FrameView, LinkState, Shown, Slot, View
+from microfer.live.viewer import KEYS, Viewer
+
+REDRAW_S = 0.1
+CROP_WIDTH = CROP_SIZE + 4
+SCORES_WIDTH = 46
+FIGURES_WIDTH = 34
+NAMES_WIDTH = 17
+ROOMY_HEIGHT = 34
+IMPORTANT = ("speed", "frames", "link", "board")
+"""Groups of figures, as they are chosen where not all have room."""
+
+BAR_WIDTH = 24
+HALVES = " ▏▎▍▌▋▊▉█"
+SPARKS = "▁▂▃▄▅▆▇█"
+
+_STATE_COLORS = {
+    LinkState.CONNECTED: "green",
+    LinkState.WAITING: "yellow",
+    LinkState.LOST: "bold red",
+    LinkState.REFUSED: "bold red",
+}
+
+
+def show(viewer: Viewer, console: Console | None = None) -> None:
+    """Start the viewer and show it until it has finished; keys work where standard input is a terminal.
+
+    Where standard output is none, as in a script, only changes of the link's state are printed, and the view at the
+    end.
+    """
+    console = console or Console()
+    viewer.start()
+    with terminal_keys() as keys:
+        if console.is_terminal:
+            with Live(console=console, screen=True, auto_refresh=False) as live:
+                while not viewer.finished.wait(REDRAW_S):
+                    for key in keys.pressed():
+                        viewer.press(key)
+                    live.update(render(viewer.view(), console.width, console.height), refresh=True)
+        else:
+            _print_changes(viewer, console)
+    console.print(summary(viewer.view()))
+
+
+def render(view: View, width: int, height: int) -> RenderableType:
+    """Return the view for a terminal of this size; what has no room is left out, the crop and the figures first."""
+    middle = Table.grid(padding=(0, 1), pad_edge=False)
+    columns: list[RenderableType] = []
+    if view.crop is not None and width >= CROP_WIDTH + SCORES_WIDTH + 2 and height >= CROP_SIZE // 2 + 6:
+        middle.add_column(width=CROP_WIDTH)
+        title = f"what the network sees, frame {view.crop.frame}"
+        columns.append(Panel(crop_text(view.crop), title=title, width=CROP_WIDTH))
+    middle.add_column(width=min(SCORES_WIDTH, width - 2))
+    columns.append(scores(view.frame))
+    if width >= sum(column.width or 0 for column in middle.columns) + FIGURES_WIDTH:
+        middle.add_column()
+        columns.append(figures(view, height - 6))
+    middle.add_row(*columns)
+    space = [Text()] if height >= ROOMY_HEIGHT else []
+    line = timeline(view.timeline, width - 6)
+    said = _messages(view)
+    return Group(_header(view), *space, middle, *space, line, *([said] if said else []), _keys(view))
+
+
+def summary(view: View) -> RenderableType:
+    """Return what is printed when the viewer has ended: state, figures, where every frame went."""
+    head = Text(f"{view.port}: {view.state_text}")
+    return Group(head, figures(view, 99), _messages(view))
+
+
+def crop_text(crop: CropView) -> Text:
+    """Return the crop as 24 lines of 48 half blocks: the upper pixel in front, the lower one behind."""
+    text = Text(no_wrap=True)
+    for top in range(0, CROP_SIZE, 2):
+        for column in range(CROP_SIZE):
+            upper, lower = crop.pixels[top * CROP_SIZE + column], crop.pixels[(top + 1) * CROP_SIZE + column]
+            text.append("▀", f"#{upper:02x}{upper:02x}{upper:02x} on #{lower:02x}{lower:02x}{lower:02x}")
+        if top + 2 < CROP_SIZE:
+            text.append("\n")
+    return text
+
+
+def scores(frame: FrameView | None) -> RenderableType:
+    """Return the answer and seven bars: in blocks the smoothed scores, in lines below the raw ones."""
+    if frame is None:
+        return Panel(Text("no prediction yet", "dim"), width=SCORES_WIDTH, title="perceived expression")
+    color = color_of(frame.answer, frame.label)
+    head = Text(f"{frame.headline}  ", f"bold {color}" if frame.answer == Shown.LABEL else "bold")
+    if frame.answer != Shown.NO_FACE:
+        head.append(f"{100 * frame.confidence:.0f} %", "bold")
+    if frame.answer == Shown.UNCERTAIN:
+        head.append(f"  most likely {frame.label}", "dim")
+    table = Table.grid(padding=(0, 1))
+    for index, label in enumerate(LABELS):
+        is_best = label == frame.label
+        style = f"bold {color_of(Shown.LABEL, label)}" if is_best else ""
+        smoothed, raw = frame.smoothed[index], frame.raw[index]
+        table.add_row(Text(label, style), _bar(smoothed, style or "grey62"), Text(f"{100 * smoothed:4.0f} %", style))
+        line = Text("─" * round(raw * BAR_WIDTH), "cyan")
+        table.add_row("", line, Text(f"{100 * raw:4.0f} %", "cyan dim"))
+    note = Text.assemble(("█", "grey62"), " smoothed   ", ("─", "cyan"), " this frame alone", style="dim")
+    return Panel(Group(head, Text(), table, note), title=f"frame {frame.number}", width=SCORES_WIDTH)
+
+
+def figures(view: View, height: int) -> RenderableType:
+    """Return the figures as a table of names and values; in a low terminal the groups that matter most."""
+    groups, left = fact_groups(view), height
+    shown = set()
+    for title, facts in sorted(groups, key=lambda group: IMPORTANT.index(group[0])):
+        if len(facts) < left:
+            shown.add(title)
+            left -= len(facts) + 1
+    table = Table.grid(padding=(0, 1))
+    table.add_column(no_wrap=True, min_width=NAMES_WIDTH)
+    table.add_column(no_wrap=True, overflow="ellipsis")
+    for title, facts in groups:
+        if title not in shown:
+            continue
+        table.add_row(Text(title, "bold"), "")
+        for name, value in facts:
+            table.add_row(Text(f" {name}", "dim"), Text(value, "bold red" if value.startswith("FAILED") else ""))
+    return table
+
+
+def timeline(slots: tuple[Slot, ...], width: int) -> Text:
+    """Return the last minute as one line of at most `width` characters, coloured by answer, as high as it was sure."""
+    per = max(1, -(-len(slots) // max(1, width)))
+    text = Text(" ", no_wrap=True)
+    for begin in range(0, len(slots), per):
+        slot = max(slots[begin : begin + per], key=lambda slot: slot.frames)
+        if not slot.frames:
+            text.append(" ")
+        elif slot.answer == Shown.LABEL:
+            text.append(SPARKS[min(7, int(slot.confidence * 8))], color_of(slot.answer, slot.label))
+        else:
+            text.append("?" if slot.answer == Shown.UNCERTAIN else "·", "dim")
+    text.append(" now", "dim")
+    return text
+
+
+def _header(view: View) -> Text:
+    text = Text(" ", no_wrap=True, overflow="ellipsis")
+    text.append(f"● {view.state} ", _STATE_COLORS.get(view.state, "dim"))
+    if view.source != "live":
+        text.append(f"[{view.source}] ", "magenta")
+    if view.paused:
+        text.append("PAUSED ", "bold yellow")
+    if view.recording:
+        text.append("● REC ", "bold red")
+    if view.board is not None:
+        board = view.board
+        text.append(f"{board.name}  {board.model_id}  firmware {board.firmware_version}  ", "bold")
+        text.append(
+            f"self-test {'passed' if board.self_test_ok else 'FAILED'}", "" if board.self_test_ok else "bold red"
+        )
+    text.append(f"  {view.port}", "dim")
+    return text
+
+
+def _messages(view: View) -> Text:
+    """Return what a person should read, the most important first: state, warnings, errors, the board's last words."""
+    lines = []
+    if view.state not in {LinkState.CONNECTED, LinkState.CLOSED}:
+        lines.append((view.state_text, _STATE_COLORS.get(view.state, "")))
+    lines += [(warning, "yellow") for warning in view.warnings]
+    for error in view.errors[-3:]:
+        lines.append((f"{error.name} ({error.count} x): {error.advice}. {error.text}", "red"))
+    if view.notice:
+        lines.append((view.notice, "green"))
+    lines += [(f"board: {line}", "dim") for line in view.log[-2:]]
+    return Text("\n").join(Text(f" {line}", style) for line, style in lines)
+
+
+def _keys(view: View) -> Text:
+    text = Text(" ", no_wrap=True, overflow="ellipsis")
+    for key, name, _ in KEYS:
+        if name == "step" and "step" not in view.source:
+            continue
+        text.append(f" {key} ", "reverse")
+        shown = f" {name} (on)" if name == "previews" and view.previews else f" {name}"
+        text.append(f"{shown}  ", "dim")
+    return text
+
+
+def _bar(score: float, style: str) -> Text:
+    eighths = round(score * BAR_WIDTH * 8)
+    return Text(("█" * (eighths // 8) + HALVES[eighths % 8]).strip().ljust(BAR_WIDTH), style)
+
+
+def _print_changes(viewer: Viewer, console: Console) -> None:
+    said = ""
+    while not viewer.finished.is_set():
+        text = viewer.view().state_text
+        if text != said:
+            console.print(text, highlight=False, soft_wrap=True)
+            said = text
+        time.sleep(REDRAW_S)

@@ -1,0 +1,151 @@
+"""Watch a board: what it sees, what it answers, how fast, and what got lost."""
+
+import argparse
+import json
+import sys
+from contextlib import ExitStack
+
+from rich.progress import Progress
+
+from microfer import command
+from microfer.live import export
+from microfer.live.connection import Connection
+from microfer.live.displays import choose_display
+from microfer.live.json_lines import line_of, summary_of
+from microfer.live.ports import DEFAULT_BAUD, find_ports, only_port
+from microfer.live.recording import Recording, read_recording
+from microfer.live.source import LiveSource, Replay, Source
+from microfer.live.viewer import KEYS, Viewer
+
+EXAMPLES = """
+  python host/serial_viewer.py                                  the board on USB, in a window or the terminal
+  python host/serial_viewer.py --port socket://localhost:7373   a virtual board
+  python host/serial_viewer.py --web --previews                 a page in the browser, with the crops
+  python host/serial_viewer.py --json --frames 100              one JSON object a line, for scripts
+  python host/serial_viewer.py --record morning.mfrec           keep the link's bytes and their times
+  python host/serial_viewer.py --replay morning.mfrec --speed 4
+  python host/serial_viewer.py --replay morning.mfrec --export-csv morning.csv --export-mp4 morning.mp4
+
+keys in the terminal and in the window (space: pause, or next step):
+""" + "\n".join(f"  {key}  {doc}" for key, _, doc in KEYS)
+
+
+def main() -> int:
+    options = _options()
+    recording = None if options.replay is None else read_recording(options.replay)
+    if recording is not None and recording.cut:
+        command.console.print(f"[yellow]{recording.cut}[/]", highlight=False, soft_wrap=True)
+    if recording is not None and (options.export_csv or options.export_mp4):
+        return _export(recording, options)
+    with ExitStack() as stack:
+        source = _source(options, recording)
+        stack.callback(source.close)
+        show = _display(options)
+        viewer = stack.enter_context(
+            Viewer(
+                source,
+                previews=options.previews,
+                record=options.record,
+                snapshots=options.snapshots,
+                frames=options.frames,
+                seconds=options.seconds,
+                linger=recording is not None and show != "json" and sys.stdin.isatty(),
+            )
+        )
+        if isinstance(source, LiveSource):
+            source.connection.open()
+        _show(viewer, show)
+        viewer.check()
+        return 0 if viewer.arrived else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = command.parser(
+        "Show what a board sees and answers. No picture leaves the board unless --previews or the key v asks for it. "
+        "A lost board is connected again by itself. The exit status is 0 where predictions arrived, 1 where none did, "
+        "2 after an error.",
+        EXAMPLES,
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--port", help="/dev/ttyACM0, COM5, socket://HOST:PORT (default: the board found on USB)")
+    source.add_argument("--replay", metavar="FILE", help="play a recording instead of watching a board")
+    parser.add_argument("--baud", type=command.positive, default=DEFAULT_BAUD, help="for UART bridges (%(default)s)")
+    display = parser.add_mutually_exclusive_group()
+    display.add_argument("--headless", action="store_const", const="terminal", dest="display", help="the terminal view")
+    display.add_argument("--web", action="store_const", const="web", dest="display", help="a page in the browser")
+    display.add_argument("--window", action="store_const", const="window", dest="display", help="a window of OpenCV")
+    display.add_argument("--json", action="store_const", const="json", dest="display", help="one JSON object a line")
+    parser.add_argument("--previews", action="store_true", help="ask the board for the 48x48 crops that it sees")
+    parser.add_argument("--record", metavar="FILE", help="keep the link's bytes and their times in a new file")
+    parser.add_argument("--snapshots", metavar="FOLDER", default=".", help="where the keys s and r save (%(default)s)")
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument("--speed", type=float, default=1.0, help="of a replay: 2 = twice as fast, inf = at once")
+    speed.add_argument("--step", action="store_true", help="replay prediction by prediction, at the key n")
+    parser.add_argument("--frames", type=command.positive, help="end after so many predictions")
+    parser.add_argument("--seconds", type=float, help="end after so long")
+    parser.add_argument("--export-csv", metavar="FILE", help="with --replay: write one row a prediction")
+    parser.add_argument("--export-mp4", metavar="FILE", help="with --replay: write a film of the view")
+    options = parser.parse_args()
+    if options.replay is None and (options.export_csv or options.export_mp4 or options.step or options.speed != 1):
+        parser.error("--export-csv, --export-mp4, --speed and --step need --replay FILE")
+    if options.replay is not None and options.record is not None:
+        parser.error("--record keeps what a board sends: it does not go with --replay")
+    return options
+
+
+def _display(options: argparse.Namespace) -> str:
+    if options.display is not None:
+        return str(options.display)
+    display, why = choose_display()
+    command.console.print(why, highlight=False)
+    return display
+
+
+def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
+    if recording is not None:
+        return Replay(recording, options.speed, options.step)
+    port = options.port
+    if port is None:
+        found = only_port(find_ports())
+        command.console.print(f"found {found.describe()}", highlight=False)
+        port = found.device
+    return LiveSource(Connection(port, options.baud))
+
+
+def _show(viewer: Viewer, display: str) -> None:
+    if display == "json":
+        viewer.listener = lambda timed: print(json.dumps(line_of(timed)), flush=True)
+        while not viewer.finished.is_set():
+            viewer.poll()
+        print(json.dumps(summary_of(viewer.view())), flush=True)
+        return
+    if display == "web":
+        from microfer.live import web
+
+        web.serve(viewer)
+    elif display == "window":
+        from microfer.live import window
+
+        window.show(viewer)
+    else:
+        from microfer.live import terminal
+
+        terminal.show(viewer)
+
+
+def _export(recording: Recording, options: argparse.Namespace) -> int:
+    if options.export_csv:
+        rows = export.export_csv(recording, options.export_csv)
+        command.console.print(f"{options.export_csv}: {rows:,} predictions")
+    if options.export_mp4:
+        with Progress(console=command.console) as progress:
+            task = progress.add_task("film", total=1.0)
+            pictures = export.export_mp4(
+                recording, options.export_mp4, progress=lambda part: progress.update(task, completed=part)
+            )
+        command.console.print(f"{options.export_mp4}: {pictures:,} pictures, {recording.duration_s:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    command.run(main)

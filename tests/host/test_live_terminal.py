@@ -1,0 +1,317 @@
+"""The terminal view as text, its keys in a real pseudo-terminal, and what the command prints where there is none."""
+
+import csv
+import io
+import json
+import math
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from dataclasses import replace
+
+import cv2
+import pytest
+from rich.console import Console
+from tests.conftest import ROOT
+from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
+from tests.host.test_live_view_model import Feed
+
+from microfer.contract import LABELS
+from microfer.errors import MicroferError
+from microfer.live import displays
+from microfer.live.export import COLUMNS, export_csv, export_mp4
+from microfer.live.messages import Answer, BoardError, ErrorCode
+from microfer.live.picture import HEIGHT, WIDTH
+from microfer.live.reader import Received
+from microfer.live.recording import Recorder, read_recording
+from microfer.live.terminal import crop_text, render, summary
+from microfer.live.view import CropView, View
+
+VIEWER = ROOT / "host" / "serial_viewer.py"
+
+
+def text_of(view, width=140, height=40):
+    console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
+    console.print(render(view, width, height))
+    return console.file.getvalue()
+
+
+@pytest.fixture
+def feed():
+    feed = Feed()
+    feed.message(HELLO)
+    feed.message(STATISTICS)
+    for frame in range(40):
+        feed.message(prediction(frame), after_ms=50)
+    return feed
+
+
+def test_the_terminal_shows_board_answer_bars_figures_and_keys(feed):
+    text = text_of(feed.view())
+    for part in ("connected", "test-board", "thesis-bn-1", "self-test passed", "happiness  76 %", *LABELS):
+        assert part in text
+    for part in (
+        "predictions/s    20.0",
+        "captured, shown  40, 40",
+        "invoke, answer   31.0, 0.02 ms",
+        "p  pause",
+        "now",
+    ):
+        assert part in text
+    assert re.search(r"happiness +█{18}▎ +76 %", text)
+    assert re.search(r"─{20} +85 %", text)
+    assert "▀" not in text
+
+
+def test_crops_are_half_blocks_whose_colours_are_the_pixels(feed):
+    feed.message(preview(39))
+    assert text_of(feed.view()).count("▀" * 48) == 24
+    spans = crop_text(CropView(39, preview(39).pixels)).spans
+    pixels = preview(39).pixels
+    assert spans[0].style == "#{0:02x}{0:02x}{0:02x} on #{1:02x}{1:02x}{1:02x}".format(pixels[0], pixels[48])
+    assert len(spans) == 24 * 48
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 20), (120, 30), (200, 60), (30, 10)])
+@pytest.mark.parametrize("has_crop", [False, True])
+def test_no_line_is_wider_than_the_terminal(feed, width, height, has_crop):
+    if has_crop:
+        feed.message(preview(39))
+    lines = text_of(feed.view(), width, height).splitlines()
+    assert max(map(len, lines)) <= width
+    if width >= 80:
+        assert len(lines) <= height
+
+
+def test_no_face_uncertain_errors_warnings_and_loss_are_said(feed):
+    feed.message(prediction(40, Answer.UNCERTAIN))
+    assert "uncertain  76 %  most likely happiness" in text_of(feed.view())
+    feed.message(prediction(41, Answer.NO_FACE))
+    feed.message(BoardError(ErrorCode.CAMERA_STOPPED, 0, 0, "no frame for 4 s"))
+    feed.message(replace(HELLO, self_test_equal=60))
+    text = text_of(feed.view())
+    assert "no face" in text
+    assert "CAMERA_STOPPED (1 x): the camera stopped sending" in text
+    assert "self-test FAILED" in text
+    assert "10 of 70 scores differ" in text
+
+
+def test_an_empty_view_has_a_terminal_view_and_a_summary():
+    assert "no prediction yet" in text_of(View())
+    console = Console(file=io.StringIO())
+    console.print(summary(View()))
+    assert "captured, shown" in console.file.getvalue()
+
+
+def run_viewer(*options, **settings):
+    return subprocess.run(
+        [sys.executable, str(VIEWER), *map(str, options)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **settings,
+    )
+
+
+def test_json_prints_one_object_a_line_and_ends_with_where_every_frame_went():
+    with FakeBoard() as board:
+        done = run_viewer("--port", board.port, "--json", "--frames", 20, "--previews")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines[0]["event"] == "opened"
+    predictions = [line for line in lines if line["event"] == "prediction"]
+    assert len(predictions) == 20
+    assert predictions[0]["view"]["headline"] == "happiness"
+    assert predictions[0]["answer"] == "label"
+    assert lines[-1]["event"] == "summary"
+    assert lines[-1]["frames"]["shown"] == lines[-1]["frames"]["captured"] == 20
+
+
+def test_headless_without_a_terminal_prints_changes_and_a_summary():
+    with FakeBoard() as board:
+        done = run_viewer("--port", board.port, "--headless", "--frames", 20, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert "connected to test-board" in done.stdout
+    assert "captured, shown  20, 20" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_a_port_from_which_nothing_arrives_ends_with_status_1():
+    with FakeBoard(frames=0) as board:
+        assert run_viewer("--port", board.port, "--json", "--seconds", 0.5).returncode == 1
+
+
+def test_a_board_of_another_version_ends_with_status_2_and_what_to_do():
+    with FakeBoard(version=9) as board:
+        done = run_viewer("--port", board.port, "--headless", "--seconds", 20)
+    assert done.returncode == 2
+    assert "update microfer on this computer" in " ".join(done.stderr.split())
+
+
+def test_options_that_need_a_recording_say_so():
+    done = run_viewer("--export-csv", "x.csv")
+    assert done.returncode == 2
+    assert "need --replay FILE" in done.stderr
+
+
+class Terminal:
+    """A command in a pseudo-terminal of 140 columns and 42 lines."""
+
+    def __init__(self, *options, folder):
+        self.text = ""
+        pid, handle = pty.fork()
+        if pid == 0:
+            os.chdir(folder)
+            os.environ.update(TERM="xterm-256color", COLUMNS="140", LINES="42")
+            os.execv(sys.executable, [sys.executable, str(VIEWER), *map(str, options)])  # noqa: S606
+        self.pid, self.handle = pid, handle
+
+    def wait_for(self, pattern, timeout_s=15.0):
+        end_s = time.monotonic() + timeout_s
+        begin = len(self.text)
+        while not re.search(pattern, self.text[begin:]):
+            assert time.monotonic() < end_s, self.text[-3000:]
+            if select.select([self.handle], [], [], 0.1)[0]:
+                try:
+                    self.text += os.read(self.handle, 65_536).decode(errors="replace")
+                except OSError:
+                    break
+
+    def press(self, key):
+        os.write(self.handle, key.encode())
+
+    def echoes(self):
+        return bool(termios.tcgetattr(self.handle)[3] & termios.ECHO)
+
+    def end(self):
+        """Read to the end; return the exit status."""
+        while True:
+            try:
+                piece = os.read(self.handle, 65_536)
+            except OSError:
+                piece = b""
+            if not piece:
+                os.close(self.handle)
+                return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            self.text += piece.decode(errors="replace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_every_key_does_what_it_says(tmp_path):
+    with FakeBoard(period_s=0.03) as board:
+        terminal = Terminal("--port", board.port, "--headless", folder=tmp_path)
+        terminal.wait_for("self-test passed")
+        assert not terminal.echoes()
+        terminal.press("v")
+        terminal.wait_for("▀▀▀▀|what the network sees")
+        assert board.previews
+        terminal.press("s")
+        terminal.wait_for("saved .*png")
+        terminal.press("r")
+        terminal.wait_for("REC")
+        terminal.press("p")
+        terminal.wait_for("PAUSED")
+        terminal.press(" ")
+        terminal.press("r")
+        terminal.wait_for("recorded into")
+        terminal.press("\x1b[A")
+        terminal.press("q")
+        assert terminal.end() == 0
+        assert "\x1b[?1049l" in terminal.text
+        assert not board.previews
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mfrec", ".png"]
+    assert any(
+        isinstance(timed.event, Received)
+        for path in tmp_path.glob("*.mfrec")
+        for timed in read_recording(path).events()
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals here")
+def test_control_c_leaves_a_whole_recording_and_a_terminal_as_it_was(tmp_path):
+    with FakeBoard(period_s=0.01) as board:
+        terminal = Terminal("--port", board.port, "--headless", "--previews", "--record", "x.mfrec", folder=tmp_path)
+        terminal.wait_for("what the network sees")
+        os.kill(terminal.pid, signal.SIGINT)
+        terminal.wait_for("stopped")
+        echoes = terminal.echoes()
+        assert terminal.end() == 130
+        assert echoes
+        assert "\x1b[?1049l" in terminal.text
+        assert not board.previews
+    recording = read_recording(tmp_path / "x.mfrec")
+    assert recording.cut == ""
+    assert len(recording.chunks) > 10
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    """A recording of 3.5 s with a restart and damage in it."""
+    path = tmp_path_factory.mktemp("session") / "session.mfrec"
+    with FakeBoard(period_s=0.01) as board:
+        done = run_viewer("--port", board.port, "--json", "--seconds", 1.5, "--previews", "--record", path)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_a_table_has_one_row_a_prediction(session, tmp_path):
+    rows = export_csv(read_recording(session), tmp_path / "x.csv")
+    with (tmp_path / "x.csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == rows > 50
+    assert tuple(table[0]) == COLUMNS
+    assert float(table[0]["raw_happiness"]) == 218 / 256
+    frames = [int(row["frame"]) for row in table]
+    assert frames == list(range(frames[0], frames[0] + rows))
+
+
+def test_a_film_has_the_recordings_length_and_shows_the_view(session, tmp_path):
+    recording = read_recording(session)
+    pictures = export_mp4(recording, tmp_path / "x.mp4")
+    film = cv2.VideoCapture(str(tmp_path / "x.mp4"))
+    assert int(film.get(cv2.CAP_PROP_FRAME_COUNT)) == pictures
+    assert pictures == math.floor(recording.duration_s * 10) + 1
+    for _ in range(pictures):
+        is_read, image = film.read()
+        assert is_read
+    assert image.shape == (HEIGHT, WIDTH, 3)
+    assert image[CROP_ROW, CROP_COLUMNS, 0].std() > 20
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+
+
+CROP_ROW, CROP_COLUMNS = 300, slice(60, 400)
+
+
+def test_a_film_needs_its_suffix_and_something_to_show(session, tmp_path):
+    with pytest.raises(MicroferError, match=r"does not end with .mp4"):
+        export_mp4(read_recording(session), tmp_path / "x.avi")
+    Recorder(tmp_path / "empty.mfrec", "port").close()
+    with pytest.raises(MicroferError, match="holds nothing"):
+        export_mp4(read_recording(tmp_path / "empty.mfrec"), tmp_path / "x.mp4")
+
+
+def test_the_command_replays_and_exports(session, tmp_path):
+    done = run_viewer("--replay", session, "--speed", "inf", "--json")
+    assert done.returncode == 0, done.stderr
+    summary_line = json.loads(done.stdout.splitlines()[-1])
+    assert summary_line["state"] == "ended"
+    done = run_viewer("--replay", session, "--export-csv", tmp_path / "x.csv")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.csv").read_text().count("\n") == summary_line["frames"]["shown"] + 1
+
+
+def test_the_terminal_is_chosen_where_there_is_no_window(monkeypatch):
+    monkeypatch.setattr(displays, "why_no_window", lambda: "there is no display")
+    assert displays.choose_display() == (
+        "terminal",
+        "terminal view, because there is no display (--web shows a page in the browser)",
+    )
+    monkeypatch.setattr(displays, "why_no_window", lambda: "")
+    assert displays.choose_display()[0] == "window"
