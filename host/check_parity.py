@@ -1,4 +1,4 @@
-"""Prove that the int8 model equals its float model closely, and TFLM bit for bit."""
+"""Prove that the int8 model equals its float model closely, and TFLM bit for bit; and a board TFLM, with --port."""
 
 import argparse
 import json
@@ -10,48 +10,120 @@ from rich.table import Table
 
 from microfer import command
 from microfer.command import console
+from microfer.errors import MicroferError
+from microfer.live.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from microfer.simulate.certificate import Certificate
+    from microfer.simulate.board_level import BoardLevel
+    from microfer.simulate.certificate import Certificate, Model
     from microfer.simulate.images import Images
-    from microfer.simulate.parity import ScoreComparison
+    from microfer.simulate.parity import Limits, ScoreComparison
 
 EXAMPLES = """
   python host/check_parity.py                                     the release, on drawn faces: bits alone
   python host/check_parity.py --data fer2013.csv                  the release, on the whole of PublicTest
   python host/check_parity.py --data fer2013.csv --limit 200      a quick look, marked as a subset
   python host/check_parity.py --float runs/mine/best.keras --int8 runs/mine/model.tflite --data fer2013.csv
+  python host/check_parity.py --port auto --data fer2013.csv      the board on USB against TFLM, on PublicTest
+  python host/check_parity.py --port socket://127.0.0.1:7777      the virtual board or an emulated chip, drawn faces
+With --port each crop goes to the board, and its raw int8 output is compared. A lost link is waited for; a check that
+was stopped goes on where it was when it is started again. The report is put beside levels 2 and 3 of the same model.
 exit status: 0 every limit that was judged is kept, 1 one is exceeded, 2 something could not be read or run
 """
 
+RETURN_WITHIN_S = 60.0
+"""How long a lost board is waited for."""
+
 
 def main() -> int:
-    """Parse the options, run both levels, print, write the report."""
+    """Parse the options, run what they ask for, print, write the report."""
     options = _parse()
     from microfer.deploy.release import default_model
-    from microfer.files import write_json, write_text
-    from microfer.simulate.certificate import certify, float_beside
-    from microfer.simulate.page import render
-    from microfer.simulate.parity import Limits
 
     int8_model = options.int8 or default_model()
+    return _check_board(options, int8_model) if options.port else _check_model(options, int8_model)
+
+
+def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
+    """Run levels 2 and 3."""
+    from microfer.simulate import certificate_file
+    from microfer.simulate.certificate import certify, float_beside
+
     float_model, missing = (options.float, "") if options.float else float_beside(int8_model)
-    limits = Limits(options.max_drop, options.min_agreement / 100, options.max_mismatches)
     certificate = certify(
-        int8_model, float_model, _images(options), limits, float_missing=missing, workers=options.workers
+        int8_model, float_model, _images(options), _limits(options), float_missing=missing, workers=options.workers
     )
     if options.out:
-        write_json(options.out / "parity.json", certificate.to_json())
-        write_text(options.out / "parity.html", render(certificate))
+        certificate = certificate_file.keep_boards(certificate, options.out)
+        certificate_file.write(certificate, options.out)
     if options.json:
         print(json.dumps(certificate.to_json(), indent=2))
     else:
         _show(certificate)
     if options.out:
-        console.print(
-            f"wrote {escape(str(options.out / 'parity.json'))} and parity.html", highlight=False, soft_wrap=True
-        )
+        _show_written(options.out)
     return 1 if certificate.failed else 0
+
+
+def _check_board(options: argparse.Namespace, int8_model: Path) -> int:
+    """Run level 4 and add it to the model's certificate."""
+    from microfer.live import parity_console
+    from microfer.live.board_parity import STATE_NAME
+    from microfer.simulate import certificate_file
+    from microfer.simulate.board_level import save_picture
+    from microfer.simulate.certificate import model_of
+
+    model, images = model_of(int8_model), _images(options)
+    folder = options.out or Path("runs", "parity", model.model_id or model.sha256[:16])
+    base = certificate_file.base_of(folder, int8_model, images, _limits(options))
+    level = _ask_board(options, int8_model, model, images, folder / STATE_NAME)
+    certificate = base.with_board(level)
+    certificate_file.write(certificate, folder)
+    picture = save_picture(level, folder)
+    (folder / STATE_NAME).unlink(missing_ok=True)
+    if options.json:
+        print(json.dumps(certificate.to_json(), indent=2))
+    else:
+        parity_console.show(level)
+    _show_written(folder, picture)
+    return 1 if level.verdict == "failed" else 0
+
+
+def _ask_board(
+    options: argparse.Namespace, int8_model: Path, model: "Model", images: "Images", state: Path
+) -> "BoardLevel":
+    """Return level 4; where that is stopped, say how to go on."""
+    from microfer.live import parity_console
+    from microfer.live.board_parity import compare_board
+    from microfer.live.connection import Connection
+    from microfer.live.infer_session import InferSession
+    from microfer.live.ports import find_ports, only_port
+    from microfer.simulate.parallel import run_parallel
+    from microfer.simulate.runners import has_tflm, open_tflite
+
+    runner = open_tflite(int8_model, "tflm" if has_tflm() else "reference", need_int8=True)
+    port = only_port(find_ports()).device if options.port == "auto" else options.port
+    session = InferSession(Connection(port, options.baud, give_up_after_s=RETURN_WITHIN_S))
+    try:
+        with session.connection, parity_console.progress(port) as on_step:
+            return compare_board(
+                session,
+                model,
+                images,
+                lambda crops: run_parallel(runner, crops, "raw", title=f"in {runner.name}", workers=options.workers),
+                runner.name,
+                state,
+                allowed=options.max_mismatches,
+                restart=options.restart,
+                on_step=on_step,
+            )
+    except (KeyboardInterrupt, MicroferError):
+        if state.is_file():
+            console.print(f"{escape(str(state))} keeps the answers so far: the same command goes on", soft_wrap=True)
+        raise
+    finally:
+        if session.is_left_quiet:
+            console.print("[yellow]the board may still be silent: restart it[/]", soft_wrap=True)
 
 
 def _images(options: argparse.Namespace) -> "Images":
@@ -62,6 +134,17 @@ def _images(options: argparse.Namespace) -> "Images":
         console.print("[yellow]no --data: drawn faces are used, which prove nothing about accuracy[/]", soft_wrap=True)
         return synthetic_images(options.limit)
     return choose_images(load(options.data), options.split, options.limit)
+
+
+def _limits(options: argparse.Namespace) -> "Limits":
+    from microfer.simulate.parity import Limits
+
+    return Limits(options.max_drop, options.min_agreement / 100, options.max_mismatches)
+
+
+def _show_written(folder: Path, picture: Path | None = None) -> None:
+    names = "parity.json and parity.html" if picture is None else f"parity.json, parity.html and {picture.name}"
+    console.print(f"wrote {escape(str(folder))}: {escape(names)}", highlight=False, soft_wrap=True)
 
 
 def _show(certificate: "Certificate") -> None:
@@ -133,9 +216,21 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--max-drop", type=float, default=0.5, metavar="POINTS", help="limit (default: 0.5 points)")
     parser.add_argument("--min-agreement", type=float, default=98, metavar="PERCENT", help="limit (default: 98 %%)")
-    parser.add_argument("--max-mismatches", type=int, default=0, metavar="IMAGES", help="limit for TFLM (default: 0)")
+    parser.add_argument(
+        "--max-mismatches", type=int, default=0, metavar="IMAGES", help="limit for TFLM and for the board (default: 0)"
+    )
     parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write parity.json and parity.html there")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write parity.json and parity.html there (default: nothing is written; with --port runs/parity/MODEL)",
+    )
+    parser.add_argument("--port", help="compare this board alone: /dev/ttyACM0, COM5, socket://HOST:PORT; auto: on USB")
+    parser.add_argument(
+        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
+    )
+    parser.add_argument("--restart", action="store_true", help="with --port: forget a check that was stopped")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
     return parser.parse_args()
 

@@ -4,9 +4,11 @@ Frozen results, judged and ready for JSON. Asking the board is `microfer.live.bo
 """
 
 import io
-from base64 import b64encode
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from microfer.contract import CROP_SIZE
+from microfer.files import write_bytes
 from microfer.simulate.images import ImageSet
 from microfer.simulate.parity import BitComparison, compare_raw
 
@@ -154,6 +157,21 @@ def judge(
     bits = compare_raw(expected, found, names)
     picture = None if bits.first is None else b64encode(crop_png(crops[bits.first.index])).decode()
     return BoardLevel(board, images, oracle, allowed, bits, InvokeTimes.of(invoke_us), link, picture)
+
+
+def save_picture(level: BoardLevel, folder: Path) -> Path | None:
+    """Write the first differing crop, enlarged, into `folder` and return its path; None where all are equal.
+
+    A picture that an earlier comparison of the same board left there is replaced or deleted.
+    """
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(level.board.key)).strip("-.")
+    path = folder / f"first-difference-{name}.png"
+    if level.picture_png is None:
+        path.unlink(missing_ok=True)
+        return None
+    with Image.open(io.BytesIO(b64decode(level.picture_png))) as picture:
+        write_bytes(path, crop_png(np.asarray(picture, np.uint8), ENLARGEMENT))
+    return path
 
 
 def crop_png(crop: npt.NDArray[np.uint8], enlargement: int = 1) -> bytes:

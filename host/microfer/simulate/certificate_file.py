@@ -2,14 +2,15 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json, write_text
 from microfer.simulate.board_level import BoardIdentity, BoardLevel, InvokeTimes, LinkTotals
-from microfer.simulate.certificate import SCHEMA, Certificate, Level, Model
-from microfer.simulate.images import ImageSet
+from microfer.simulate.certificate import SCHEMA, Certificate, Level, Model, model_of, unjudged
+from microfer.simulate.images import Images, ImageSet
 from microfer.simulate.page import render
 from microfer.simulate.parity import (
     Accuracy,
@@ -53,10 +54,36 @@ def read(folder: Path) -> Certificate | None:
         ) from error
 
 
-def read_of_model(folder: Path, sha256: str) -> Certificate | None:
-    """Return the certificate in `folder` if it is that of the model with this hash, else None. Raises as `read`."""
-    certificate = read(folder)
-    return certificate if certificate is not None and certificate.model.sha256 == sha256 else None
+def base_of(folder: Path, int8_model: Path, images: Images, limits: Limits) -> Certificate:
+    """Return the certificate that a board's comparison is added to.
+
+    That in `folder`; else that beside the model, if it is of this very model; else one without levels 2 and 3.
+
+    Raises:
+        MicroferError: `folder` holds the certificate of another model.
+    """
+    sha256 = model_of(int8_model).sha256
+    there = read(folder)
+    if there is not None:
+        if there.model.sha256 != sha256:
+            raise MicroferError(
+                f"{folder / JSON_NAME} is the certificate of another model ({there.model.model_id or there.model.file}"
+                f", SHA-256 {there.model.sha256[:16]}...): name another folder with --out"
+            )
+        return there
+    beside = read(int8_model.parent)
+    return beside if beside is not None and beside.model.sha256 == sha256 else unjudged(int8_model, images, limits)
+
+
+def keep_boards(certificate: Certificate, folder: Path) -> Certificate:
+    """Return the certificate with the boards that the one in `folder`, if it is of the same model, has already."""
+    try:
+        there = read(folder)
+    except MicroferError:  # it is replaced in any case
+        return certificate
+    if there is None or there.model.sha256 != certificate.model.sha256:
+        return certificate
+    return replace(certificate, boards=there.boards)
 
 
 def _certificate(document: dict[str, Any]) -> Certificate:
