@@ -1,0 +1,148 @@
+// The stream of views, the actions, the keys. What there is to see is drawn by panels.js and timeline.js.
+
+import { drawPanels, makePanels, put } from "./panels.js";
+import { drawTimeline } from "./timeline.js";
+
+const LATENCIES = 300; // predictions whose time from packet to screen is kept
+
+const $ = (id) => document.getElementById(id);
+let constants = null;
+let view = null;
+let isOver = false;
+let isPlanned = false;
+let lastFrame = null;
+const latencies = [];
+
+// --- the stream
+
+const stream = new EventSource("events");
+
+stream.addEventListener("constants", (event) => {
+  constants = JSON.parse(event.data);
+  makePanels(constants);
+});
+
+stream.addEventListener("view", (event) => {
+  view = JSON.parse(event.data);
+  plan();
+});
+
+stream.addEventListener("end", (event) => {
+  isOver = true;
+  stream.close();
+  away("ended", "the viewer has ended", `${JSON.parse(event.data).text} This page can be closed.`);
+});
+
+stream.addEventListener("error", () => {
+  if (!isOver) away("away", "viewer away", "The viewer does not answer: was it ended? This page tries again by itself.");
+});
+
+function away(state, short, text) {
+  document.body.dataset.state = state;
+  document.body.classList.add("still");
+  put("link-text", short);
+  put("notice", text);
+  for (const button of document.querySelectorAll("button")) button.disabled = isOver;
+}
+
+function plan() {
+  if (isPlanned || document.hidden) return;
+  isPlanned = true;
+  requestAnimationFrame(draw);
+}
+
+document.addEventListener("visibilitychange", () => view && plan());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => view && plan());
+addEventListener("resize", () => view && plan());
+
+function draw() {
+  isPlanned = false;
+  if (!constants || isOver) return;
+  drawPanels(view, constants);
+  drawTimeline($("timeline"), view.timeline, constants);
+  buttons();
+  measure();
+}
+
+// From the arrival of a prediction's last byte on this computer until the browser has painted it.
+function measure() {
+  const frame = view.frame;
+  if (!frame || frame.number === lastFrame || view.source !== "live" || view.paused) return;
+  const isFirst = lastFrame === null; // it may have waited for this page to be opened
+  lastFrame = frame.number;
+  if (isFirst) return;
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => {
+    latencies.push(performance.timeOrigin + performance.now() - Date.parse(frame.arrived));
+    if (latencies.length > LATENCIES) latencies.shift();
+    const sorted = [...latencies].sort((a, b) => a - b);
+    const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))];
+    $("latency").dataset.median = at(0.5).toFixed(1);
+    $("latency").dataset.p99 = at(0.99).toFixed(1);
+    $("latency").dataset.count = sorted.length;
+    put("latency", `from packet to screen: median ${at(0.5).toFixed(0)} ms, 99 % within ${at(0.99).toFixed(0)} ms`);
+  };
+  channel.port2.postMessage(null);
+}
+
+// --- actions
+
+async function act(name, options = {}) {
+  try {
+    const answer = await fetch(`act/${name}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(options),
+    });
+    if (!answer.ok) put("notice", await answer.text());
+  } catch {
+    if (!isOver) put("notice", "The viewer does not answer.");
+  }
+}
+
+const actions = {
+  pause: () => act("pause", { on: !view.paused }),
+  step: () => act("step"),
+  snapshot: () => act("snapshot"),
+  previews: () => act("previews", { on: !view.previews }),
+  record: () => act("record", { on: !view.recording }),
+  quit: () => act("quit"),
+};
+
+for (const name of Object.keys(actions)) $(name).addEventListener("click", () => view && actions[name]());
+$("no-crop-button").addEventListener("click", () => act("previews", { on: true }));
+
+addEventListener("keydown", (event) => {
+  if (!view || !constants || isOver || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  let key = event.key.toLowerCase();
+  if (key === " ") {
+    if (event.target.closest("button, summary")) return; // there, it presses what has the focus
+    key = isStepwise() ? "n" : "p";
+    event.preventDefault();
+  }
+  const found = constants.keys.find(([letter]) => letter === key);
+  if (found && found[1] in actions) actions[found[1]]();
+});
+
+const isStepwise = () => view.source.includes("step");
+
+function buttons() {
+  const isLive = view.source === "live";
+  toggle("pause", view.paused, view.paused ? "Go on" : "Pause");
+  toggle("previews", view.previews, view.previews ? "Hide crops" : "Show crops");
+  toggle("record", Boolean(view.recording), view.recording ? "Stop recording" : "Record");
+  $("previews").hidden = $("record").hidden = !isLive;
+  $("step").hidden = !isStepwise();
+  $("replay").hidden = isLive;
+  $("recording").hidden = !view.recording;
+  put("replay", view.source);
+  put("recording", view.recording ? `● ${view.recording}` : "");
+  put("notice", view.notice);
+}
+
+function toggle(name, on, text) {
+  const button = $(name);
+  const label = button.querySelector(".what");
+  if (button.getAttribute("aria-pressed") !== String(on)) button.setAttribute("aria-pressed", on);
+  if (label.textContent !== text) label.textContent = text;
+}

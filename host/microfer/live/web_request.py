@@ -1,0 +1,225 @@
+"""One request to the viewer's web page: its files, the stream of views, the actions."""
+
+import hmac
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from microfer.contract import CROP_SIZE, LABELS
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+from microfer.live.facts import fact_groups
+from microfer.live.viewer import KEYS, Viewer
+from microfer.simulate.annotate import COLORS, UNSURE
+
+if TYPE_CHECKING:
+    from microfer.live.web import WebServer
+
+FOLDER = Path(__file__).parent / "page"
+FILES = {
+    "": ("index.html", "text/html; charset=utf-8"),
+    "style.css": ("style.css", "text/css; charset=utf-8"),
+    "app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "panels.js": ("panels.js", "text/javascript; charset=utf-8"),
+    "timeline.js": ("timeline.js", "text/javascript; charset=utf-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
+}
+"""What the page consists of: name in the address, file, content type. Nothing else is read from disk."""
+
+OUR_NAMES = {"127.0.0.1", "localhost"}
+LONGEST_BODY_BYTES = 1000
+PERIOD_S = 0.03
+"""At most one view in this time goes to a page: more often than a board predicts, so that none waits for the next."""
+
+SECURITY = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",  # the address holds the key
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def page_view(viewer: Viewer) -> dict[str, Any]:
+    """Return what the page shows now, ready for JSON: the view, and its figures in words.
+
+    A board's crop is in it only while the viewer asks for crops, even if the board still sends some.
+    """
+    view = viewer.view()
+    if view.source == "live" and not view.previews:
+        view = replace(view, crop=None)
+    return {**view.as_dict(), "facts": fact_groups(view)}
+
+
+def page_constants() -> dict[str, Any]:
+    """Return what the page has to know once: labels, their colours, the size of a crop, and the keys."""
+    return {"labels": LABELS, "colors": COLORS, "unsure": UNSURE, "crop_size": CROP_SIZE, "keys": KEYS}
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request and closes the connection."""
+
+    server: "WebServer"
+    timeout = 10
+    disable_nagle_algorithm = True
+    server_version = "microfer"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answer with a file of the page, or with the stream."""
+        name = self._name()
+        if name is None:
+            return
+        if name == "events":
+            self._stream()
+        elif name in FILES:
+            file, kind = FILES[name]
+            self._answer(HTTPStatus.OK, read_bytes(FOLDER / file), kind)
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such page")
+
+    def do_POST(self) -> None:
+        """Do an action: `act/NAME`, with a JSON object of what it needs."""
+        name = self._name()
+        if name is None:
+            return
+        origin = self.headers.get("Origin")
+        if origin is not None and origin != f"http://{self.headers['Host']}":
+            self._refuse(HTTPStatus.FORBIDDEN, "this action was asked for by another page")
+            return
+        action = ACTIONS.get(name.removeprefix("act/")) if name.startswith("act/") else None
+        if action is None:
+            self._refuse(HTTPStatus.NOT_FOUND, "there is no such action")
+            return
+        options = self._options()
+        if options is None:
+            return
+        self._act(action, options)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+    def _act(self, action: Callable[[Viewer, Any], object], options: dict[str, Any]) -> None:
+        try:
+            action(self.server.viewer, options)
+        except (KeyError, TypeError) as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"the action needs other options: {error}")
+        except MicroferError as error:
+            self._refuse(HTTPStatus.CONFLICT, str(error))
+        else:
+            self._answer(HTTPStatus.NO_CONTENT)
+        self.server.touch()
+
+    def _name(self) -> str | None:
+        """Return what stands behind the key; None where the request was refused."""
+        host = self.headers.get("Host", "")
+        try:
+            is_ours = urlsplit(f"//{host}").hostname in OUR_NAMES
+        except ValueError:
+            is_ours = False
+        if not is_ours:
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this page answers to 127.0.0.1 and localhost only")
+            return None
+        key, _, name = self.path.removeprefix("/").partition("/")
+        if not hmac.compare_digest(key.encode(), self.server.key.encode()):
+            self._refuse(HTTPStatus.NOT_FOUND, "the address lacks this session's key: take it from the terminal")
+            return None
+        return name
+
+    def _options(self) -> dict[str, Any] | None:
+        """Return the JSON object that came with an action; None where the request was refused."""
+        if self.headers.get_content_type() != "application/json":
+            self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected application/json")
+            return None
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > LONGEST_BODY_BYTES:
+            self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LONGEST_BODY_BYTES} bytes")
+            return None
+        try:
+            options = json.loads(self.rfile.read(int(length)))
+        except ValueError:
+            options = None
+        if not isinstance(options, dict):
+            self._refuse(HTTPStatus.BAD_REQUEST, "expected a JSON object")
+            return None
+        return options
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        self._answer(status, f"{why}\n".encode(), "text/plain; charset=utf-8")
+
+    def _answer(self, status: HTTPStatus, content: bytes = b"", kind: str = "") -> None:
+        self._begin(status, kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _begin(self, status: HTTPStatus, kind: str) -> None:
+        self.send_response(status)
+        for name, value in SECURITY.items():
+            self.send_header(name, value)
+        if kind:
+            self.send_header("Content-Type", kind)
+
+    def _stream(self) -> None:
+        if not self.server.begin_stream():
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are open: close one")
+            return
+        try:
+            self._begin(HTTPStatus.OK, "text/event-stream")
+            self.end_headers()
+            self._event("constants", page_constants())
+            self._views()
+        finally:
+            self.server.end_stream()
+
+    def _views(self) -> None:
+        """Send views, not more often than is good for a browser, until there is none any more; then say why."""
+        seen = -1
+        while not self.server.is_over:
+            begin_s = time.monotonic()
+            self._event("view", page_view(self.server.viewer))
+            time.sleep(max(0.0, begin_s + PERIOD_S - time.monotonic()))
+            seen = self.server.wait_for_change(seen)
+        self._event("end", {"text": self.server.viewer.failure or "The viewer was ended."})
+
+    def _event(self, name: str, content: dict[str, Any]) -> None:
+        self.wfile.write(f"event: {name}\ndata: {json.dumps(content)}\n\n".encode())
+
+
+def _pause(viewer: Viewer, options: dict[str, Any]) -> None:
+    viewer.pause(_is_on(options))
+
+
+def _previews(viewer: Viewer, options: dict[str, Any]) -> None:
+    viewer.set_previews(_is_on(options))
+
+
+def _record(viewer: Viewer, options: dict[str, Any]) -> None:
+    viewer.record(_is_on(options))
+
+
+def _is_on(options: dict[str, Any]) -> bool:
+    """Return "on", which has to be told: two pages that both switch previews off must not switch them on."""
+    on = options["on"]
+    if not isinstance(on, bool):
+        raise TypeError("on is true or false")
+    return on
+
+
+ACTIONS: dict[str, Callable[[Viewer, Any], object]] = {
+    "pause": _pause,
+    "previews": _previews,
+    "record": _record,
+    "snapshot": lambda viewer, _: viewer.snapshot(),
+    "step": lambda viewer, _: viewer.step(),
+    "quit": lambda viewer, _: viewer.quit(),
+}
