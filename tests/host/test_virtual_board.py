@@ -1,0 +1,514 @@
+"""The virtual board end to end: the compiled core, real TFLM, real TCP."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.host.board_client import BoardClient, Tap
+
+from microfer.data.synthetic import synthetic_dataset
+from microfer.deploy.metadata import Golden, ModelMetadata, embed_metadata
+from microfer.deploy.release import default_model
+from microfer.errors import MicroferError
+from microfer.live.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    AskHello,
+    BoardError,
+    CropPreview,
+    ErrorCode,
+    FaceSource,
+    Hello,
+    InferCrop,
+    InferResult,
+    Prediction,
+    Reboot,
+    ResetReason,
+    Statistics,
+    StreamSettings,
+)
+from microfer.live.protocol import encode
+from microfer.live.reader import LinkReader, OtherVersion, Received, Text
+from microfer.simulate import pictures
+from microfer.simulate.board_parts import CameraFaults
+from microfer.simulate.core_build import find_compiler
+from microfer.simulate.frame_source import PictureSource, SceneSource
+from microfer.simulate.runners import TFLITE_RUNNERS, has_tflm, open_tflite
+from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
+from microfer.simulate.wire_faults import WireFaults
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+COMMAND = [sys.executable, str(ROOT / "host" / "virtual_board.py")]
+DEFAULTS = StreamSettings(1000, predictions=True, previews=False)
+
+
+def _has_compiler():
+    try:
+        find_compiler()
+    except MicroferError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not _has_compiler(), reason="there is no C++ compiler here")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A model that takes a millisecond, with all that an export needs."""
+    content = json.loads((GOLDEN / "tiny_scores.json").read_text())
+    golden = Golden(content["pictures_sha256"], tuple(map(tuple, content["scores"])))
+    metadata = ModelMetadata(
+        model_id="tiny-test-1", preset="tiny", arena=None, temperature=1.25, uncertain_below=0.35, golden=golden
+    )
+    path = tmp_path_factory.mktemp("model") / "tiny.tflite"
+    path.write_bytes(embed_metadata((GOLDEN / "tiny_int8.tflite").read_bytes(), metadata))
+    return path
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    return PictureSource([pictures.astronaut_path()])
+
+
+def oracle(path):
+    """What computes the same bits as the board: TFLM, or where it has no wheel LiteRT's reference kernels."""
+    return open_tflite(path, "tflm" if has_tflm() else TFLITE_RUNNERS[0])
+
+
+def fast(model, **changes):
+    return BoardSettings(model=model, fast=True, **changes)
+
+
+# What a board says of itself
+
+
+def test_the_released_model_passes_the_boards_self_test():
+    with VirtualBoard() as board, BoardClient(board.url) as client:
+        hello = client.hello()
+        assert hello.self_test_total > 0
+        assert (hello.self_test_equal, hello.self_test_faces_found) == (
+            hello.self_test_total,
+            hello.self_test_faces_total,
+        )
+        assert hello.model_id == default_model().parent.name
+        assert hello.kernels == board.kernels == ("tflm host" if has_tflm() else "litert reference")
+        assert (hello.frame_width_px, hello.frame_height_px) == (320, 240)
+        assert hello.reset_reason == ResetReason.POWER_ON
+        assert not client.messages(BoardError)
+
+
+@pytest.mark.parametrize("version", [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1, 255])
+def test_a_host_of_another_protocol_version_is_answered_with_the_hello(tiny, version):
+    with VirtualBoard(BoardSettings(model=tiny)) as board, BoardClient(board.url) as client:
+        client.hello()
+        client.socket.sendall(encode(AskHello(), 7, version))
+        client.next(Hello)
+        client.socket.sendall(encode(StreamSettings(1000, predictions=True, previews=True), 8, version))
+        client.next(Hello)
+        assert not client.ask(DEFAULTS, Statistics).previews
+
+
+@pytest.mark.parametrize(("version", "advice"), [(2, "update microfer"), (0, "flash the firmware")])
+def test_a_board_of_another_protocol_version_is_refused_with_what_to_do(tiny, version, advice):
+    settings = BoardSettings(model=tiny, wire=WireFaults(speak_version=version))
+    with VirtualBoard(settings) as board, BoardClient(board.url) as client:
+        client.send(AskHello())  # a board of another version answers this one with its hello
+        client.until(lambda: any(isinstance(event, OtherVersion) and event.board for event in client.events))
+        event = next(event for event in client.events if isinstance(event, OtherVersion) and event.board)
+        assert advice in event.explain()
+        assert "virtual board" in event.explain()
+        assert client.reader.counters.received == 0
+
+
+# Predictions
+
+
+def test_the_scores_are_tflms_on_the_very_crop_that_the_preview_shows(astronaut):
+    with VirtualBoard(BoardSettings(fps=20), astronaut) as board, BoardClient(board.url) as client:
+        client.send(StreamSettings(0, predictions=True, previews=True))
+        client.until(lambda: len(client.messages(CropPreview)) >= 5)
+        predictions = {message.frame: message for message in client.messages(Prediction)}
+        runner = oracle(default_model())
+        for preview in client.messages(CropPreview):
+            crop = np.frombuffer(preview.pixels, np.uint8).reshape(1, 48, 48)
+            assert predictions[preview.frame].raw_scores == tuple(runner.raw(crop)[0].tolist())
+        assert {message.answer for message in predictions.values()} <= {Answer.LABEL, Answer.UNCERTAIN}
+
+
+def test_drawn_faces_are_found_and_followed_and_left(tiny):
+    scene = SceneSource(3)
+    with VirtualBoard(fast(tiny, frames=200, fps=10), scene) as board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0), timeout_s=60)
+        client.until(lambda: len(client.messages(Prediction)) == 200)
+        by_frame = {message.frame: message for message in client.messages(Prediction)}
+        there = [n for n in range(200) if (n + 1) / 10 / scene.PERSON_S % 1 < 1 - scene.EMPTY_PART]
+        found = [n for n in there if by_frame[n].answer != Answer.NO_FACE]
+        assert len(found) / len(there) > 0.95
+        sources = {message.face_source for message in by_frame.values()}
+        assert sources == {FaceSource.DETECTED, FaceSource.TRACKED, FaceSource.NONE}
+
+
+def test_nobody_is_found_on_an_empty_scene(tiny):
+    scene = SceneSource(1, is_empty=True)
+    with VirtualBoard(fast(tiny, frames=50), scene) as board, BoardClient(board.url) as client:
+        client.until(lambda: len(client.messages(Prediction)) == 50)
+        assert {message.answer for message in client.messages(Prediction)} == {Answer.NO_FACE}
+        assert board.network.invokes == 5  # those of the self-test
+
+
+def test_a_crop_of_the_host_gets_tflms_output_bit_for_bit():
+    crops = synthetic_dataset(2, 5).images
+    with VirtualBoard(source=SceneSource(is_empty=True)) as board, BoardClient(board.url) as client:
+        expected = oracle(default_model()).raw(crops)
+        for number, crop in enumerate(crops):
+            result = client.ask(InferCrop(1000 + number, crop.tobytes()), InferResult)
+            assert (result.request, result.raw_scores) == (1000 + number, tuple(expected[number].tolist()))
+
+
+# Commands
+
+
+def test_stream_settings_are_kept_and_refused_with_their_reason(tiny):
+    with VirtualBoard(BoardSettings(model=tiny, fps=50)) as board, BoardClient(board.url) as client:
+        statistics = client.ask(StreamSettings(0, predictions=False, previews=False), Statistics)
+        assert (statistics.statistics_period_ms, statistics.predictions) == (0, False)
+        client.read_for(0.2)
+        before = len(client.messages())
+        client.read_for(0.5)
+        assert len(client.messages()) == before
+        error = client.ask(StreamSettings(99, predictions=True, previews=False), BoardError)
+        assert (error.code, error.command_type) == (ErrorCode.COMMAND_REFUSED, StreamSettings.TYPE)
+        assert "99" in error.text
+        assert client.ask(StreamSettings(100, predictions=True, previews=False), Statistics).predictions
+        client.next(Prediction)
+
+
+def test_reboot_ends_in_a_hello_with_sequence_0_on_the_same_connection(tiny):
+    with VirtualBoard(BoardSettings(model=tiny)) as board, BoardClient(board.url) as client:
+        client.hello()
+        client.ask(StreamSettings(0, predictions=True, previews=True), Statistics)
+        client.send(Reboot())
+        client.until(lambda: any(hello.reset_reason == ResetReason.SOFTWARE for hello in client.messages(Hello)))
+        after = [e for e in client.events if isinstance(e, Received) and isinstance(e.message, Hello)][-1]
+        assert after.sequence == 0
+        assert client.reader.counters.restarts == 1
+        assert not client.ask(DEFAULTS, Statistics).previews  # off again, so that no pixel leaves unasked
+        assert client.next(Prediction).frame < 20
+        assert board.restarts == 1
+
+
+# Every frame accounted for
+
+
+def test_of_1000_frames_every_one_is_accounted_for(tiny):
+    board = VirtualBoard(fast(tiny, frames=1000), SceneSource(2))
+    tap = Tap(board)
+    with board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0), timeout_s=120)
+        last = client.ask(DEFAULTS, Statistics)
+        client.read_for(0.2)
+        assert last.frames_captured == 1000 == board.camera.given
+        assert last.frames_predicted + last.dropped_busy + last.dropped_invoke == last.frames_captured
+        assert [message.frame for message in client.messages(Prediction)] == list(range(1000))
+        assert (client.reader.counters.missed, sum(client.reader.counters.damaged.values())) == (0, 0)
+        assert client.reader.counters.received == board.port.counters.written == len(tap.order)
+        tap.check(client)
+
+
+def test_a_paced_board_whose_host_reads_late_accounts_for_what_it_dropped(tiny):
+    settings = BoardSettings(model=tiny, fps=400, frames=600, wire=WireFaults(bytes_per_s=6000), send_buffer_bytes=2600)
+    board = VirtualBoard(settings, SceneSource(2))
+    tap = Tap(board)
+    with board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0), timeout_s=60)
+        last = client.ask(DEFAULTS, Statistics)
+        client.until(lambda: client.messages(Statistics)[-1].uptime_us >= last.uptime_us)
+        counters = client.reader.counters
+        assert last.frames_captured == last.frames_predicted + last.dropped_busy + last.dropped_invoke == 600
+        assert last.link_dropped > 0
+        assert counters.missed == last.link_dropped  # gaps are what the board says it dropped, nothing else
+        tap.check(client)
+
+
+def test_the_same_seed_gives_the_same_bytes(tiny):
+    streams = []
+    for _ in range(2):
+        with VirtualBoard(fast(tiny, frames=60), SceneSource(4)) as board, BoardClient(board.url) as client:
+            client.until(lambda: board.wait(0))
+            client.until(lambda: len(client.messages(Prediction)) == 60)
+            streams.append(bytes(client.raw))
+    size = min(map(len, streams))
+    assert streams[0][:size] == streams[1][:size]
+
+
+# Private by default
+
+
+def test_no_byte_of_a_default_session_is_of_a_pixel(tiny, astronaut):
+    with VirtualBoard(BoardSettings(model=tiny, fps=50), astronaut) as board:
+        with BoardClient(board.url) as client:
+            client.hello()
+            client.until(lambda: len(client.messages(Prediction)) >= 40)
+        with BoardClient(board.url) as asking:
+            asking.send(StreamSettings(0, predictions=True, previews=True))
+            crop = asking.next(CropPreview).pixels
+    assert {type(message) for message in client.messages()} <= {Hello, Prediction, Statistics}
+    assert client.reader.counters.received * 2 == client.reader.counters.delimiter_bytes
+    assert client.reader.counters.discarded_bytes == client.reader.counters.text_bytes == 0
+    for begin in range(0, len(crop), 8):
+        assert crop[begin : begin + 8] not in client.raw
+    assert all(crop[begin : begin + 8] in asking.raw for begin in range(0, 200, 8))  # the search can find it
+
+
+# Hosts that come and go
+
+
+def test_the_board_goes_on_when_the_host_is_gone_and_the_next_one_sees_the_gap(tiny):
+    reader = LinkReader()
+    with VirtualBoard(BoardSettings(model=tiny, fps=100)) as board:
+        with BoardClient(board.url, reader) as first:
+            first.until(lambda: len(first.messages(Prediction)) >= 10)
+        reader.close()
+        time.sleep(0.5)
+        with BoardClient(board.url, reader) as second:
+            second.until(lambda: len(second.messages(Prediction)) >= 10)
+            assert second.messages(Prediction)[0].frame > first.messages(Prediction)[-1].frame + 20
+            assert reader.counters.missed > 20
+            assert reader.counters.restarts == 0
+        assert board.port.counters.without_host > 20
+        assert board.port.counters.hosts == 2
+
+
+def test_a_second_host_is_told_to_wait_and_the_first_one_notices_nothing(tiny):
+    with VirtualBoard(BoardSettings(model=tiny, fps=50)) as board, BoardClient(board.url) as first:
+        first.next(Prediction)
+        with BoardClient(board.url) as second:
+            second.read_to_end()
+            assert "one host at a time" in "".join(e.text for e in second.events if isinstance(e, Text))
+        first.next(Prediction)
+        assert first.reader.counters.missed == 0
+
+
+def test_two_boards_do_not_share_a_tcp_port(tiny):
+    with VirtualBoard(BoardSettings(model=tiny)) as board:
+        number = int(board.url.rsplit(":", 1)[1])
+        with pytest.raises(MicroferError, match=f"TCP port {number} is taken.*--port"):
+            VirtualBoard(BoardSettings(model=tiny, tcp_port=number))
+
+
+# Faults of the line
+
+LINE_FAULTS = {
+    "lost bytes": WireFaults(lose_bytes=1e-3),
+    "flipped bits": WireFaults(flip_bits=2e-4),
+    "bursts": WireFaults(bursts=0.2),
+    "text": WireFaults(boot_text=True),
+    "everything": WireFaults(lose_bytes=3e-4, flip_bits=1e-4, bursts=0.1, boot_text=True),
+}
+
+
+@pytest.mark.parametrize("name", LINE_FAULTS)
+def test_on_a_bad_line_nothing_damaged_is_accepted_and_nothing_intact_is_lost(tiny, name):
+    faults = LINE_FAULTS[name]
+    board = VirtualBoard(fast(tiny, frames=400, wire=faults), SceneSource(2))
+    tap = Tap(board)
+    with board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0), timeout_s=60)
+        client.read_for(0.3)
+        tap.check(client)
+        counters, wire = client.reader.counters, board.port.to_host.counters
+        assert counters.received > 200
+        touched = wire.lost_bytes + wire.flipped_bits + wire.bursts
+        assert (sum(counters.damaged.values()) + counters.too_long > 0) == (touched > 0)
+        assert (counters.missed > 0) == (touched > 0)
+        texts = "".join(event.text for event in client.events if isinstance(event, Text))
+        assert ("ESP-ROM:esp32s3" in texts) == (name == "text") or faults.lose_bytes > 0
+
+
+def test_a_command_that_arrives_damaged_is_reported_and_a_repeated_one_is_answered(tiny):
+    settings = BoardSettings(model=tiny, wire=WireFaults(flip_bits=2e-5, seed=1))
+    with VirtualBoard(settings, SceneSource(is_empty=True)) as board, BoardClient(board.url) as client:
+        client.hello()
+        crop = bytes(2304)
+        for request in range(40):
+            for _ in range(20):
+                client.send(InferCrop(request, crop))
+                client.read_for(0.03)
+                if any(result.request == request for result in client.messages(InferResult)):
+                    break
+            else:
+                pytest.fail(f"request {request} was never answered")
+        statistics = client.ask(DEFAULTS, Statistics)
+        assert statistics.commands_damaged > 0
+        assert ErrorCode.COMMAND_DAMAGED in {error.code for error in client.messages(BoardError)}
+
+
+def test_a_line_that_stands_still_loses_nothing_but_what_the_board_says_it_dropped(tiny):
+    settings = BoardSettings(
+        model=tiny, fps=100, wire=WireFaults(stall_s=0.5, stall_every_s=0.5), send_buffer_bytes=4000
+    )
+    board = VirtualBoard(settings, SceneSource(2))
+    tap = Tap(board)
+    with board, BoardClient(board.url) as client:
+        client.read_for(4)
+        assert board.port.times.stalls >= 2
+        last = client.ask(DEFAULTS, Statistics)
+        assert last.link_dropped > 0
+        tap.check(client)
+        assert not client.reader.counters.damaged
+
+
+def test_a_connection_that_is_closed_again_and_again_costs_gaps_and_nothing_else(tiny):
+    settings = BoardSettings(model=tiny, fps=100, wire=WireFaults(disconnect_every_s=0.4))
+    board = VirtualBoard(settings, SceneSource(2))
+    tap = Tap(board)
+    reader, events, raw = LinkReader(), [], bytearray()
+    with board:
+        for _ in range(5):
+            with BoardClient(board.url, reader) as client:
+                client.read_to_end()
+                events += client.events
+                raw += client.raw
+        client.events, client.raw = events, raw
+        tap.check(client, lost_whole=tap.untouched)
+        assert board.port.counters.disconnects == 5
+        assert reader.counters.received > 100
+        assert reader.counters.restarts == 0
+
+
+# Faults of the board
+
+
+def test_a_dead_camera_is_reported_and_commands_are_answered(tiny):
+    settings = fast(tiny, camera=CameraFaults(is_dead=True))
+    with VirtualBoard(settings) as board, BoardClient(board.url) as client:
+        assert client.next(BoardError).code == ErrorCode.CAMERA_MISSING
+        result = client.ask(InferCrop(5, bytes(2304)), InferResult)
+        assert result.request == 5
+        assert client.ask(DEFAULTS, Statistics).frames_captured == 0
+
+
+def test_a_camera_that_stops_is_started_again(tiny):
+    settings = fast(tiny, frames=100, camera=CameraFaults(stops_after=30))
+    with VirtualBoard(settings) as board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0))
+        statistics = client.ask(DEFAULTS, Statistics)
+        assert statistics.frames_captured == 100
+        assert statistics.camera_restarts == 3
+        assert statistics.camera_timeouts == 2 * 3
+        assert ErrorCode.CAMERA_STOPPED in {error.code for error in client.messages(BoardError)}
+
+
+def test_frames_of_a_wrong_size_are_dropped_and_counted(tiny):
+    settings = fast(tiny, frames=100, camera=CameraFaults(wrong_size_every=10))
+    with VirtualBoard(settings) as board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0))
+        statistics = client.ask(DEFAULTS, Statistics)
+        assert (statistics.frames_captured, statistics.dropped_size) == (90, 10)
+        error = next(error for error in client.messages(BoardError) if error.code == ErrorCode.FRAME_SIZE)
+        assert "160x120" in error.text
+
+
+def test_a_network_that_sometimes_fails_is_reported_and_its_frames_are_counted(tiny):
+    settings = fast(tiny, frames=100, invoke_fails_every=7)
+    with VirtualBoard(settings, SceneSource(2)) as board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0))
+        statistics = client.ask(DEFAULTS, Statistics)
+        assert statistics.dropped_invoke > 5
+        assert statistics.frames_predicted + statistics.dropped_invoke == 100
+        assert ErrorCode.INVOKE_FAILED in {error.code for error in client.messages(BoardError)}
+
+
+def test_firmware_built_for_another_model_finds_that_its_scores_differ(tiny):
+    with VirtualBoard(BoardSettings(model=tiny, built_for=default_model())) as board, BoardClient(board.url) as client:
+        hello = client.hello()
+        assert hello.self_test_equal < hello.self_test_total
+        assert client.messages(BoardError)[0].code == ErrorCode.SELF_TEST_FAILED
+
+
+def test_a_model_of_another_kind_is_refused_and_frames_are_counted(tiny):
+    settings = fast(GOLDEN / "tiny_float_io.tflite", built_for=tiny, frames=10)
+    with VirtualBoard(settings) as board, BoardClient(board.url) as client:
+        hello = client.hello()
+        assert (hello.input_scale, hello.self_test_equal) == (0, 0)
+        error = client.messages(BoardError)[0]
+        assert (error.code, error.text) == (ErrorCode.MODEL_REFUSED, "the model's input or output is not int8")
+        client.until(lambda: board.wait(0))
+        assert client.ask(DEFAULTS, Statistics).dropped_invoke == 10
+        assert client.ask(InferCrop(1, bytes(2304)), BoardError).code == ErrorCode.MODEL_REFUSED
+
+
+@pytest.mark.skipif(not has_tflm(), reason="LiteRT has no arena")
+def test_an_arena_that_is_too_small_is_reported(tiny):
+    with VirtualBoard(BoardSettings(model=tiny, arena_bytes=1000)) as board, BoardClient(board.url) as client:
+        client.hello()
+        error = client.next(BoardError)
+        assert error.code == ErrorCode.ARENA_TOO_SMALL
+        assert "1000 bytes" in error.text
+
+
+def test_a_fault_inside_the_boards_parts_is_told_and_does_not_hang(tiny):
+    class Broken(SceneSource):
+        def frame(self, time_s):
+            raise ZeroDivisionError("on purpose")
+
+    broken = VirtualBoard(BoardSettings(model=tiny), Broken())
+    with broken as board, pytest.raises(MicroferError, match="ZeroDivisionError"):
+        board.wait(10)
+
+
+# The command
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_the_command_prints_its_port_and_ends_by_ctrl_c(tiny):
+    command = [*COMMAND, "--port", "0", "--model", str(tiny)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().strip()
+        assert url.startswith("socket://127.0.0.1:")
+        with BoardClient(url) as client:
+            client.next(Prediction)
+            os.kill(process.pid, signal.SIGINT)
+            client.read_to_end()
+        out, error = process.communicate(timeout=20)
+        assert process.returncode == 0, error
+        assert out == ""
+        assert "Traceback" not in error
+        assert "frames sent" in error
+
+
+def test_the_command_ends_after_its_frames_and_says_so_as_json(tiny):
+    command = [*COMMAND, "--port", "0", "--model", str(tiny), "--frames", "20", "--fps", "100", "--empty", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["event"] for line in lines if line["event"] != "note"] == ["ready", "end"]
+    assert lines[-1]["frames_given"] == 20
+    assert lines[-1]["port"]["written"] == lines[-1]["port"]["without_host"] == 21
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["missing.jpg"], "missing.jpg does not exist"),
+        (["missing.mp4"], "missing.mp4 does not exist"),
+        (["--webcam", "--empty"], "a camera sees one thing"),
+        (["--model", "missing.tflite"], "missing.tflite"),
+        (["--flip-bits", "2"], "from 0 to 1"),
+        (["--fps", "0"], "fps is 0"),
+    ],
+)
+def test_what_cannot_be_used_ends_the_command_with_one_line(arguments, expected):
+    done = subprocess.run(
+        [*COMMAND, "--port", "0", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
