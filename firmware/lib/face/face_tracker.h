@@ -11,7 +11,7 @@
 namespace microfer {
 
 // Where a face's box comes from. The numbers are those of the link's FaceSource.
-enum class TrackSource : std::uint8_t{
+enum class TrackSource : std::uint8_t {
   kNone = 0,      // there is no face
   kDetected = 1,  // the detector ran on this frame and found it
   kTracked = 2,   // carried on from an earlier frame

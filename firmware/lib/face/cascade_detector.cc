@@ -1,0 +1,224 @@
+#include "face/cascade_detector.h"
+
+#include <algorithm>
+
+#include "face/cascade.h"
+#include "face/contrast.h"
+#include "face/level_sums.h"
+#include "face/rounding.h"
+
+namespace microfer {
+namespace {
+
+// The scales at which the frame is searched, as OpenCV makes them: powers of
+// the step in double precision, stored in single. It begins at the first one of
+// at least 2: below, OpenCV looks at every second window only.
+constexpr std::size_t kMaxScales = 12;
+
+constexpr std::array<float, kMaxScales> MakeScales() {
+  std::array<float, kMaxScales> scales{};
+  double scale = 1.0;
+  while (scale < 2.0) scale *= kScaleStep;
+  for (float& stored : scales) {
+    stored = static_cast<float>(scale);
+    scale *= kScaleStep;
+  }
+  return scales;
+}
+
+constexpr std::array<float, kMaxScales> kScales = MakeScales();
+
+constexpr int SideAt(int side_px, float scale) { return RoundHalfEven(static_cast<float>(side_px) / scale); }
+
+static_assert(SideAt(kMaxSearchWidthPx, kScales[0]) <= kMaxLevelWidthPx &&
+                  SideAt(kMaxSearchHeightPx, kScales[0]) <= kMaxLevelHeightPx,
+              "the sums hold the largest level");
+static_assert(kScales[kMaxScales - 1] * kWindowSidePx > kMaxSearchHeightPx, "no scale is left out");
+
+// The contrast is measured without the window's rim, over this rectangle.
+constexpr Corners kContrastCorners = Rectangle(1, 1, kWindowSidePx - 2, kWindowSidePx - 2);
+constexpr std::uint32_t kContrastArea = (kWindowSidePx - 2) * (kWindowSidePx - 2);
+
+// Windows whose gray values deviate by no more than 10 from their mean hold no
+// face. 10 * area, squared: in integers what OpenCV's comparison in float comes to.
+constexpr std::uint32_t kFlatSpread = 100 * kContrastArea * kContrastArea;
+constexpr int kFlat = -1;
+
+std::uint32_t SumOf(const std::uint32_t* window, const Corners& corners) {
+  return window[corners[3]] - window[corners[2]] - window[corners[1]] + window[corners[0]];
+}
+
+// Puts the cascade's questions to the windows of one level.
+class Judge {
+ public:
+  Judge(const Cascade& cascade, const std::uint32_t* sums, const std::uint32_t* squares)
+      : cascade_(cascade), sums_(sums), squares_(squares) {}
+
+  // The number of stages that the window at (x, y) passes; all of them: a face.
+  // kFlat where there is nothing to see.
+  [[nodiscard]] int StagesPassed(int x, int y) const {
+    const std::size_t place = static_cast<std::size_t>(y) * kSumsStride + static_cast<std::size_t>(x);
+    const std::uint32_t* window = sums_ + place;
+    const std::uint32_t sum = SumOf(window, kContrastCorners);
+    const std::uint32_t squares = SumOf(squares_ + place, kContrastCorners);
+    // area^2 * variance. Both products are modulo 2^32, their difference is
+    // below that: at most area^2 * (255 / 2)^2.
+    const std::uint32_t spread = kContrastArea * squares - sum * sum;
+    if (spread <= kFlatSpread) return kFlat;
+    const auto contrast_q15 = static_cast<std::int32_t>(RootQ15(spread));
+    const HaarTree* trees = cascade_.trees.data();
+    int passed = 0;
+    for (const std::uint16_t count : cascade_.stages) {
+      if (!Passes(trees, window, contrast_q15)) return passed;
+      trees += count;
+      ++passed;
+    }
+    return passed;
+  }
+
+ private:
+  // The stage that begins with this tree.
+  [[nodiscard]] bool Passes(const HaarTree* tree, const std::uint32_t* window, std::int32_t contrast_q15) const {
+    std::int32_t votes_q24 = 0;
+    while (true) {
+      std::int32_t vote_q24 = Ask(tree->nodes[0], window, contrast_q15);
+      if (vote_q24 < 0) vote_q24 = Ask(tree->nodes[1], window, contrast_q15);
+      votes_q24 += vote_q24;
+      if (votes_q24 < tree->fail_below_q24) return false;
+      if (votes_q24 >= tree->pass_from_q24) return true;
+      ++tree;
+    }
+  }
+
+  [[nodiscard]] std::int32_t Ask(const HaarNode& node, const std::uint32_t* window, std::int32_t contrast_q15) const {
+    std::uint32_t parts = SumOf(window, node.part);
+    if (node.second != 0) parts += SumOf(window, cascade_.second_parts[node.second - std::size_t{1}]);
+    const auto whole = static_cast<std::int32_t>(SumOf(window, node.whole));
+    const std::int32_t feature = static_cast<std::int32_t>(parts) * node.part_weight - whole;
+    // In Q13, rounded down: a whole number is below a limit that is not one,
+    // just where it is at most the next whole number below.
+    const auto limit_q13 = static_cast<std::int32_t>((std::int64_t{node.threshold_q30} * contrast_q15) >> 32);
+    return feature <= limit_q13 >> 13 ? node.below_q24 : node.above_q24;
+  }
+
+  const Cascade& cascade_;
+  const std::uint32_t* sums_;
+  const std::uint32_t* squares_;
+};
+
+bool IsFrame(const GrayView& frame) {
+  return frame.pixels != nullptr && frame.width_px >= 1 && frame.height_px >= 1 && frame.stride_bytes >= frame.width_px;
+}
+
+}  // namespace
+
+// One size of faces: the frame made so small that they fill the cascade's window.
+struct CascadeDetector::Level {
+  float scale;
+  int side_px;  // of a window in the frame
+  int columns;  // windows across, at least 1
+  int rows;     // and down
+  Judge judge;
+};
+
+DetectOutcome CascadeDetector::Detect(const GrayView& frame, FoundFaces& out) {
+  if (!IsFrame(frame)) return DetectOutcome::kBadFrame;
+  if (frame.width_px > kMaxSearchWidthPx || frame.height_px > kMaxSearchHeightPx ||
+      workspace_.size() < kDetectorWorkspaceWords) {
+    return DetectOutcome::kFrameTooLarge;
+  }
+  windows_ = 0;
+  has_room_ = true;
+  const Span<std::uint32_t> sums = workspace_.First(kSumsElements);
+  const Span<std::uint32_t> squares = workspace_.From(kSumsElements).First(kSumsElements);
+  for (const float scale : kScales) {
+    const int side_px = RoundHalfEven(kWindowSidePx * scale);
+    if (side_px > std::min(frame.width_px, frame.height_px)) break;
+    if (side_px < settings_.smallest_face_px) continue;
+    const int width_px = SideAt(frame.width_px, scale);
+    const int height_px = SideAt(frame.height_px, scale);
+    BuildSums(frame, width_px, height_px, sums, squares);
+    Search({scale, side_px, width_px - kWindowSidePx + 1, height_px - kWindowSidePx + 1,
+            Judge(cascade_, sums.data(), squares.data())});
+  }
+  GroupWindows(Span<const Window>(window_room_).First(windows_), settings_.min_neighbours, out);
+  out.is_truncated = out.is_truncated || !has_room_;
+  return DetectOutcome::kOk;
+}
+
+void CascadeDetector::Search(const Level& level) {
+  if (settings_.look_closer_from_stage == 0) {
+    SearchAllOf(level);
+  } else {
+    SearchCoarsely(level);
+    LookCloser(level);
+  }
+}
+
+// As OpenCV does it: where not even the first stage sees a face, the window
+// beside it is left out.
+void CascadeDetector::SearchAllOf(const Level& level) {
+  const int all = static_cast<int>(cascade_.stages.size());
+  for (int y = 0; y < level.rows; ++y) {
+    for (int x = 0; x < level.columns; ++x) {
+      const int passed = level.judge.StagesPassed(x, y);
+      if (passed == all) Add(level, x, y);
+      if (passed == 0) ++x;
+    }
+  }
+}
+
+void CascadeDetector::SearchCoarsely(const Level& level) {
+  const int all = static_cast<int>(cascade_.stages.size());
+  std::size_t place = 0;
+  for (int y = 0; y < level.rows; y += 2) {
+    int furthest = 0;
+    for (int x = 0; x < level.columns; x += 2) {
+      const int passed = std::max(level.judge.StagesPassed(x, y), 0);
+      if (passed == all) Add(level, x, y);
+      coarse_stages_[place++] = static_cast<std::uint8_t>(passed);
+      furthest = std::max(furthest, passed);
+    }
+    furthest_of_row_[static_cast<std::size_t>(y / 2)] = static_cast<std::uint8_t>(furthest);
+  }
+}
+
+void CascadeDetector::LookCloser(const Level& level) {
+  const int all = static_cast<int>(cascade_.stages.size());
+  for (int y = 0; y < level.rows; ++y) {
+    const auto above = static_cast<std::size_t>(y / 2);
+    const auto below = static_cast<std::size_t>(std::min(y + 1, (level.rows - 1) / 2 * 2) / 2);
+    if (std::max(furthest_of_row_[above], furthest_of_row_[below]) < settings_.look_closer_from_stage) continue;
+    for (int x = 1 - y % 2; x < level.columns; x += 2 - y % 2) {
+      if (FurthestBeside(level, x, y) >= settings_.look_closer_from_stage && level.judge.StagesPassed(x, y) == all) {
+        Add(level, x, y);
+      }
+    }
+  }
+}
+
+// How far the windows of the coarse search came that are nearest to (x, y): two
+// or four of them, fewer at the rim.
+int CascadeDetector::FurthestBeside(const Level& level, int x, int y) const {
+  const int columns = (level.columns + 1) / 2;
+  const int rows = (level.rows + 1) / 2;
+  const int right = std::min((x + 1) / 2, columns - 1);
+  const int below = std::min((y + 1) / 2, rows - 1);
+  const auto at = [&](int column, int row) {
+    return static_cast<int>(coarse_stages_[static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+                                           static_cast<std::size_t>(column)]);
+  };
+  return std::max(std::max(at(x / 2, y / 2), at(right, y / 2)), std::max(at(x / 2, below), at(right, below)));
+}
+
+void CascadeDetector::Add(const Level& level, int x, int y) {
+  if (windows_ == window_room_.size()) {
+    has_room_ = false;
+    return;
+  }
+  window_room_[windows_++] = {static_cast<std::int16_t>(RoundHalfEven(static_cast<float>(x) * level.scale)),
+                              static_cast<std::int16_t>(RoundHalfEven(static_cast<float>(y) * level.scale)),
+                              static_cast<std::int16_t>(level.side_px)};
+}
+
+}  // namespace microfer
