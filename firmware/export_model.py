@@ -1,0 +1,42 @@
+"""Write firmware/lib/generated/ before a build: the model and what comes from it, as C++.
+
+CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `python host/export_tflm.py` does the same for people.
+Standard library alone, as in PlatformIO's own Python. The model is the default release, or the .tflite that the
+environment variable MICROFER_MODEL names. Standard output: the files that the result is made from, one a line.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+FIRMWARE = Path(__file__).resolve().parent
+HOST = FIRMWARE.parent / "host"
+
+
+def main() -> int:
+    """Export, and return the exit status: 2 where the model cannot be exported."""
+    if sys.version_info < (3, 11):  # noqa: UP036 - PlatformIO's Python is whatever it was installed with
+        print(f"microfer needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}", file=sys.stderr)
+        return 2
+    sys.path.insert(0, str(HOST))
+    from microfer.deploy.export import export_model
+    from microfer.deploy.golden import FOLDER
+    from microfer.deploy.release import MODELS, default_model
+    from microfer.errors import MicroferError
+
+    named = os.environ.get("MICROFER_MODEL")
+    try:
+        model = Path(named).resolve() if named else default_model()
+        export_model(model, FIRMWARE / "lib" / "generated")
+    except MicroferError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    used = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    generators = sorted(Path(file) for file in used if file and Path(file).is_relative_to(HOST))
+    for path in (model, MODELS / "DEFAULT", *sorted(FOLDER.iterdir()), *generators):
+        print(path.as_posix())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
