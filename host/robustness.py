@@ -1,0 +1,127 @@
+"""Measure how much accuracy a model keeps when its crops get worse, and behind the board's own camera chain."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from microfer import command
+from microfer.command import console
+
+if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
+    from microfer.simulate.robustness import Robustness
+
+EXAMPLES = """
+  python host/robustness.py models/NAME/model.tflite --data fer2013.csv                   everything, on PublicTest
+  python host/robustness.py model.tflite --data fer2013.csv --limit 600                   a quick look
+  python host/robustness.py model.tflite --data fer2013.csv --only blur darkness --json   some of it, as JSON
+  python host/robustness.py model.tflite --data fer2013.csv --out report                  with plot and table as files
+  python host/robustness.py model.tflite --data fer2013.csv --detector firmware           the board's own detector
+
+The same seed and data give the same pixels. A drop is measured on the very same images, so its interval is narrower
+than those of the two accuracies. A .tflite runs in LiteRT's optimized kernels by default: 37 conditions take long in
+the reference ones, whose bits differ a little and whose accuracy does not.
+"""
+
+
+def main() -> None:
+    """Parse the options, measure, print and write."""
+    options = _parse()
+    from microfer.data.fer2013 import load
+    from microfer.files import write_json, write_text
+    from microfer.simulate.camera_chain import crop_finder
+    from microfer.simulate.corruptions import CORRUPTIONS, corruption
+    from microfer.simulate.images import choose_images
+    from microfer.simulate.parallel import run_parallel
+    from microfer.simulate.robustness import CAMERA, measure
+    from microfer.simulate.robustness_plot import markdown, robustness_figure
+    from microfer.simulate.runners import open_model
+    from microfer.training.plots import save
+
+    runner = open_model(options.model, options.runner)
+    images = choose_images(load(options.data), options.split, options.limit)
+    wanted = [name for name in options.only if name != CAMERA]
+    finder = crop_finder(options.detector) if CAMERA in options.only or not options.only else None
+
+    def score(crops: np.ndarray, title: str) -> np.ndarray:
+        return run_parallel(runner, crops, "scores", title=title, workers=options.workers)
+
+    chosen = [corruption(name) for name in wanted] if options.only else CORRUPTIONS
+    result = measure(score, images.data, options.seed, corruptions=chosen, finder=finder)
+    document = result.to_json() | {"model": options.model.name, "runner": runner.name, "data": images.to_json()}
+    if options.out:
+        title = f"{options.model.name} ({runner.name}), {options.split}"
+        write_json(options.out / "robustness.json", document)
+        write_text(options.out / "robustness.md", "\n".join(markdown(result)) + "\n")
+        save(robustness_figure(result, title), options.out / "robustness.png")
+    if options.json:
+        print(json.dumps(document, indent=2))
+    else:
+        console.print(
+            f"[bold]{escape(options.model.name)}[/] in {runner.name}, {escape(images.describe())}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _show(result)
+
+
+def _show(result: "Robustness") -> None:
+    clean = f"clean {100 * result.accuracy:.2f} % ({100 * result.low:.1f} to {100 * result.high:.1f} %)"
+    camera = f"; camera chain: {result.camera}" if result.camera else ""
+    console.print(clean + camera, highlight=False, soft_wrap=True)
+    table = Table("what", box=None)
+    table.add_column("strength", justify="right")
+    table.add_column("unit")
+    for heading in ("accuracy", "drop, points", "found"):
+        table.add_column(heading, justify="right")
+    for row in result.rows:
+        table.add_row(
+            row.kind,
+            f"{row.strength:g}",
+            row.unit,
+            f"{100 * row.accuracy:.1f} % ({100 * row.low:.0f}-{100 * row.high:.0f})",
+            f"{row.drop_points:+.1f} ({row.drop_low:+.1f} to {row.drop_high:+.1f})",
+            f"{row.found:.1%}" if row.kind == "camera" else "",
+        )
+    console.print(table)
+
+
+def _parse() -> argparse.Namespace:
+    from microfer.simulate.corruptions import CORRUPTIONS
+    from microfer.simulate.robustness import CAMERA
+
+    parser = command.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("model", type=Path, help="a .tflite or a .keras file")
+    parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
+    parser.add_argument("--split", default="PublicTest", help="which images of it (default: PublicTest)")
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=[*(one.name for one in CORRUPTIONS), CAMERA], help="these alone"
+    )
+    parser.add_argument(
+        "--detector",
+        default="opencv",
+        choices=("firmware", "opencv"),
+        help="what finds the face for the camera chain: the firmware's compiled core, or OpenCV (default: opencv)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument(
+        "--limit", type=command.positive, metavar="N", help="only N images of the split, chosen by a fixed seed"
+    )
+    parser.add_argument(
+        "--runner",
+        default="optimized",
+        choices=("reference", "optimized", "tflm"),
+        help="what runs a .tflite (default: optimized)",
+    )
+    parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write robustness.json, .md and .png there")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
