@@ -19,7 +19,7 @@ from microfer.live.viewer import KEYS, Viewer
 
 EXAMPLES = """
   python host/serial_viewer.py                                  the board on USB, in a window or the terminal
-  python host/serial_viewer.py --port socket://localhost:7373   a virtual board
+  python host/serial_viewer.py --port socket://127.0.0.1:5333   a virtual board
   python host/serial_viewer.py --web --previews                 a page in the browser, with the crops
   python host/serial_viewer.py --json --frames 100              one JSON object a line, for scripts
   python host/serial_viewer.py --record morning.mfrec           keep the link's bytes and their times

@@ -1,4 +1,4 @@
-"""The codec's speed: figures for both languages, and a word where one is missing. How fast is not asserted."""
+"""The codec's speed in both languages, and the viewer's latency. How fast is not asserted."""
 
 import json
 import subprocess
@@ -9,9 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_command_prints_a_figure_for_each_codec_and_message():
-    done = _command("--frames", "50", "--json")
+    done = _command("--frames", "50", "--shown", "20", "--json")
     assert done.returncode == 0, done.stderr
-    speeds = json.loads(done.stdout)
+    speeds = json.loads(done.stdout)["codec"]
     assert {(speed["codec"], speed["message"]) for speed in speeds} >= {
         ("Python", "CropPreview"),
         ("Python", "Prediction"),
@@ -20,10 +20,19 @@ def test_the_command_prints_a_figure_for_each_codec_and_message():
 
 
 def test_without_a_compiler_the_boards_codec_is_said_to_be_left_out():
-    done = _command("--frames", "5", "--json", PATH="/nowhere")
+    done = _command("--frames", "5", "--shown", "5", "--json", PATH="/nowhere")
     assert done.returncode == 0, done.stderr
-    assert {speed["codec"] for speed in json.loads(done.stdout)} == {"Python"}
+    assert {speed["codec"] for speed in json.loads(done.stdout)["codec"]} == {"Python"}
     assert "no C++ compiler is installed" in done.stderr
+
+
+def test_the_viewers_latency_is_measured_up_to_view_terminal_and_picture():
+    done = _command("--frames", "5", "--shown", "20", "--json", PATH="/nowhere")
+    latencies = json.loads(done.stdout)["viewer"]
+    assert [latency["until"] for latency in latencies] == ["view built", "terminal drawn", "picture drawn"]
+    for latency in latencies:
+        assert 10 <= latency["frames"] <= 20
+        assert 0 < latency["median_ms"] <= latency["p99_ms"]
 
 
 def _command(*arguments: str, **surroundings: str) -> subprocess.CompletedProcess[str]:

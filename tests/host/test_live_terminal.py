@@ -21,6 +21,7 @@ from rich.console import Console
 from tests.conftest import ROOT
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
 from tests.host.test_live_view_model import Feed
+from tests.host.test_live_viewer import wait_for
 
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
@@ -30,7 +31,7 @@ from microfer.live.messages import Answer, BoardError, ErrorCode
 from microfer.live.picture import HEIGHT, WIDTH
 from microfer.live.reader import Received
 from microfer.live.recording import Recorder, read_recording
-from microfer.live.terminal import crop_text, render, summary
+from microfer.live.terminal import HalfBlocks, render, summary
 from microfer.live.view import CropView, View
 
 VIEWER = ROOT / "host" / "serial_viewer.py"
@@ -72,10 +73,13 @@ def test_the_terminal_shows_board_answer_bars_figures_and_keys(feed):
 def test_crops_are_half_blocks_whose_colours_are_the_pixels(feed):
     feed.message(preview(39))
     assert text_of(feed.view()).count("▀" * 48) == 24
-    spans = crop_text(CropView(39, preview(39).pixels)).spans
-    pixels = preview(39).pixels
-    assert spans[0].style == "#{0:02x}{0:02x}{0:02x} on #{1:02x}{1:02x}{1:02x}".format(pixels[0], pixels[48])
-    assert len(spans) == 24 * 48
+    console, pixels = Console(), preview(39).pixels
+    segments = [s for s in HalfBlocks(CropView(39, pixels)).__rich_console__(console, console.options) if s.style]
+    assert len(segments) == 24 * 48
+    for row, column in ((0, 0), (0, 47), (23, 5)):
+        style = segments[row * 48 + column].style
+        assert style.color.triplet.red == style.color.triplet.blue == pixels[2 * row * 48 + column]
+        assert style.bgcolor.triplet.green == pixels[(2 * row + 1) * 48 + column]
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 20), (120, 30), (200, 60), (30, 10)])
@@ -225,7 +229,7 @@ def test_every_key_does_what_it_says(tmp_path):
         terminal.press("q")
         assert terminal.end() == 0
         assert "\x1b[?1049l" in terminal.text
-        assert not board.previews
+        wait_for(lambda: not board.previews)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mfrec", ".png"]
     assert any(
         isinstance(timed.event, Received)
@@ -245,10 +249,10 @@ def test_control_c_leaves_a_whole_recording_and_a_terminal_as_it_was(tmp_path):
         assert terminal.end() == 130
         assert echoes
         assert "\x1b[?1049l" in terminal.text
-        assert not board.previews
+        wait_for(lambda: not board.previews)
     recording = read_recording(tmp_path / "x.mfrec")
     assert recording.cut == ""
-    assert len(recording.chunks) > 10
+    assert len(recording.chunks) > 3
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,9 @@ from microfer.live.recording import Recording, events_of
 class Source(Protocol):
     """What `microfer.live.viewer.Viewer` reads."""
 
-    port: str
+    @property
+    def port(self) -> str:
+        """The port's or the file's name."""
 
     @property
     def kind(self) -> str:

@@ -1,10 +1,16 @@
 """The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys."""
 
 import time
+from collections.abc import Callable
+from functools import lru_cache
 
-from rich.console import Console, Group, RenderableType
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
+from rich.measure import Measurement
 from rich.panel import Panel
+from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +22,11 @@ from microfer.live.view import CropView, FrameView, LinkState, Shown, Slot, View
 from microfer.live.viewer import KEYS, Viewer
 
 REDRAW_S = 0.1
+"""How often the view is drawn where nothing new arrives, so that its ages and rates stay true."""
+
+LEAST_REDRAW_S = 0.02
+"""Between two drawings, so that a fast board does not keep the terminal busy."""
+
 CROP_WIDTH = CROP_SIZE + 4
 SCORES_WIDTH = 46
 FIGURES_WIDTH = 34
@@ -36,21 +47,28 @@ _STATE_COLORS = {
 }
 
 
-def show(viewer: Viewer, console: Console | None = None) -> None:
+def show(viewer: Viewer, console: Console | None = None, drawn: Callable[[View], None] | None = None) -> None:
     """Start the viewer and show it until it has finished; keys work where standard input is a terminal.
 
     Where standard output is none, as in a script, only changes of the link's state are printed, and the view at the
-    end.
+    end. drawn: is told of each view once it is on the terminal.
     """
     console = console or Console()
     viewer.start()
     with terminal_keys() as keys:
         if console.is_terminal:
             with Live(console=console, screen=True, auto_refresh=False) as live:
-                while not viewer.finished.wait(REDRAW_S):
+                while not viewer.finished.is_set():
+                    viewer.news.wait(REDRAW_S)
+                    viewer.news.clear()
+                    begin_s = time.monotonic()
                     for key in keys.pressed():
                         viewer.press(key)
-                    live.update(render(viewer.view(), console.width, console.height), refresh=True)
+                    view = viewer.view()
+                    live.update(render(view, console.width, console.height), refresh=True)
+                    if drawn is not None:
+                        drawn(view)
+                    viewer.finished.wait(max(0.0, LEAST_REDRAW_S - (time.monotonic() - begin_s)))
         else:
             _print_changes(viewer, console)
     console.print(summary(viewer.view()))
@@ -63,7 +81,7 @@ def render(view: View, width: int, height: int) -> RenderableType:
     if view.crop is not None and width >= CROP_WIDTH + SCORES_WIDTH + 2 and height >= CROP_SIZE // 2 + 6:
         middle.add_column(width=CROP_WIDTH)
         title = f"what the network sees, frame {view.crop.frame}"
-        columns.append(Panel(crop_text(view.crop), title=title, width=CROP_WIDTH))
+        columns.append(Panel(HalfBlocks(view.crop), title=title, width=CROP_WIDTH))
     middle.add_column(width=min(SCORES_WIDTH, width - 2))
     columns.append(scores(view.frame))
     if width >= sum(column.width or 0 for column in middle.columns) + FIGURES_WIDTH:
@@ -82,16 +100,29 @@ def summary(view: View) -> RenderableType:
     return Group(head, figures(view, 99), _messages(view))
 
 
-def crop_text(crop: CropView) -> Text:
-    """Return the crop as 24 lines of 48 half blocks: the upper pixel in front, the lower one behind."""
-    text = Text(no_wrap=True)
-    for top in range(0, CROP_SIZE, 2):
-        for column in range(CROP_SIZE):
-            upper, lower = crop.pixels[top * CROP_SIZE + column], crop.pixels[(top + 1) * CROP_SIZE + column]
-            text.append("▀", f"#{upper:02x}{upper:02x}{upper:02x} on #{lower:02x}{lower:02x}{lower:02x}")
-        if top + 2 < CROP_SIZE:
-            text.append("\n")
-    return text
+class HalfBlocks:
+    """A crop as 24 lines of 48 half blocks: the upper pixel in front, the lower one behind."""
+
+    def __init__(self, crop: CropView) -> None:
+        self._pixels = crop.pixels
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield one segment a block; made by hand, because text of 1152 styles takes rich far longer."""
+        for top in range(0, CROP_SIZE, 2):
+            begin, middle = top * CROP_SIZE, (top + 1) * CROP_SIZE
+            for upper, lower in zip(self._pixels[begin:middle], self._pixels[middle : middle + CROP_SIZE], strict=True):
+                yield Segment("▀", gray_style(upper, lower))
+            yield Segment.line()
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return its fixed width."""
+        return Measurement(CROP_SIZE, CROP_SIZE)
+
+
+@lru_cache(maxsize=65_536)
+def gray_style(upper: int, lower: int) -> Style:
+    """Return the style of a half block: `upper` in front, `lower` behind, gray levels."""
+    return Style(color=Color.from_rgb(upper, upper, upper), bgcolor=Color.from_rgb(lower, lower, lower))
 
 
 def scores(frame: FrameView | None) -> RenderableType:

@@ -24,28 +24,29 @@ ROUNDS = 5
 CHUNK_BYTES = 4096
 """What a serial port gives at a time."""
 
-MESSAGES: tuple[Message, ...] = (
-    CropPreview(12_345, bytes(i * 7 % 256 for i in range(CROP_BYTES))),
-    Prediction(
-        frame=12_345,
-        capture_time_us=617_250_000,
-        face_x_px=-3,
-        face_y_px=20,
-        face_width_px=64,
-        face_height_px=64,
-        smoothed_q16=(1000, 2000, 3000, 50_000, 4000, 3000, 2536),
-        capture_us=4000,
-        face_us=5000,
-        crop_us=300,
-        tensor_us=50,
-        invoke_us=61_234,
-        prediction_us=20,
-        answer=Answer.LABEL,
-        label=3,
-        face_source=FaceSource.TRACKED,
-        raw_scores=(-124, -120, -116, 67, -112, -116, -119),
-    ),
+CROP_PREVIEW = CropPreview(12_345, bytes(i * 7 % 256 for i in range(CROP_BYTES)))
+
+PREDICTION = Prediction(
+    frame=12_345,
+    capture_time_us=617_250_000,
+    face_x_px=-3,
+    face_y_px=20,
+    face_width_px=64,
+    face_height_px=64,
+    smoothed_q16=(1000, 2000, 3000, 50_000, 4000, 3000, 2536),
+    capture_us=4000,
+    face_us=5000,
+    crop_us=300,
+    tensor_us=50,
+    invoke_us=61_234,
+    prediction_us=20,
+    answer=Answer.LABEL,
+    label=3,
+    face_source=FaceSource.TRACKED,
+    raw_scores=(-124, -120, -116, 67, -112, -116, -119),
 )
+
+MESSAGES: tuple[Message, ...] = (CROP_PREVIEW, PREDICTION)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class Viewer:
         """
         self.source = source
         self.finished = threading.Event()
+        self.news = threading.Event()
+        """Is set whenever there is something new to see; whoever draws clears it before drawing."""
         self.failure = ""
         self.arrived = 0
         """Predictions that were taken into the view."""
@@ -107,7 +109,7 @@ class Viewer:
 
     def close(self) -> None:
         """Finish: stop the thread, tell the board to stop its previews, close port and recording."""
-        self.finished.set()
+        self._end()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -138,10 +140,12 @@ class Viewer:
             if self.listener is not None:
                 self.listener(timed)
             if self._frames is not None and self.arrived >= self._frames:
-                self.finished.set()
+                self._end()
                 break
         self._settle()
         self._finish()
+        if taken:
+            self.news.set()
         return taken
 
     def view(self) -> View:
@@ -226,7 +230,7 @@ class Viewer:
 
     def quit(self) -> None:
         """Finish; `close` then lets go of port and files."""
-        self.finished.set()
+        self._end()
 
     def _take(self, timed: Timed) -> None:
         self._model.update(timed)
@@ -258,14 +262,18 @@ class Viewer:
         """Finish where a limit is reached, the board is refused, or a recording is over."""
         if self._model.refusal:
             self.failure = self._model.refusal
-            self.finished.set()
+            self._end()
         if self._seconds is not None and time.monotonic() - self._begin_s >= self._seconds:
-            self.finished.set()
+            self._end()
         if self.source.ended:
             with self._lock:
                 self._model.end(self.source.ended)
             if not self._linger:
-                self.finished.set()
+                self._end()
+
+    def _end(self) -> None:
+        self.finished.set()
+        self.news.set()
 
     def _run(self) -> None:
         try:
@@ -276,7 +284,7 @@ class Viewer:
         except BaseException as error:
             self._crash = error
         finally:
-            self.finished.set()
+            self._end()
 
     def _tap(self, at: Instant, content: bytes | LinkChange) -> None:
         with self._lock:
@@ -291,7 +299,7 @@ class Viewer:
     def _stop_recording(self) -> None:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
-            with suppress(OSError):
+            with suppress(OSError):  # what could be written is in the file
                 recorder.close()
             self._notice = f"recorded into {recorder.path}"
 
