@@ -44,7 +44,8 @@ def _each(change: Callable[[Crops], Any], crops: Crops) -> Crops:
 
 
 def _rounded(values: npt.NDArray[np.floating]) -> Crops:
-    return np.clip(values + 0.5, 0, PIXEL_MAX).astype(np.uint8)
+    levels: Crops = np.clip(values + 0.5, 0, PIXEL_MAX).astype(np.uint8)
+    return levels
 
 
 def _blur(crops: Crops, sigma: float, rng: np.random.Generator) -> Crops:
