@@ -143,7 +143,7 @@ def serve(viewer: Viewer, port: int = 0, browser: bool = True) -> None:
 
 
 def _open(url: str) -> bool:
-    """Open the page in the user's browser and return whether there is one; not in one of the terminal's, which blocks."""
+    """Open the page in the user's browser and return whether there is one; one inside the terminal does not count."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
     try:
