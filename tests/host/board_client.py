@@ -62,6 +62,11 @@ class BoardClient:
             assert not self.is_at_end, f"the connection ended: {self.reader.counters}"
             self.poll()
 
+    def first(self, kind):
+        """Return the first message of a kind, after waiting for it where none has arrived."""
+        self.until(lambda: self.messages(kind))
+        return self.messages(kind)[0]
+
     def next(self, kind, timeout_s=20):
         """Return the next message of a kind that arrives from now on."""
         before = len(self.messages(kind))

@@ -431,7 +431,7 @@ def test_firmware_built_for_another_model_finds_that_its_scores_differ(tiny):
     with VirtualBoard(BoardSettings(model=tiny, built_for=default_model())) as board, BoardClient(board.url) as client:
         hello = client.hello()
         assert hello.self_test_equal < hello.self_test_total
-        assert client.messages(BoardError)[0].code == ErrorCode.SELF_TEST_FAILED
+        assert client.first(BoardError).code == ErrorCode.SELF_TEST_FAILED
 
 
 def test_a_model_of_another_kind_is_refused_and_frames_are_counted(tiny):
@@ -439,7 +439,7 @@ def test_a_model_of_another_kind_is_refused_and_frames_are_counted(tiny):
     with VirtualBoard(settings) as board, BoardClient(board.url) as client:
         hello = client.hello()
         assert (hello.input_scale, hello.self_test_equal) == (0, 0)
-        error = client.messages(BoardError)[0]
+        error = client.first(BoardError)
         assert (error.code, error.text) == (ErrorCode.MODEL_REFUSED, "the model's input or output is not int8")
         client.until(lambda: board.wait(0))
         assert client.ask(DEFAULTS, Statistics).dropped_invoke == 10

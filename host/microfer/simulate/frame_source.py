@@ -87,7 +87,7 @@ class VideoSource:
 
     def frame(self, time_s: float) -> GrayFrame:
         """Return the video's frame at that time."""
-        target = int((time_s - self._begin_s) * self._fps)
+        target = int((time_s - self._begin_s) * self._fps + 1e-6)  # 0.3 times 10 is below 3
         while self._index < target or self._seen is None:
             delivered, pixels = self._capture.read()
             if not delivered:
