@@ -178,7 +178,9 @@ def test_a_default_connection_receives_no_pixel():
 def test_an_address_where_nothing_listens_names_the_virtual_board():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(PortError, match=rf"cannot open socket://127.0.0.1:{port}: .*virtual_board.py"):
+    with pytest.raises(
+        PortError, match=rf"cannot open socket://127.0.0.1:{port}: connection refused.*virtual_board.py"
+    ):
         Connection(f"socket://127.0.0.1:{port}").open()
 
 

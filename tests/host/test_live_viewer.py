@@ -150,6 +150,13 @@ def test_a_recording_that_a_key_began_has_the_boards_hello(tmp_path):
     assert {"Hello", "Prediction"} <= set(kinds)
 
 
+def test_a_board_that_cannot_be_opened_leaves_no_empty_recording(tmp_path):
+    connection = Connection("/dev/ttyNONE9")
+    with Viewer(LiveSource(connection), record=tmp_path / "x.mfrec"), pytest.raises(MicroferError, match="cannot open"):
+        connection.open()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_board_of_another_version_ends_the_viewer_with_what_to_do():
     with FakeBoard(version=7) as board, watch(board) as viewer:
         viewer.start()

@@ -152,17 +152,25 @@ def same_device(before: FoundPort, found: Iterable[FoundPort]) -> FoundPort | No
 
 
 def _reason(error: Exception) -> str:
+    number = _number(error)
+    return str(error) if number is None else os.strerror(number).lower()
+
+
+def _number(error: BaseException) -> int | None:
+    """Return the system's number of an error, or of the one from which pyserial made it."""
     number = getattr(error, "errno", None)
-    return os.strerror(number).lower() if isinstance(number, int) else str(error)
+    if isinstance(number, int):
+        return number
+    return None if error.__context__ is None else _number(error.__context__)
 
 
 def _advice(name: str, error: Exception) -> str:
     """Return what to do about a port that does not open, from the error's number or, without one, its text."""
-    number, text = getattr(error, "errno", None), str(error).lower()
+    number, text = _number(error), str(error).lower()
     if "://" in name:
         if not isinstance(error, OSError):
             return "Expected socket://HOST:PORT, rfc2217://HOST:PORT, or the name of a serial port"
-        return "Does anything listen there? The virtual board does: `python host/virtual_board.py`"
+        return "Does anything listen there? A virtual board does: `python host/virtual_board.py`"
     if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK} or (sys.platform == "win32" and "permission" in text):
         return "Another program has it: close monitors and viewers, then try again"
     if number in {errno.EACCES, errno.EPERM}:

@@ -78,6 +78,8 @@ class Recorder:
     def __init__(self, path: Path | str, port: str) -> None:
         """Make the file and write its header. Raises MicroferError where it is there already or cannot be written."""
         self.path = Path(path)
+        self.chunks = 0
+        """How many were written."""
         now = Instant.now()
         content = {"port": port, "start": now.iso(), "microfer": __version__}
         text = json.dumps(content).encode()
@@ -110,6 +112,7 @@ class Recorder:
                 kind, stored = _BYTES, content
         body = _CHUNK.pack(kind, len(stored), at.monotonic_ns, at.wall_ns) + stored
         self._append(body + _CRC.pack(zlib.crc32(body)))
+        self.chunks += 1
 
     def close(self) -> None:
         """Close the file, all of it on disk."""

@@ -302,6 +302,9 @@ class Viewer:
             with suppress(OSError):  # what could be written is in the file
                 recorder.close()
             self._notice = f"recorded into {recorder.path}"
+            if recorder.chunks == 0:
+                recorder.path.unlink(missing_ok=True)
+                self._notice = "nothing arrived, so that nothing was recorded"
 
 
 def _name_by_time() -> str:
