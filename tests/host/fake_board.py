@@ -111,10 +111,12 @@ def preview(frame: int) -> CropPreview:
 class FakeBoard:
     """Answers like a board and streams predictions. `port` is what the host opens."""
 
-    def __init__(self, hello=HELLO, version=PROTOCOL_VERSION, period_s=0.005, frames=10**9, mute=()):
+    def __init__(self, hello=HELLO, version=PROTOCOL_VERSION, period_s=0.005, frames=10**9, mute=(), mangle=None):
         self.hello, self.version, self.period_s, self.frames = hello, version, period_s, frames
         self.mute = list(mute)
         """Types of commands whose next frame is not answered, each taken off when it came."""
+        self.mangle = mangle
+        """Given each frame, returns what goes on the wire instead; None takes the connection away."""
         self.commands: list[Message] = []
         self.sent_bytes = bytearray()
         self.sent: list[Message] = []
@@ -200,7 +202,11 @@ class FakeBoard:
         self._sequence = next_sequence(self._sequence)
         self.sent.append(message)
         self.sent_bytes += frame
-        send(frame)
+        content = frame if self.mangle is None else self.mangle(message, frame)
+        if content is None:
+            self._unplug.set()
+        else:
+            send(content)
 
 
 class PtyBoard(FakeBoard):
