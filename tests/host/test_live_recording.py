@@ -207,6 +207,33 @@ def test_a_held_replay_loses_nothing_and_its_clock_stands_still(session):
     assert seen == list(session.events())
 
 
+def test_a_replay_changes_its_speed_where_it_is_and_loses_nothing(session):
+    replay = Replay(session, step=True)
+    seen = replay.poll(0.01)
+    for speed in (1.0, 0.0, math.inf):
+        replay.set_speed(speed)
+        at = replay.now()
+        events = replay.poll(0.01)
+        assert replay.now().since(at) < 0.1
+        seen += events
+        if speed == 1.0:
+            assert replay.kind == "replay, 1 x"
+            while len(seen) < 20:
+                seen += replay.poll(0.01)
+        elif speed == 0:
+            assert replay.kind == "replay, step by step"
+            assert predictions(events) == replay.poll(0.01) == []
+            replay.advance()
+            one = replay.poll(0.01)
+            assert len(predictions(one)) == 1
+            seen += one
+    while not replay.ended:
+        seen += replay.poll(0.01)
+    assert seen == list(session.events())
+    with pytest.raises(MicroferError, match="expected above 0"):
+        replay.set_speed(-1)
+
+
 def test_an_empty_recording_can_be_played(tmp_path):
     path = tmp_path / "empty.mfrec"
     Recorder(path, "port").close()

@@ -92,8 +92,7 @@ class Replay:
         Raises:
             MicroferError: the speed is not above 0.
         """
-        if not speed > 0:
-            raise MicroferError(f"the speed of a replay is {speed:g}, expected above 0")
+        _check_speed(speed)
         self.recording, self.speed, self.step = recording, speed, step
         self.port = str(recording.path)
         self._reader = LinkReader()
@@ -104,6 +103,7 @@ class Replay:
         self._steps = 1
         self._paused = False
         self._pending: list[Timed] = []
+        self._next_speed: float | None = None
 
     @property
     def kind(self) -> str:
@@ -123,18 +123,33 @@ class Replay:
         """Let one more prediction through, where it is played step by step."""
         self._steps += 1
 
+    def set_speed(self, speed: float) -> None:
+        """Play on at another speed from where it is; 0 = step by step. Takes effect at the next `poll`.
+
+        Raises:
+            MicroferError: the speed is below 0.
+        """
+        if speed != 0:
+            _check_speed(speed)
+        self._next_speed = speed
+
     def now(self) -> Instant:
         """Return the recording's time, which stands still during a pause and between steps."""
         return self._now
 
     def poll(self, timeout_s: float) -> list[Timed]:
         """Return the events whose time has come; after the wait for them, `timeout_s` at most."""
+        if self._next_speed is not None:
+            self._change_speed(self._next_speed)
         if self._paused or self.ended or (self.step and self._steps == 0):
             self._hold()
             time.sleep(timeout_s)
             return []
         if self.step:
             return self._one_step()
+        if self._pending:
+            events, self._pending = self._pending, []
+            return events
         if self._resumed_s is None:
             self._resumed_s = time.monotonic()
         chunk = self.recording.chunks[self._position]
@@ -164,6 +179,14 @@ class Replay:
             self._played_s += time.monotonic() - self._resumed_s
             self._resumed_s = None
 
+    def _change_speed(self, speed: float) -> None:
+        self._next_speed, self.step, self._steps = None, speed == 0, 0
+        if speed:
+            self.speed = speed
+            is_begun = self._position > 0
+            self._played_s = self._now.since(self.recording.chunks[0].at) / speed if is_begun else 0.0
+            self._resumed_s = None
+
     def _move_clock(self) -> None:
         """Let the recording's time run on between two chunks."""
         if self._resumed_s is not None:
@@ -188,3 +211,8 @@ class Replay:
                 found.append(self._pending.pop(0))
                 self._now = timed.at
         return found
+
+
+def _check_speed(speed: float) -> None:
+    if not speed > 0:
+        raise MicroferError(f"the speed of a replay is {speed:g}, expected above 0")

@@ -192,6 +192,11 @@ class Viewer:
         if isinstance(self.source, Replay):
             self.source.advance()
 
+    def set_speed(self, speed: float) -> None:
+        """Play a recording at another speed, 0 = step by step. Raises MicroferError where it is below 0."""
+        if isinstance(self.source, Replay):
+            self.source.set_speed(speed)
+
     def set_previews(self, on: bool) -> None:
         """Ask the board for its crops, or for none; asked again until its statistics say that it is so."""
         with self._lock:

@@ -207,6 +207,15 @@ def _record(viewer: Viewer, options: dict[str, Any]) -> None:
     viewer.record(_is_on(options))
 
 
+def _speed(viewer: Viewer, options: dict[str, Any]) -> None:
+    """Take the speed as text or number, since JSON has no infinity."""
+    try:
+        speed = float(options["speed"])
+    except ValueError as error:
+        raise TypeError(f"speed is {error}") from error
+    viewer.set_speed(speed)
+
+
 def _is_on(options: dict[str, Any]) -> bool:
     """Return "on", which has to be told: two pages that both switch previews off must not switch them on."""
     on = options["on"]
@@ -221,5 +230,6 @@ ACTIONS: dict[str, Callable[[Viewer, Any], object]] = {
     "record": _record,
     "snapshot": lambda viewer, _: viewer.snapshot(),
     "step": lambda viewer, _: viewer.step(),
+    "speed": _speed,
     "quit": lambda viewer, _: viewer.quit(),
 }

@@ -112,11 +112,13 @@ const actions = {
 for (const name of Object.keys(actions)) $(name).addEventListener("click", () => view && actions[name]());
 $("no-crop-button").addEventListener("click", () => act("previews", { on: true }));
 
+$("speed").addEventListener("change", (event) => act("speed", { speed: event.target.value }));
+
 addEventListener("keydown", (event) => {
   if (!view || !constants || isOver || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   let key = event.key.toLowerCase();
   if (key === " ") {
-    if (event.target.closest("button, summary")) return; // there, it presses what has the focus
+    if (event.target.closest("button, summary, select")) return; // there, it presses what has the focus
     key = isStepwise() ? "n" : "p";
     event.preventDefault();
   }
@@ -135,9 +137,15 @@ function buttons() {
   $("step").hidden = !isStepwise();
   $("replay").hidden = isLive;
   $("recording").hidden = !view.recording;
-  put("replay", view.source);
+  if (!isLive && document.activeElement !== $("speed")) $("speed").value = speedOf(view.source);
   put("recording", view.recording ? `● ${view.recording}` : "");
   put("notice", view.notice);
+}
+
+// The value of the choice for "replay, 2 x" and the like; a speed that is not among them shows none.
+function speedOf(source) {
+  if (isStepwise()) return "0";
+  return source.endsWith("at once") ? "inf" : source.replace(/.*, ([0-9.e+-]+) x/, "$1");
 }
 
 function toggle(name, on, text) {
