@@ -17,7 +17,7 @@ from tests.host.fake_board import HELLO, STATISTICS, FakeBoard
 from microfer.errors import MicroferError
 from microfer.live.board_parity import STATE_NAME, compare_board
 from microfer.live.connection import Connection
-from microfer.live.infer_session import QUIET, InferSession
+from microfer.live.infer_session import InferSession
 from microfer.live.link_errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
 from microfer.live.messages import (
     PROTOCOL_VERSION,
@@ -28,6 +28,7 @@ from microfer.live.messages import (
     ResetReason,
     StreamSettings,
 )
+from microfer.live.stream_settings import QUIET
 from microfer.simulate import certificate_file, runners
 from microfer.simulate.board_level import BoardIdentity, InvokeTimes, LinkTotals, crop_png, judge
 from microfer.simulate.certificate import certify, model_of

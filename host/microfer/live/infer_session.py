@@ -13,14 +13,7 @@ from microfer.errors import MicroferError
 from microfer.live.connection import Connection
 from microfer.live.link_errors import NoAnswerError, RefusedError
 from microfer.live.messages import AskHello, ErrorCode, Hello, InferCrop, InferResult, Statistics, StreamSettings
-from microfer.live.reader import Received
-
-QUIET = StreamSettings(statistics_period_ms=0, predictions=False, previews=False)
-START_SETTINGS = StreamSettings(statistics_period_ms=1000, predictions=True, previews=False)
-"""In force after a board's start."""
-
-SETTINGS_WAIT_S = 1.3
-"""For the statistics that tell which settings are in force: a period of a second, and some."""
+from microfer.live.stream_settings import QUIET, START_SETTINGS, settings_in_force
 
 LEAST_WAIT_S = 1.0
 LONGEST_WAIT_S = 30.0
@@ -81,7 +74,7 @@ class InferSession:
         if self._hello is None:
             self.greet()
         if self.settings is None:
-            self.settings = self._settings_in_force()
+            self.settings = settings_in_force(self.connection)
         try:
             self._make_quiet()
         except BaseException:
@@ -147,23 +140,13 @@ class InferSession:
         self._make_quiet()
         self._seen = self._interruptions()
 
-    def _settings_in_force(self) -> StreamSettings:
-        """Return what the next statistics say, or the settings after the start where none come in time."""
-        end_s = time.monotonic() + SETTINGS_WAIT_S
-        while (left_s := end_s - time.monotonic()) > 0:
-            for timed in self.connection.poll(left_s):
-                if isinstance(timed.event, Received) and isinstance(timed.event.message, Statistics):
-                    said = timed.event.message
-                    return StreamSettings(said.statistics_period_ms, said.predictions, said.previews)
-        return START_SETTINGS
-
     def _make_quiet(self) -> None:
         self.is_left_quiet = True
         self.connection.ask(QUIET, Statistics, tries=self.tries, wanted=lambda said: not said.predictions)
 
     def _restore(self) -> None:
-        wanted = self.settings
-        if wanted is None or not self.connection.is_open:
+        wanted = self.settings_found
+        if not self.connection.is_open:
             return
         with suppress(MicroferError):  # what ended the session is what the user should read
             self.connection.ask(wanted, Statistics, wanted=lambda said: said.predictions == wanted.predictions)

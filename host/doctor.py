@@ -1,0 +1,94 @@
+"""Look at everything that microfer needs: this computer, the port, the board, the light. Says what to do next."""
+
+import argparse
+import json
+import sys
+
+try:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from microfer import command
+    from microfer.command import console
+    from microfer.live.doctor.examine import examine
+    from microfer.live.doctor.finding import Finding, Outcome, is_healthy, to_json
+    from microfer.live.ports import DEFAULT_BAUD
+except ImportError as missing:
+    sys.exit(
+        f"error: {missing}. Next step: python scripts/demo.py makes .venv with all packages; start this with the "
+        "Python in it, .venv/bin/python or .venv\\Scripts\\python"
+    )
+
+EXAMPLES = """
+  python host/doctor.py                                   this computer, and the board on USB if there is one
+  python host/doctor.py --port /dev/ttyACM0               that port
+  python host/doctor.py --port socket://127.0.0.1:5333    the virtual board
+  python host/doctor.py --look                            the light, too: the board sends some crops of your face
+  python host/doctor.py --json                            for programs
+Private: without --look no pixel leaves the board. With it some crops come to this computer and are kept nowhere.
+exit status: 0 there is no problem (there may be warnings), 1 there is one, 2 the options are wrong
+"""
+
+MARKS = {
+    Outcome.OK: "[green]ok[/]",
+    Outcome.WARNING: "[yellow]warning[/]",
+    Outcome.PROBLEM: "[bold red]problem[/]",
+    Outcome.SKIPPED: "[dim]skipped[/]",
+}
+
+
+def main() -> int:
+    """Parse the options, look at everything, print."""
+    options = _parse()
+    findings = examine(
+        options.port,
+        options.baud,
+        seconds=options.seconds,
+        look=options.look,
+        note=lambda text: console.print(escape(text), highlight=False, soft_wrap=True),
+    )
+    if options.json:
+        print(json.dumps(to_json(findings), indent=2))
+    else:
+        _show(findings)
+    return 0 if is_healthy(findings) else 1
+
+
+def _show(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "", "", "found"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "")
+    group = ""
+    for finding in findings:
+        table.add_row(
+            "" if finding.group == group else f"[bold]{finding.group}[/]",
+            MARKS[finding.outcome],
+            finding.check,
+            escape(finding.text) + (f"\n[bold]→[/] {escape(finding.next_step)}" if finding.next_step else ""),
+        )
+        group = finding.group
+    console.print(table, highlight=False)
+    counts = {outcome: sum(finding.outcome == outcome for finding in findings) for outcome in MARKS}
+    console.print(
+        f"\n{counts[Outcome.PROBLEM]} problems, {counts[Outcome.WARNING]} warnings, {counts[Outcome.SKIPPED]} not "
+        f"looked at, {counts[Outcome.OK]} well",
+        highlight=False,
+    )
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES)
+    parser.add_argument("--port", help="such as /dev/ttyACM0, COM5, socket://HOST:PORT (default: the board on USB)")
+    parser.add_argument(
+        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
+    )
+    parser.add_argument(
+        "--seconds", type=command.positive, default=5, metavar="N", help="watch the board that long (default: 5)"
+    )
+    parser.add_argument("--look", action="store_true", help="look at the light: lets the board send crops of your face")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON on standard output")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
