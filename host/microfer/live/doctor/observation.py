@@ -13,13 +13,14 @@ from microfer.errors import MicroferError
 from microfer.live.connection import Connection
 from microfer.live.link_events import Timed
 from microfer.live.messages import BoardError, CropPreview, Hello, Prediction, Statistics, StreamSettings
-from microfer.live.reader import Cause, LinkCounters, OtherVersion, Received, Text
+from microfer.live.reader import Cause, LinkCounters, OtherVersion, Received
 from microfer.live.stream_settings import START_SETTINGS, WAIT_S, settings_of
 
 HELLO_WAIT_S = 6.0
 """A board that is just starting loads its network and tests itself before it answers."""
 
 MOST_CROPS = 30
+MOST_BYTES = 4096
 
 Note = Callable[[str], None]
 
@@ -37,13 +38,19 @@ class Observation:
     statistics: list[Statistics] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)
     errors: list[BoardError] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    begin: bytearray = field(default_factory=bytearray)
+    """The first bytes that arrived, at most MOST_BYTES: they tell what it is, where it is no board of ours."""
+
     crops: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     settings: StreamSettings | None = None
     mended: bool = False
     seconds: float = 0.0
     losses: int = 0
     counters: LinkCounters = field(default_factory=LinkCounters)
+
+    def take_bytes(self, content: bytes) -> None:
+        """Keep the first bytes."""
+        self.begin += content[: MOST_BYTES - len(self.begin)]
 
     @property
     def is_known(self) -> bool:
@@ -67,6 +74,8 @@ def observe(
         LinkLostError: the port was lost and did not come back.
     """
     seen = Observation(counters=connection.counters)
+    # Text without a zero after it is no event yet: other firmware may never send one.
+    connection.tap = lambda _, what: seen.take_bytes(what) if isinstance(what, bytes) else None
     _collect(connection, seen, HELLO_WAIT_S, lambda: seen.is_known)
     if seen.hello is not None:
         _collect(connection, seen, WAIT_S, lambda: bool(seen.statistics))
@@ -104,8 +113,6 @@ def _take(timed: Timed, seen: Observation) -> None:
         case OtherVersion():
             if timed.event.board is not None or seen.other_version is None:
                 seen.other_version = timed.event
-        case Text(text):
-            seen.texts.append(text)
         case Received(message=Hello() as hello):
             seen.hello = hello
         case Received(message=Statistics() as statistics):
