@@ -7,6 +7,10 @@ import socket
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
+
+from serial import serial_for_url
+from serial.rfc2217 import PortManager
 
 from microfer.live.layout import Message
 from microfer.live.messages import (
@@ -207,6 +211,23 @@ class FakeBoard:
             self._unplug.set()
         else:
             send(content)
+
+
+class RemoteBoard(FakeBoard):
+    """The same behind RFC 2217, as a serial port of another computer."""
+
+    def _open(self):
+        super()._open()
+        self.port = self.port.replace("socket://", "rfc2217://")
+
+    def _serve(self, handle, receive, send):
+        manager = PortManager(serial_for_url("loop://"), SimpleNamespace(write=send))
+
+        def filtered(size):
+            content = receive(size)
+            return content and (b"".join(manager.filter(content)) or b"\0")
+
+        super()._serve(handle, filtered, lambda frame: send(b"".join(manager.escape(frame))))
 
 
 class PtyBoard(FakeBoard):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.conftest import ROOT
-from tests.host.fake_board import HAS_PTY, HELLO, FakeBoard, PtyBoard
+from tests.host.fake_board import HAS_PTY, HELLO, FakeBoard, PtyBoard, RemoteBoard
 
 from microfer.live import ports
 from microfer.live.connection import Connection
@@ -30,7 +30,11 @@ from microfer.live.messages import (
 from microfer.live.ports import PortError, find_ports, only_port, open_port
 from microfer.live.reader import OtherVersion, Received
 
-BOARDS = [FakeBoard, pytest.param(PtyBoard, marks=pytest.mark.skipif(not HAS_PTY, reason="no pseudo-terminals here"))]
+BOARDS = [
+    FakeBoard,
+    RemoteBoard,
+    pytest.param(PtyBoard, marks=pytest.mark.skipif(not HAS_PTY, reason="no pseudo-terminals here")),
+]
 
 
 def collect(connection, enough, timeout_s=5.0):
@@ -102,8 +106,9 @@ def test_a_board_of_an_older_or_newer_version_is_refused_and_named(version, side
         assert any(isinstance(timed.event, OtherVersion) for timed in connection.poll())
 
 
-def test_a_lost_board_comes_back_by_itself_and_its_missing_frames_are_counted():
-    with FakeBoard() as board, Connection(board.port) as connection:
+@pytest.mark.parametrize("board_class", [FakeBoard, RemoteBoard])
+def test_a_lost_board_comes_back_by_itself_and_its_missing_frames_are_counted(board_class):
+    with board_class() as board, Connection(board.port) as connection:
         before = collect(connection, lambda events: len(messages(events, Prediction)) >= 5)
         board.unplug()
         after = collect(

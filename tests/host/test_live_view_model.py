@@ -186,6 +186,7 @@ def test_errors_say_what_to_do_and_are_counted():
         (replace(STATISTICS, heap_free_bytes=8 * 1024), "8 KiB of internal RAM"),
         (replace(STATISTICS, predictions=False), "switched off"),
         (replace(STATISTICS, camera_restarts=2), "ribbon"),
+        (replace(STATISTICS, link_dropped=3), "dropped 3 messages"),
     ],
 )
 def test_what_is_wrong_with_a_board_is_a_warning_with_the_next_step(message, warning):

@@ -54,6 +54,11 @@ def _of_statistics(statistics: Statistics) -> list[str]:
         found.append(
             "predictions are switched off: another program left it so; unplug the board or open the viewer anew"
         )
+    if statistics.link_dropped:
+        found.append(
+            f"the board dropped {statistics.link_dropped} messages because its port was full: switch previews off, or "
+            "connect it by its own USB"
+        )
     if statistics.camera_restarts:
         found.append(f"the camera was started again {statistics.camera_restarts} times: seat its ribbon cable")
     return found

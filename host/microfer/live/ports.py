@@ -131,9 +131,11 @@ def open_port(name: str, baud: int = DEFAULT_BAUD) -> Any:
     Raises:
         PortError: it cannot be opened; the text says what to do.
     """
+    # pyserial's RFC 2217 refuses a write timeout; it writes into a socket, which takes what the network does not.
+    write_timeout_s = None if name.lower().startswith("rfc2217:") else WRITE_TIMEOUT_S
     try:
         port = serial.serial_for_url(
-            name, baudrate=baud, timeout=READ_TIMEOUT_S, write_timeout=WRITE_TIMEOUT_S, exclusive=True, do_not_open=True
+            name, baudrate=baud, timeout=READ_TIMEOUT_S, write_timeout=write_timeout_s, exclusive=True, do_not_open=True
         )
         port.dtr = True
         port.rts = True

@@ -8,8 +8,8 @@ The file is a header and then chunks, each with its own CRC-32, only ever append
 The header's JSON says the port, the start and microfer's version.
 
 Numbers are little-endian. A chunk's kind is 1 for bytes as they were read, 2 for the port opened, 3 for the port lost.
-What was read goes to disk at once, so that a crash costs the chunk under way at most. A recording holds what the board
-sent and nothing else: pixels only where previews were on.
+What was read is handed to the system at once, so that a crash of the viewer costs the chunk under way at most. A
+recording holds what the board sent and nothing else: pixels only where previews were on.
 """
 
 import json

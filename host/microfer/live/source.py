@@ -52,7 +52,7 @@ class LiveSource:
     ended = ""
 
     def __init__(self, connection: Connection) -> None:
-        """Take a connection, opened already or to be opened by the first `poll`."""
+        """Take a connection; whoever made it opens it, before the first `poll`."""
         self.connection = connection
 
     @property
