@@ -5,6 +5,7 @@
 #include "freertos/task.h"
 #include "sdkconfig.h"
 #include "serial_buffers.h"
+#include "soc/uart_pins.h"
 
 namespace microfer {
 
@@ -37,7 +38,8 @@ bool SerialUart::Open() {
   config.flow_ctrl = UART_HW_FLOWCTRL_DISABLE;
   config.source_clk = UART_SCLK_DEFAULT;
   is_open_ = uart_driver_install(kPort, kReceiveBufferBytes, kSendBufferBytes, 0, nullptr, 0) == ESP_OK &&
-             uart_param_config(kPort, &config) == ESP_OK;
+             uart_param_config(kPort, &config) == ESP_OK &&
+             uart_set_pin(kPort, U0TXD_GPIO_NUM, U0RXD_GPIO_NUM, UART_PIN_NO_CHANGE, UART_PIN_NO_CHANGE) == ESP_OK;
   return is_open_;
 }
 
