@@ -34,7 +34,10 @@ stream.addEventListener("end", (event) => {
 });
 
 stream.addEventListener("error", () => {
-  if (!isOver) away("away", "viewer away", "The viewer does not answer: was it ended? This page tries again by itself.");
+  if (isOver) return;
+  isOver = stream.readyState === EventSource.CLOSED; // it was answered, and refused
+  if (isOver) away("ended", "refused", "The viewer refused this page: it is another session's, or too many are open.");
+  else away("away", "viewer away", "The viewer does not answer: was it ended? This page tries again by itself.");
 });
 
 function away(state, short, text) {

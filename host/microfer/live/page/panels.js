@@ -41,7 +41,7 @@ export function makePanels({ labels, colors }) {
       for (let line = 0; line < 2; line++) tracks.append(make("i"));
       for (const line of tracks.children) line.append(make("b"));
       const percents = make("span", "percents");
-      percents.append(make("span"), make("small"));
+      percents.append(make("span"), " ", make("small"));
       row.append(make("span", "", label), tracks, percents);
       return row;
     }),
