@@ -12,6 +12,7 @@ from tests.firmware.toolchain import HERE, LIB, ROOT, TOOLCHAINS, Toolchain, bui
 from tests.golden import make_core_vectors
 
 from microfer.deploy import prediction_tables
+from microfer.simulate.core_build import host_sources
 
 COUNTS = {
     cases.random_crop_case: 10_000,
@@ -133,7 +134,8 @@ def test_the_cpp_is_formatted():
 def test_clang_tidy_finds_nothing(tmp_path):
     tidy = clang_tool("clang-tidy")
     make_generated.make(tmp_path / "generated")
-    files = [*core_sources(), *sorted(HERE.glob("*_test.cc"))]
-    command = [tidy, "--quiet", *files, "--", "-std=c++17", "-I", tmp_path, "-I", LIB, "-I", HERE]
+    files = [*core_sources(), *host_sources(), *sorted(HERE.glob("*_test.cc"))]
+    include = [argument for folder in (tmp_path, LIB, LIB.parent / "host", HERE) for argument in ("-I", folder)]
+    command = [tidy, "--quiet", *files, "--", "-std=c++17", *include]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from microfer.simulate.core_build import core_sources
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LIB = ROOT / "firmware" / "lib"
@@ -77,11 +79,6 @@ def build(toolchain: Toolchain, folder: Path, *, with_cmake: bool) -> Programs:
         for program, sources in _programs().items():
             _run([*_compile(toolchain, folder, [*sources, golden]), "-o", folder / program])
     return Programs(folder, toolchain.emulator)
-
-
-def core_sources() -> list[Path]:
-    """Return the .cc files of the core; those of an exported model are the board's."""
-    return sorted(path for path in LIB.glob("*/*.cc") if path.parent.name != "generated")
 
 
 def _programs() -> dict[str, list[Path]]:

@@ -35,7 +35,7 @@ from microfer.live.messages import (
 )
 from microfer.live.protocol import encode
 from microfer.live.reader import LinkReader, OtherVersion, Received, Text
-from microfer.simulate import pictures
+from microfer.simulate import board_parts, pictures
 from microfer.simulate.board_parts import CameraFaults
 from microfer.simulate.core_build import find_compiler
 from microfer.simulate.frame_source import PictureSource, SceneSource
@@ -126,6 +126,15 @@ def test_a_board_of_another_protocol_version_is_refused_with_what_to_do(tiny, ve
         assert advice in event.explain()
         assert "virtual board" in event.explain()
         assert client.reader.counters.received == 0
+
+
+def test_where_tflm_has_no_wheel_litert_gives_the_same_bits(monkeypatch):
+    monkeypatch.setattr(board_parts, "has_tflm", lambda: False)
+    with VirtualBoard() as board, BoardClient(board.url) as client:
+        hello = client.hello()
+        assert hello.kernels == "litert reference"
+        assert hello.self_test_equal == hello.self_test_total > 0
+        assert client.next(Statistics).arena_size_bytes == 0  # LiteRT has none
 
 
 # Predictions
