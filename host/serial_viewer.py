@@ -26,7 +26,7 @@ EXAMPLES = """
   python host/serial_viewer.py --replay morning.mfrec --speed 4
   python host/serial_viewer.py --replay morning.mfrec --export-csv morning.csv --export-mp4 morning.mp4
 
-keys in the terminal and in the window (space: pause, or next step):
+keys in the terminal, on the page and in the window (space: pause, or next step):
 """ + "\n".join(f"  {key}  {doc}" for key, _, doc in KEYS)
 
 
@@ -49,12 +49,13 @@ def main() -> int:
                 snapshots=options.snapshots,
                 frames=options.frames,
                 seconds=options.seconds,
-                linger=recording is not None and show != "json" and sys.stdin.isatty(),
+                linger=recording is not None
+                and (show in {"web", "window"} or (show == "terminal" and sys.stdin.isatty())),
             )
         )
         if isinstance(source, LiveSource):
             source.connection.open()
-        _show(viewer, show)
+        _show(viewer, show, options)
         viewer.check()
         return 0 if viewer.arrived else 1
 
@@ -75,6 +76,8 @@ def _options() -> argparse.Namespace:
     display.add_argument("--web", action="store_const", const="web", dest="display", help="a page in the browser")
     display.add_argument("--window", action="store_const", const="window", dest="display", help="a window of OpenCV")
     display.add_argument("--json", action="store_const", const="json", dest="display", help="one JSON object a line")
+    parser.add_argument("--web-port", type=int, default=0, metavar="N", help="of the page (default: any free one)")
+    parser.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
     parser.add_argument("--previews", action="store_true", help="ask the board for the 48x48 crops that it sees")
     parser.add_argument("--record", metavar="FILE", help="keep the link's bytes and their times in a new file")
     parser.add_argument("--snapshots", metavar="FOLDER", default=".", help="where the keys s and r save (%(default)s)")
@@ -90,6 +93,8 @@ def _options() -> argparse.Namespace:
         parser.error("--export-csv, --export-mp4, --speed and --step need --replay FILE")
     if options.replay is not None and options.record is not None:
         parser.error("--record keeps what a board sends: it does not go with --replay")
+    if options.display != "web" and (options.web_port or options.no_browser):
+        parser.error("--web-port and --no-browser need --web")
     return options
 
 
@@ -99,6 +104,11 @@ def _display(options: argparse.Namespace) -> str:
     display, why = choose_display()
     command.console.print(why, highlight=False)
     return display
+
+
+def _is_watched(display: str) -> bool:
+    """Return whether somebody is there to end the viewer."""
+    return display in {"web", "window"} or (display == "terminal" and sys.stdin.isatty())
 
 
 def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
@@ -112,7 +122,7 @@ def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
     return LiveSource(Connection(port, options.baud))
 
 
-def _show(viewer: Viewer, display: str) -> None:
+def _show(viewer: Viewer, display: str, options: argparse.Namespace) -> None:
     if display == "json":
         viewer.listener = lambda timed: print(json.dumps(line_of(timed)), flush=True)
         while not viewer.finished.is_set():
@@ -122,7 +132,7 @@ def _show(viewer: Viewer, display: str) -> None:
     if display == "web":
         from microfer.live import web
 
-        web.serve(viewer)
+        web.serve(viewer, options.web_port, browser=not options.no_browser)
     elif display == "window":
         from microfer.live import window
 

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import http.client
 import json
-import os
 import re
 import signal
 import socket
@@ -169,9 +168,9 @@ def test_it_listens_on_127_0_0_1_alone(live):
 def test_a_taken_port_is_an_error_that_says_so():
     with socket.create_server((HOST, 0)) as taken, Viewer(LiveSource(Connection("socket://127.0.0.1:1"))) as viewer:
         port = taken.getsockname()[1]
-        with pytest.raises(MicroferError, match=f"port {port} .* choose another port"):
+        with pytest.raises(MicroferError, match=f"port {port} .* choose another one"):
             WebServer(viewer, port)
-        with pytest.raises(MicroferError, match="choose another port"):
+        with pytest.raises(MicroferError, match="--web-port"):
             WebServer(viewer, 99_999)
 
 
@@ -368,10 +367,9 @@ def test_the_listener_that_was_there_is_kept_and_comes_back():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
 def test_ctrl_c_ends_command_server_and_stream():
-    surroundings = {key: value for key, value in os.environ.items() if key not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    command = [sys.executable, str(ROOT / "host" / "serial_viewer.py"), "--web", "--port"]
+    command = [sys.executable, str(ROOT / "host" / "serial_viewer.py"), "--web", "--no-browser", "--port"]
     with FakeBoard() as board:
-        process = subprocess.Popen([*command, board.port], stderr=subprocess.PIPE, text=True, env=surroundings)
+        process = subprocess.Popen([*command, board.port], stderr=subprocess.PIPE, text=True)
         with process:
             printed = process.stderr.readline()
             port, key = re.search(r"http://127\.0\.0\.1:(\d+)/([\w-]+)/", printed).groups()
@@ -384,3 +382,24 @@ def test_ctrl_c_ends_command_server_and_stream():
             rest = process.stderr.read()
             assert process.wait(LIMIT_S) == 130, rest
     assert "Traceback" not in rest
+
+
+def test_a_browser_is_opened_where_there_is_one_and_else_the_address_is_to_be_opened(monkeypatch, capfd):
+    opened = []
+    monkeypatch.setenv("DISPLAY", ":7")
+    monkeypatch.setattr("webbrowser.open", lambda url: opened.append(url) or len(opened) == 1)
+
+    def printed():
+        with FakeBoard() as board, Viewer(LiveSource(Connection(board.port)), frames=1) as viewer:
+            viewer.source.connection.open()
+            serve(viewer)
+        return capfd.readouterr().err
+
+    assert "no browser" not in (first := printed())
+    assert opened[0] in first
+    assert "no browser could be started" in printed()
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "no browser could be started" in printed()
+    assert len(opened) == 2

@@ -56,8 +56,8 @@ class WebServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             super().__init__((HOST, port), Handler)
         except (OSError, OverflowError) as error:
             raise MicroferError(
-                f"cannot serve the page on port {port} of this computer: {error}; choose another port, or 0 for any "
-                "free one"
+                f"cannot serve the page on port {port} of this computer: {error}; choose another one with "
+                "--web-port, or leave it out for any that is free"
             ) from error
 
     def __enter__(self) -> Self:
