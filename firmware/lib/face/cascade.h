@@ -51,8 +51,8 @@ struct HaarTree {
 inline constexpr int kWindowSidePx = 20;
 
 struct Cascade {
-  Span<const std::uint16_t> stages;  // the number of trees of each
-  Span<const HaarTree> trees;        // of all stages, one after the other
+  Span<const std::uint16_t> first_trees;  // of each stage
+  Span<const HaarTree> trees;             // of all stages, one after the other
   Span<const Corners> second_parts;
 };
 

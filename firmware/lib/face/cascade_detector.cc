@@ -54,9 +54,10 @@ class Judge {
   Judge(const Cascade& cascade, const std::uint32_t* sums, const std::uint32_t* squares)
       : cascade_(cascade), sums_(sums), squares_(squares) {}
 
-  // The number of stages that the window at (x, y) passes; all of them: a face.
-  // kFlat where there is nothing to see.
-  [[nodiscard]] int StagesPassed(int x, int y) const {
+  // The number of stages that the window at (x, y) passes, the first `spared`
+  // ones counted as passed; all of them: a face. kFlat where there is nothing to
+  // see.
+  [[nodiscard]] int StagesPassed(int x, int y, std::size_t spared = 0) const {
     const std::size_t place = static_cast<std::size_t>(y) * kSumsStride + static_cast<std::size_t>(x);
     const std::uint32_t* window = sums_ + place;
     const std::uint32_t sum = SumOf(window, kContrastCorners);
@@ -66,14 +67,10 @@ class Judge {
     const std::uint32_t spread = kContrastArea * squares - sum * sum;
     if (spread <= kFlatSpread) return kFlat;
     const auto contrast_q15 = static_cast<std::int32_t>(RootQ15(spread));
-    const HaarTree* trees = cascade_.trees.data();
-    int passed = 0;
-    for (const std::uint16_t count : cascade_.stages) {
-      if (!Passes(trees, window, contrast_q15)) return passed;
-      trees += count;
-      ++passed;
+    for (std::size_t stage = spared; stage < cascade_.first_trees.size(); ++stage) {
+      if (!Passes(&cascade_.trees[cascade_.first_trees[stage]], window, contrast_q15)) return static_cast<int>(stage);
     }
-    return passed;
+    return static_cast<int>(cascade_.first_trees.size());
   }
 
  private:
@@ -158,7 +155,7 @@ void CascadeDetector::Search(const Level& level) {
 // As OpenCV does it: where not even the first stage sees a face, the window
 // beside it is left out.
 void CascadeDetector::SearchAllOf(const Level& level) {
-  const int all = static_cast<int>(cascade_.stages.size());
+  const int all = static_cast<int>(cascade_.first_trees.size());
   for (int y = 0; y < level.rows; ++y) {
     for (int x = 0; x < level.columns; ++x) {
       const int passed = level.judge.StagesPassed(x, y);
@@ -169,7 +166,7 @@ void CascadeDetector::SearchAllOf(const Level& level) {
 }
 
 void CascadeDetector::SearchCoarsely(const Level& level) {
-  const int all = static_cast<int>(cascade_.stages.size());
+  const int all = static_cast<int>(cascade_.first_trees.size());
   std::size_t place = 0;
   for (int y = 0; y < level.rows; y += 2) {
     int furthest = 0;
@@ -184,13 +181,15 @@ void CascadeDetector::SearchCoarsely(const Level& level) {
 }
 
 void CascadeDetector::LookCloser(const Level& level) {
-  const int all = static_cast<int>(cascade_.stages.size());
+  const int all = static_cast<int>(cascade_.first_trees.size());
+  const int spared = settings_.look_closer_from_stage;
   for (int y = 0; y < level.rows; ++y) {
     const auto above = static_cast<std::size_t>(y / 2);
     const auto below = static_cast<std::size_t>(std::min(y + 1, (level.rows - 1) / 2 * 2) / 2);
-    if (std::max(furthest_of_row_[above], furthest_of_row_[below]) < settings_.look_closer_from_stage) continue;
+    if (std::max(furthest_of_row_[above], furthest_of_row_[below]) < spared) continue;
     for (int x = 1 - y % 2; x < level.columns; x += 2 - y % 2) {
-      if (FurthestBeside(level, x, y) >= settings_.look_closer_from_stage && level.judge.StagesPassed(x, y) == all) {
+      if (FurthestBeside(level, x, y) >= spared &&
+          level.judge.StagesPassed(x, y, static_cast<std::size_t>(spared)) == all) {
         Add(level, x, y);
       }
     }

@@ -51,7 +51,7 @@ namespace {
 
 // clang-format off
 
-constexpr std::uint16_t kStages[] = {3, 9, 14, 19, 19, 27, 31, 39, 45, 47, 53, 67, 63, 71, 75, 78, 91, 97, 90, 109};
+constexpr std::uint16_t kFirstTrees[] = {0, 3, 12, 26, 45, 64, 91, 122, 161, 206, 253, 306, 373, 436, 507, 582, 660, 751, 848, 938};
 
 // Of each node the rectangle that weighs -1, the part, the threshold, the vote
 // below it and from it on, the part's weight, the second part; of each tree its
@@ -1460,6 +1460,6 @@ constexpr Corners kSecondParts[] = {
 
 }  // namespace
 
-const Cascade kFrontalFace = {kStages, kTrees, kSecondParts};
+const Cascade kFrontalFace = {kFirstTrees, kTrees, kSecondParts};
 
 }  // namespace microfer

@@ -8,42 +8,41 @@ namespace {
 
 // Where a pixel of the level lies between two of the frame, along one axis.
 struct Between {
-  std::uint16_t first;
-  std::uint16_t second;   // the next one, or the same at the frame's edge
+  std::uint16_t first;    // the next one is the second
   std::uint16_t part_q8;  // of the second one, 0..256; the rest is the first one's
 };
 
 // The middle of pixel `index`, in the frame's pixels, rounded to 256ths with
-// halves to even.
+// halves to even. The frame has at least two pixels along the axis.
 Between Place(int index, int level_side_px, int frame_side_px) {
   const int whole = 2 * level_side_px;
   const int middle = (2 * index + 1) * frame_side_px - level_side_px;  // in 1 / whole of a pixel
-  const int first = middle < 0 ? 0 : middle / whole;
-  if (middle < 0 || first >= frame_side_px - 1) {
-    return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first), 0};
-  }
+  if (middle < 0) return {0, 0};
+  const int first = middle / whole;
+  if (first >= frame_side_px - 1) return {static_cast<std::uint16_t>(frame_side_px - 2), 256};
   const int scaled = (middle - first * whole) * 256;
   int part = scaled / whole;
   const int twice_rest = 2 * (scaled - part * whole);
-  if (twice_rest > whole || (twice_rest == whole && part % 2 == 1)) {
-    ++part;
-  }
-  return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(first + 1), static_cast<std::uint16_t>(part)};
+  if (twice_rest > whole || (twice_rest == whole && part % 2 == 1)) ++part;
+  return {static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(part)};
 }
 
 using Columns = std::array<Between, kMaxLevelWidthPx>;
 
+// In 256ths.
+int Mix(int first, int second, int part_q8) { return first * 256 + (second - first) * part_q8; }
+
 // One row of the level, resized and added up in one go.
-void BuildRow(const std::uint8_t* upper, const std::uint8_t* lower, std::uint32_t lower_part_q8,
-              Span<const Between> columns, std::uint32_t* sums, std::uint32_t* squares) {
+void BuildRow(const std::uint8_t* upper, const std::uint8_t* lower, int lower_part_q8, Span<const Between> columns,
+              std::uint32_t* sums, std::uint32_t* squares) {
   std::uint32_t row_sum = 0;
   std::uint32_t row_squares = 0;
   for (const Between& column : columns) {
-    const std::uint32_t right = column.part_q8;
-    const std::uint32_t left = 256 - right;
-    const std::uint32_t above = upper[column.first] * left + upper[column.second] * right;
-    const std::uint32_t below = lower[column.first] * left + lower[column.second] * right;
-    const std::uint32_t pixel = (above * (256 - lower_part_q8) + below * lower_part_q8 + (1U << 15)) >> 16;
+    const std::uint8_t* above = upper + column.first;
+    const std::uint8_t* below = lower + column.first;
+    const int above_q8 = Mix(above[0], above[1], column.part_q8);
+    const int below_q8 = Mix(below[0], below[1], column.part_q8);
+    const auto pixel = static_cast<std::uint32_t>(Mix(above_q8, below_q8, lower_part_q8) + (1 << 15)) >> 16;
     row_sum += pixel;
     row_squares += pixel * pixel;
     ++sums;
@@ -69,7 +68,7 @@ void BuildSums(const GrayView& frame, int width_px, int height_px, Span<std::uin
     const auto begin = static_cast<std::size_t>(y + 1) * kSumsStride;
     sums[begin] = 0;
     squares[begin] = 0;
-    BuildRow(frame.row(row.first), frame.row(row.second), row.part_q8, columns, &sums[begin], &squares[begin]);
+    BuildRow(frame.row(row.first), frame.row(row.first + 1), row.part_q8, columns, &sums[begin], &squares[begin]);
   }
 }
 

@@ -20,7 +20,7 @@ inline constexpr std::size_t kSumsElements = std::size_t{kSumsStride} * kMaxSums
 
 // Fills `sums` with those of the frame's pixels and `squares` with those of
 // their squares (modulo 2^32), after resizing it to width_px x height_px (at
-// most kMaxLevelWidthPx x kMaxLevelHeightPx, not larger than the frame) by
+// most kMaxLevelWidthPx x kMaxLevelHeightPx, and smaller than the frame) by
 // bilinear interpolation: the same pixels as OpenCV's INTER_LINEAR_EXACT.
 // Each Span holds kSumsElements.
 void BuildSums(const GrayView& frame, int width_px, int height_px, Span<std::uint32_t> sums,

@@ -5,6 +5,7 @@ The file format is that of OpenCV's CascadeClassifier, modules/objdetect/src/cas
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -84,7 +85,7 @@ def table(path: Path) -> str:
     cascade = read(path)
     seconds: list[Rectangle] = []
     trees = [row for stage in cascade.stages for row in _stage_rows(stage, seconds)]
-    stages = ", ".join(str(len(stage.trees)) for stage in cascade.stages)
+    firsts = accumulate((len(stage.trees) for stage in cascade.stages[:-1]), initial=0)
     notice = "\n".join(f"// {line}".rstrip() for line in cascade.notice.strip("\n").splitlines())
     rectangles = "\n".join(f"    Rectangle({', '.join(map(str, one))})," for one in seconds)
     return f"""// Written by scripts/cascade_table.py from OpenCV's {path.name}; change that instead.
@@ -100,7 +101,7 @@ namespace {{
 
 // clang-format off
 
-constexpr std::uint16_t kStages[] = {{{stages}}};
+constexpr std::uint16_t kFirstTrees[] = {{{", ".join(map(str, firsts))}}};
 
 // Of each node the rectangle that weighs -1, the part, the threshold, the vote
 // below it and from it on, the part's weight, the second part; of each tree its
@@ -117,7 +118,7 @@ constexpr Corners kSecondParts[] = {{
 
 }}  // namespace
 
-const Cascade kFrontalFace = {{kStages, kTrees, kSecondParts}};
+const Cascade kFrontalFace = {{kFirstTrees, kTrees, kSecondParts}};
 
 }}  // namespace microfer
 """
@@ -201,7 +202,7 @@ def _node(node: Node, seconds: list[Rectangle]) -> str:
 
 def _fixed(number: float, bits: int) -> int:
     """Return a number with so many binary places, to the nearest, which must fit an int32."""
-    fixed = round(number * 2**bits)
+    fixed: int = round(number * 2**bits)
     if not -(2**31) < fixed < 2**31:
         raise MicroferError(f"{number} does not fit 32 bits with {bits} binary places")
     return fixed
