@@ -36,7 +36,7 @@ def show(level: BoardLevel) -> None:
     bits, link = level.bits, level.link
     lines = [
         f"[bold]{escape(level.board.describe())}[/]",
-        f"[bold]board against {level.oracle}[/]: [{colour}]{level.verdict}[/] on {escape(level.images.describe())}",
+        f"[bold]board against {level.oracle_name}[/]: [{colour}]{level.verdict}[/] on {escape(level.images.describe())}",
         *(f"  {escape(reason)}" for reason in level.reasons),
         f"  all seven scores equal on {bits.equal:,} of {bits.count:,} images, largest difference "
         f"{bits.largest_difference} steps",
@@ -48,8 +48,8 @@ def show(level: BoardLevel) -> None:
             f"    the board {escape(str(list(bits.first.found)))}",
         ]
     lines += [
-        f"  link: {link.retries} commands sent again, {link.losses} losses, {link.restarts} restarts, {link.missed} "
-        f"frames missed, {link.damaged} damaged",
+        f"  link: {link.retries} sent again, {link.losses} losses, {link.restarts} restarts, {link.missed} missed, "
+        f"{link.damaged} damaged, in {link.sittings} sittings",
         "  one run of the network, in ms:",
     ]
     for line in lines:

@@ -23,8 +23,7 @@ from microfer.simulate.parity import BitComparison, compare_raw
 ENLARGEMENT = 8
 """The differing picture is saved with each pixel this wide and high, so that a person sees it."""
 
-ORACLES = {"tflm": "TFLM", "litert-reference": "LiteRT reference (no TFLM here)"}
-"""What ran on this computer, as people read it."""
+ORACLES = {"tflm": "TFLM", "litert-reference": "LiteRT's reference kernels (no TFLM here)"}
 
 TIMES_NOTE = (
     "Times are those that the other end of the link reports. What a virtual board or an emulated chip reports is this "
@@ -111,13 +110,18 @@ class BoardLevel:
         return "failed" if self.reasons else "passed"
 
     @property
+    def oracle_name(self) -> str:
+        """What ran on this computer, as people read it."""
+        return ORACLES.get(self.oracle, self.oracle)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """A sentence where too many images differ."""
         different, first = self.bits.count - self.bits.equal, self.bits.first
         if different <= self.allowed or first is None:
             return ()
         return (
-            f"the board differs from {self.oracle} on {different:,} of {self.bits.count:,} images, allowed are "
+            f"the board differs from {self.oracle_name} on {different:,} of {self.bits.count:,} images, allowed are "
             f"{self.allowed}; the first is image {first.index} ({first.name})",
         )
 

@@ -7,7 +7,7 @@ from html import escape
 from matplotlib.figure import Figure
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.simulate.board_level import ORACLES, TIMES_NOTE, BoardLevel
+from microfer.simulate.board_level import TIMES_NOTE, BoardLevel
 from microfer.simulate.certificate import Certificate, Level, Model
 from microfer.simulate.parity import Accuracy, BitComparison, ScoreComparison
 from microfer.training.plots import confusion_figure, histogram_figure, noise_figure, png
@@ -32,6 +32,7 @@ def render(certificate: Certificate) -> str:
     parts = [
         f"<h1>Parity certificate: {escape(name)}</h1>",
         f"<p>{_badge(overall)} on {escape(certificate.images.describe())}.</p>",
+        *(f"<p>{_badge(one.verdict)} on the board: {escape(one.board.describe())}.</p>" for one in certificate.boards),
         "" if certificate.complete else _note("This certificate is incomplete: see what was not judged or not run."),
         _facts(certificate),
         "<h2>Float against int8</h2>",
@@ -135,27 +136,23 @@ def _boards(boards: Sequence[BoardLevel]) -> str:
 def _board(level: BoardLevel) -> str:
     times, link = level.times, level.link
     facts = [
-        ("board", escape(level.board.board)),
-        ("kernels", escape(level.board.kernels)),
         ("firmware", f"{escape(level.board.firmware_version)}, protocol version {level.board.protocol_version}"),
         ("images", escape(level.images.describe())),
-        (
-            "link",
-            f"{link.retries} commands sent again, {link.losses} losses, {link.restarts} restarts of the board, "
-            f"{link.missed} frames missed, {link.damaged} pieces damaged, {link.sittings} sittings",
-        ),
     ]
-    headings = ["one run of the network", "least", "median", "95th percentile", "99th percentile", "most"]
-    row = ["by the board's clock", *(f"{time_us / 1000:,.1f} ms" for time_us in vars(times).values())]
+    times_head = ["one run of the network", "least", "median", "95th percentile", "99th percentile", "most"]
+    times_row = ["by the board's clock", *(f"{time_us / 1000:,.1f} ms" for time_us in vars(times).values())]
+    link_head = ["the link", "sent again", "losses", "board restarts", "frames missed", "damaged", "sittings"]
+    link_row = ["times", *(f"{count:,}" for count in vars(link).values())]
     return "\n".join(
         [
             f"<h3>{escape(level.board.board)} ({escape(level.board.kernels)})</h3>",
             f"<p>{_badge(level.verdict)}</p>",
             *(_note(escape(reason) + ".") for reason in level.reasons),
             _fact_table(facts),
-            _bits(level.bits, ORACLES.get(level.oracle, level.oracle), "the board"),
+            _bits(level.bits, level.oracle_name, "the board"),
             _crop(level),
-            _table(headings, [row]),
+            _table(times_head, [times_row]),
+            _table(link_head, [link_row]),
         ]
     )
 
