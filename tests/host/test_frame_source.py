@@ -1,5 +1,7 @@
 """What the virtual board's camera sees."""
 
+import contextlib
+import time
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,18 @@ def test_an_unknown_framing_is_refused():
 def test_a_webcam_that_is_not_there_is_named():
     with pytest.raises(MicroferError, match="webcam 63 cannot be opened"):
         WebcamSource(63)
+
+
+@pytest.mark.parametrize(("queued", "shown"), [(0, 0), (3, 3), (50, 4)])
+def test_of_a_webcam_the_newest_frame_is_shown(monkeypatch, queued, shown):
+    def frames():
+        for number in range(100):
+            if number >= queued:
+                time.sleep(0.02)
+            yield pictures.Picture("webcam", np.full((240, 320, 3), number, np.uint8))
+
+    monkeypatch.setattr(pictures, "webcam", lambda _: contextlib.nullcontext(frames()))
+    assert WebcamSource().frame(0.0).max() == shown
 
 
 def test_a_scene_is_the_same_for_the_same_seed_and_time():

@@ -1,5 +1,6 @@
 """What the virtual board's camera sees: pictures, a video, a webcam, or a drawn scene, as gray frames of 320x240."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,10 @@ FACE_PART = 0.55
 
 HOLD_S = 3.0
 """How long one of several pictures stands still."""
+
+MAX_QUEUED, QUEUED_WITHIN_S = 5, 0.005
+"""A driver queues frames that were not asked for in time. One that comes at once is such an old one, and is passed
+over, at most so many times."""
 
 GrayFrame = npt.NDArray[np.uint8]
 
@@ -94,7 +99,7 @@ class VideoSource:
                 return self._over_again(time_s)
             self._index += 1
             if self._index >= target:
-                self._seen = framed(_gray(pixels), self._framing)
+                self._seen = framed(_gray(np.asarray(pixels, np.uint8)), self._framing)
         return self._seen
 
     def close(self) -> None:
@@ -123,9 +128,14 @@ class WebcamSource:
         self._frames = self._opened.__enter__()
 
     def frame(self, time_s: float) -> GrayFrame:
-        """Return the next frame, whatever the time."""
+        """Return the newest frame, whatever the time."""
         del time_s
-        return framed(next(self._frames).gray(), self._framing)
+        for _ in range(MAX_QUEUED):
+            begin_s = time.monotonic()
+            picture = next(self._frames)
+            if time.monotonic() - begin_s > QUEUED_WITHIN_S:
+                break
+        return framed(picture.gray(), self._framing)
 
     def close(self) -> None:
         """Give the webcam back."""
