@@ -200,6 +200,11 @@ def test_two_processes_may_compile_it_at_once(tmp_path):
     assert len(list(tmp_path.rglob("*.*"))) == 1
 
 
+def test_without_the_firmwares_sources_it_says_where_they_were_looked_for(tmp_path):
+    with pytest.raises(MicroferError, match="sources are not in .*; run this from a checkout"):
+        built_core(default_model(), cache=tmp_path, firmware=tmp_path / "firmware")
+
+
 def test_without_a_compiler_it_says_what_to_install(tmp_path):
     with pytest.raises(
         MicroferError, match=r"needs a C\+\+ compiler: none of c\+\+, g\+\+, clang\+\+ is installed; on "

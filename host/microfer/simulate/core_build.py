@@ -135,6 +135,8 @@ def cache_folder(environment: Mapping[str, str] = os.environ, repository: Path =
 
 def _read_sources(firmware: Path) -> dict[str, bytes]:
     """Return all files of the core and of the functions around it, by their path in `firmware`."""
+    if not core_sources(firmware) or not host_sources(firmware):
+        raise MicroferError(f"the firmware's sources are not in {firmware}; run this from a checkout of microfer")
     headers = [path for part in ("lib", "host") for path in (firmware / part).rglob("*.h")]
     paths = sorted([*core_sources(firmware), *host_sources(firmware), *headers])
     names = {path.relative_to(firmware).as_posix(): path for path in paths}
