@@ -201,7 +201,7 @@ def test_two_processes_may_compile_it_at_once(tmp_path):
 
 
 def test_without_the_firmwares_sources_it_says_where_they_were_looked_for(tmp_path):
-    with pytest.raises(MicroferError, match="sources are not in .*; run this from a checkout"):
+    with pytest.raises(MicroferError, match=r"sources are not in .*; run this from a checkout"):
         built_core(default_model(), cache=tmp_path, firmware=tmp_path / "firmware")
 
 
