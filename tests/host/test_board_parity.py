@@ -109,9 +109,9 @@ class InferBoard(FakeBoard):
                 self._send(InferResult(message.request, tuple(scores), 1000 + self.asked), send)
 
 
-def compare(board, tmp_path, images=IMAGES, on_step=lambda step: None, **options):
+def compare(board, tmp_path, images=IMAGES, on_step=lambda step: None, wait_s=1.0, **options):
     with Connection(board.port, give_up_after_s=3) as connection:
-        session = InferSession(connection, longest_wait_s=1.0, tries=options.pop("tries", 4))
+        session = InferSession(connection, longest_wait_s=wait_s, tries=4)
         expect = oracle().raw
         return compare_board(session, MODEL, images, expect, "tflm", tmp_path / STATE_NAME, on_step=on_step, **options)
 
@@ -215,11 +215,11 @@ def test_answers_to_other_questions_are_not_taken(tmp_path):
 
 def test_a_board_that_never_answers_a_crop_ends_the_check_and_says_which_reset_it_had(tmp_path):
     with InferBoard(dict.fromkeys(range(4, 99), "drop")) as board, pytest.raises(NoAnswerError, match="4 times: does"):
-        compare(board, tmp_path)
+        compare(board, tmp_path, wait_s=0.3)
     hello = replace(TINY_HELLO, reset_reason=ResetReason.BROWNOUT)
     faults = dict.fromkeys(range(99), "restart")
     with InferBoard(faults, hello=hello) as board, pytest.raises(NoAnswerError, match=r"BROWNOUT: .*another cable"):
-        compare(board, tmp_path, restart=True)
+        compare(board, tmp_path, restart=True, wait_s=0.3)
 
 
 @pytest.mark.parametrize("code", [ErrorCode.MODEL_REFUSED, ErrorCode.ARENA_TOO_SMALL, ErrorCode.INVOKE_FAILED])

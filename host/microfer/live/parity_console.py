@@ -36,7 +36,8 @@ def show(level: BoardLevel) -> None:
     bits, link = level.bits, level.link
     lines = [
         f"[bold]{escape(level.board.describe())}[/]",
-        f"[bold]board against {level.oracle_name}[/]: [{colour}]{level.verdict}[/] on {escape(level.images.describe())}",
+        f"[bold]board against {level.oracle_name}[/]: [{colour}]{level.verdict}[/]",
+        f"  on {escape(level.images.describe())}",
         *(f"  {escape(reason)}" for reason in level.reasons),
         f"  all seven scores equal on {bits.equal:,} of {bits.count:,} images, largest difference "
         f"{bits.largest_difference} steps",
