@@ -1,8 +1,8 @@
 """Finding faces on a gray frame and cutting the 48x48 crop out of it.
 
-The crop equals the board's, bit for bit. The detector stands in for the firmware's own until that is compiled for the
-host; then the same C++ that runs on the board takes its place. It is OpenCV's Viola-Jones cascade, as FER-2013 was
-cropped with one, so that its boxes frame a face much as the training images do.
+The crop equals the board's, bit for bit. The detector is OpenCV's Viola-Jones cascade, as FER-2013 was cropped with
+one, so that its boxes frame a face much as the training images do. It searches pictures of any size and many faces; the
+board's own, which follows one face on frames of 160x120, is in `firmware_core`, and the virtual board runs it.
 
 P. Viola, M. Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, CVPR 2001.
 """
