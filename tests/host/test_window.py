@@ -53,9 +53,11 @@ def test_every_state_has_a_picture_of_its_own():
 class FakeCv2:
     """Windows without a display: shows nothing, gives the keys that it is told, is closed when they are over."""
 
-    WINDOW_NORMAL = WINDOW_KEEPRATIO = WND_PROP_VISIBLE = 0
+    error = ZeroDivisionError
+    WINDOW_NORMAL = WINDOW_KEEPRATIO = WINDOW_GUI_NORMAL = WND_PROP_VISIBLE = 0
 
-    def __init__(self, keys=""):
+    def __init__(self, keys="", raises_when_closed=False):
+        self.raises_when_closed = raises_when_closed
         self.keys, self.shown, self.title, self.is_open = list(keys), [], "", True
 
     def namedWindow(self, name, flags):  # noqa: N802
@@ -74,14 +76,16 @@ class FakeCv2:
         return ord(self.keys.pop(0)) if self.keys else -1
 
     def getWindowProperty(self, name, number):  # noqa: N802
+        if self.raises_when_closed and not self.keys:
+            raise self.error
         return float(bool(self.keys))
 
     def destroyAllWindows(self):  # noqa: N802
         self.is_open = False
 
 
-def watch(monkeypatch, keys, **options):
-    cv2 = FakeCv2(keys)
+def watch(monkeypatch, keys, raises_when_closed=False, **options):
+    cv2 = FakeCv2(keys, raises_when_closed)
     monkeypatch.setattr(window, "cv2", cv2)
     monkeypatch.setattr(window, "why_no_window", lambda: "")
     with FakeBoard() as board, Viewer(LiveSource(Connection(board.port)), **options) as viewer:
@@ -101,8 +105,9 @@ def test_the_keys_work_and_the_title_tells_them(monkeypatch, tmp_path):
     assert not cv2.is_open
 
 
-def test_closing_the_window_ends_the_viewer(monkeypatch):
-    cv2, _ = watch(monkeypatch, "~~~")
+@pytest.mark.parametrize("raises_when_closed", [False, True])  # the latter is OpenCV's window on Linux
+def test_closing_the_window_ends_the_viewer(monkeypatch, raises_when_closed):
+    cv2, _ = watch(monkeypatch, "~~~", raises_when_closed)
     assert len(cv2.shown) == 3
 
 

@@ -23,7 +23,7 @@ def show(viewer: Viewer) -> None:
             'uninstall opencv-python-headless, then pip install "opencv-python>=4.14,<5", which needs the desktop '
             f"libraries {DESKTOP_LIBRARIES}"
         )
-    cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+    cv2.namedWindow(NAME, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
     cv2.setWindowTitle(NAME, f"microfer    {'    '.join(f'{key}: {name}' for key, name, _ in KEYS)}")
     viewer.start()
     try:
@@ -43,6 +43,14 @@ def _run(viewer: Viewer) -> None:
         key = cv2.waitKey(REDRAW_MS) & 0xFF
         if key != _NO_KEY:
             viewer.press(chr(key))
-        if is_open and cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) < 1:
+        if is_open and not _is_visible():
             viewer.quit()
         is_open = True
+
+
+def _is_visible() -> bool:
+    """Return whether the window is still there; Qt's OpenCV raises an error once its last window was closed."""
+    try:
+        return cv2.getWindowProperty(NAME, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:
+        return False
