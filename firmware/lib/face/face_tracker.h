@@ -1,6 +1,7 @@
 #ifndef MICROFER_FACE_FACE_TRACKER_H_
 #define MICROFER_FACE_FACE_TRACKER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,10 +20,18 @@ enum class TrackSource : std::uint8_t {
 
 struct Track {
   TrackSource source = TrackSource::kNone;
-  Box face;                  // steady; where there is no face, all zero
-  Box crop;                  // what CropResize() gets: `face`, enlarged and shifted as training crops were
+  Box face;                  // steady, in the frame's pixels; where there is no face, all zero
+  Box crop;                  // what CropResize() gets: see CropBox()
   bool is_new_face = false;  // another face than on the frame before, or the first one: reset the predictor
 };
+
+// From a face's box to that of a crop as the network was trained on: so many
+// times as large about its middle, and moved down by a part of its side, both in
+// 256ths. Measured with `python host/evaluate_detector.py --data ... --box`; see
+// docs/face.md.
+inline constexpr int kCropSideQ8 = 256;
+inline constexpr int kCropDownQ8 = 0;
+Box CropBox(const Box& face);
 
 struct TrackerSettings {
   // The detector runs on every frame while there is no face, and then on every
@@ -30,8 +39,8 @@ struct TrackerSettings {
   // followed by what it looks like.
   int detect_every = 4;
 
-  // So many runs of the detector in a row may fail to find the face again
-  // before there is none.
+  // So many runs of the detector in a row may fail to find the face again; with
+  // the next one there is none.
   int max_misses = 2;
 
   [[nodiscard]] constexpr bool valid() const { return detect_every >= 1 && max_misses >= 0; }
@@ -56,12 +65,38 @@ class FaceTracker {
   DetectOutcome Follow(const GrayView& frame, Track& out);
 
   // Forgets the face: call it where frames are missing or the camera was moved.
-  void Reset();
+  void Reset() { has_face_ = false; }
 
  private:
+  // A square in the searched frame, by its middle, in 256ths of a pixel.
+  struct Square {
+    int x_q8;
+    int y_q8;
+    int side_q8;
+  };
+
+  // What a face looks like: gray values at kPoints x kPoints places on it.
+  static constexpr int kPoints = 16;
+  using Look = std::array<std::uint8_t, std::size_t{kPoints} * kPoints>;
+
+  static Square SquareOf(const Box& box);
+  static Box BoxOf(const Square& square, int scale);
+  static Look LookAt(const GrayView& frame, const Square& square);
+
+  [[nodiscard]] int Difference(const GrayView& frame, int right_px, int down_px, int enough) const;
+  bool Move(const GrayView& frame);
+  [[nodiscard]] const FoundFace* SameFace(const FoundFaces& found) const;
+  void Correct(const Square& detected);
+  TrackSource Decide(const GrayView& frame, const FoundFaces& found, bool& is_new_face);
+
   FaceDetector& detector_;
   TrackerSettings settings_;
   Span<std::uint8_t> workspace_;
+  bool has_face_ = false;
+  Square face_{};
+  Look look_{};  // when the detector found it last
+  int frames_since_detector_ = 0;
+  int misses_ = 0;
 };
 
 }  // namespace microfer
