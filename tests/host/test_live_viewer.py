@@ -161,7 +161,9 @@ def test_a_board_of_another_version_ends_the_viewer_with_what_to_do():
     with FakeBoard(version=7) as board, watch(board) as viewer:
         viewer.start()
         assert viewer.finished.wait(5)
-        with pytest.raises(MicroferError, match=r"speaks protocol version 7.*update microfer"):
+        with pytest.raises(
+            MicroferError, match=r"the board \(test-board, firmware 0.1.0\) speaks protocol version 7.*update microfer"
+        ):
             viewer.check()
         assert viewer.view().state == LinkState.REFUSED
 

@@ -48,7 +48,7 @@ def _of_statistics(statistics: Statistics) -> list[str]:
     found = []
     if statistics.temperature_c != NOT_MEASURED_C and statistics.temperature_c >= HOT_C:
         found.append(f"the chip is at {statistics.temperature_c} °C: give it air, or a lower frame rate")
-    if statistics.heap_free_bytes < LEAST_HEAP_BYTES:
+    if 0 < statistics.heap_free_bytes < LEAST_HEAP_BYTES:  # 0 is what a board says that has no heap, as the virtual one
         found.append(f"only {statistics.heap_free_bytes // 1024} KiB of internal RAM are free: take a smaller arena")
     if not statistics.predictions:
         found.append(

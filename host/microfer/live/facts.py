@@ -25,7 +25,9 @@ def _board(view: View) -> Facts:
     if statistics is not None:
         free, least = statistics["heap_free_bytes"] / 1024, statistics["heap_min_free_bytes"] / 1024
         used, size = statistics["arena_used_bytes"] / 1024, statistics["arena_size_bytes"] / 1024
-        facts += [("free RAM, least", f"{free:.0f}, {least:.0f} KiB"), ("arena", f"{used:.0f} of {size:.0f} KiB")]
+        if free:
+            facts.append(("free RAM, least", f"{free:.0f}, {least:.0f} KiB"))
+        facts.append(("arena", f"{used:.0f} of {size:.0f} KiB"))
         if statistics["temperature_c"] != NOT_MEASURED_C:
             facts.append(("chip", f"{statistics['temperature_c']} °C"))
     return facts

@@ -76,8 +76,13 @@ def _draw_crop(canvas: Image.Image, pen: ImageDraw.ImageDraw, view: View) -> Non
     if view.crop is None:
         rounded(canvas, (left, top, left + side, top + side), 8, TRACK)
         middle = left + side // 2
-        pen.text((middle, top + side // 2 - 12), "previews are off", MUTED, font(18, bold=True), anchor="mm")
-        pen.text((middle, top + side // 2 + 14), "no picture leaves the board", MUTED, font(13), anchor="mm")
+        lines = (
+            ("no crop yet", "a face has to be seen")
+            if view.previews
+            else ("no previews", "no picture leaves the board")
+        )
+        pen.text((middle, top + side // 2 - 12), lines[0], MUTED, font(18, bold=True), anchor="mm")
+        pen.text((middle, top + side // 2 + 14), lines[1], MUTED, font(13), anchor="mm")
         return
     crop = np.frombuffer(view.crop.pixels, np.uint8).reshape(CROP_SIZE, CROP_SIZE)
     picture(canvas, Image.fromarray(np.kron(crop, np.ones((ZOOM, ZOOM), np.uint8))), (left, top), 8)

@@ -50,6 +50,8 @@ class ViewModel:
 
     def __init__(self) -> None:
         self._state, self._state_text, self._port = LinkState.CLOSED, "not connected yet", ""
+        self.refused_board: str | None = None
+        """The name of the board that was refused, once its hello said it."""
         self._hello: Hello | None = None
         self._frame: FrameView | None = None
         self._frame_at: Instant | None = None
@@ -145,6 +147,7 @@ class ViewModel:
         self._tally.missed(1)
         if self._state != LinkState.REFUSED or event.board is not None:
             self._state, self._state_text = LinkState.REFUSED, event.explain()
+            self.refused_board = event.board
 
     def _received(self, at: Instant, event: Received) -> None:
         self._tally.missed(event.missed)

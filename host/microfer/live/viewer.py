@@ -16,17 +16,17 @@ from typing import Self
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.live.link_events import Instant, LinkChange, Opened, Timed
-from microfer.live.messages import AskHello, Hello, Prediction, Statistics, StreamSettings
+from microfer.live.messages import AskHello, Prediction
 from microfer.live.picture import png
 from microfer.live.reader import Received
 from microfer.live.recording import SUFFIX, Recorder
 from microfer.live.source import LiveSource, Replay, Source
+from microfer.live.stream_wish import StreamWish, settings
 from microfer.live.view import View
 from microfer.live.view_model import ViewModel
 
-STATISTICS_PERIOD_MS = 1000
-SETTINGS_PERIOD_S = 1.0
-"""How often the settings are sent until the board's statistics say that they are in force."""
+REFUSAL_S = 2.0
+"""How long a board of another protocol version has for its hello, so that the refusal can name it."""
 
 POLL_S = 0.05
 
@@ -81,9 +81,9 @@ class Viewer:
         self._begin_s = time.monotonic()
         self._model = ViewModel()
         self._lock = threading.RLock()
-        self._previews, self._settled, self._next_settings_s = previews, False, 0.0
+        self._wish = StreamWish(previews)
+        self._refused_s = 0.0
         self._ask_hello = False
-        self._said_hello = False
         self._frozen: View | None = None
         self._notice = ""
         self._recorder: Recorder | None = None
@@ -113,8 +113,8 @@ class Viewer:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        if self._previews:
-            self.source.send(self._settings(previews=False))
+        if self._wish.previews:
+            self.source.send(settings(previews=False))
         self.source.close()
         with self._lock:
             self._stop_recording()
@@ -142,7 +142,7 @@ class Viewer:
             if self._frames is not None and self.arrived >= self._frames:
                 self._end()
                 break
-        self._settle()
+        self._command()
         self._finish()
         if taken:
             self.news.set()
@@ -155,7 +155,7 @@ class Viewer:
             return replace(
                 view,
                 port=view.port or self.source.port,
-                previews=self._previews,
+                previews=self._wish.previews,
                 paused=self._frozen is not None,
                 recording=None if self._recorder is None else str(self._recorder.path),
                 source=self.source.kind,
@@ -169,7 +169,7 @@ class Viewer:
         actions: dict[str, Callable[[], object]] = {
             "p": self.pause,
             "s": self.snapshot,
-            "v": lambda: self.set_previews(not self._previews),
+            "v": lambda: self.set_previews(not self._wish.previews),
             "r": lambda: self.record(self._recorder is None),
             "n": self.step,
             "q": self.quit,
@@ -203,7 +203,7 @@ class Viewer:
             if not isinstance(self.source, LiveSource):
                 self._notice = "a recording shows the crops that it has"
                 return
-            self._previews, self._settled, self._next_settings_s = on, False, 0.0
+            self._wish.previews = on
             self._notice = "previews on: the board sends the crops that it sees" if on else "previews off"
 
     def record(self, on: bool, path: Path | str | None = None) -> None:
@@ -239,35 +239,26 @@ class Viewer:
 
     def _take(self, timed: Timed) -> None:
         self._model.update(timed)
+        self._wish.take(timed)
         event = timed.event
-        if isinstance(event, Opened):
-            self._said_hello = self._settled = False
-        if not isinstance(event, Received):
-            return
-        message = event.message
-        self.arrived += isinstance(message, Prediction)
-        if isinstance(message, Hello):
-            self._said_hello, self._settled, self._next_settings_s = True, False, 0.0
-        if isinstance(message, Statistics):
-            self._settled = message.previews == self._previews and message.predictions
+        self.arrived += isinstance(event, Received) and isinstance(event.message, Prediction)
 
-    def _settle(self) -> None:
-        """Send the settings until they are in force; a board may have kept those of whoever watched it before."""
+    def _command(self) -> None:
+        """Send what is due: the settings, and the question for the hello that a new recording begins with."""
         if self._ask_hello:
             self._ask_hello = False
             self.source.send(AskHello())
-        if self._said_hello and not self._settled and time.monotonic() >= self._next_settings_s:
-            self._next_settings_s = time.monotonic() + SETTINGS_PERIOD_S
-            self.source.send(self._settings(self._previews))
-
-    def _settings(self, previews: bool) -> StreamSettings:
-        return StreamSettings(STATISTICS_PERIOD_MS, predictions=True, previews=previews)
+        if (wish := self._wish.due()) is not None:
+            self.source.send(wish)
 
     def _finish(self) -> None:
         """Finish where a limit is reached, the board is refused, or a recording is over."""
         if self._model.refusal:
-            self.failure = self._model.refusal
-            self._end()
+            now_s = time.monotonic()
+            self._refused_s = self._refused_s or now_s
+            if self._model.refused_board or now_s - self._refused_s > REFUSAL_S:
+                self.failure = self._model.refusal
+                self._end()
         if self._seconds is not None and time.monotonic() - self._begin_s >= self._seconds:
             self._end()
         if self.source.ended:
