@@ -37,8 +37,8 @@ std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity) {
 }
 
 std::int32_t microfer_detect(const MicroferFrame* frame, std::int32_t smallest_face_px, std::int32_t min_neighbours,
-                             MicroferFace* faces, std::size_t capacity) {
-  const microfer::DetectorSettings settings{smallest_face_px, min_neighbours};
+                             std::int32_t look_closer_from_stage, MicroferFace* faces, std::size_t capacity) {
+  const microfer::DetectorSettings settings{smallest_face_px, min_neighbours, look_closer_from_stage};
   if (!settings.valid()) return -1 - static_cast<std::int32_t>(microfer::DetectOutcome::kBadFrame);
   std::array<std::uint32_t, microfer::kDetectorWorkspaceWords> workspace{};
   microfer::CascadeDetector detector(microfer::kFrontalFace, settings, workspace);

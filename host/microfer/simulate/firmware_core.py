@@ -79,22 +79,27 @@ class FirmwareCore:
         self.path = library
         self._library = open_library(library)
 
-    def detect(self, frame: GrayFrame, smallest_face_px: int = 40, min_neighbours: int = 3) -> list[FoundFace]:
+    def detect(
+        self, frame: GrayFrame, smallest_face_px: int = 40, min_neighbours: int = 2, look_closer_from_stage: int = 10
+    ) -> list[FoundFace]:
         """Return the faces that the board's detector finds, the largest first, at most 8; empty where there is none.
 
-        frame: gray, uint8 (height, width), at most 120 x 160. smallest_face_px: at least 36.
-        min_neighbours: at least 1.
+        frame: gray, uint8 (height, width), at most 120 x 160.
+        smallest_face_px, min_neighbours, look_closer_from_stage: the firmware's DetectorSettings, at least 1, 1 and 0;
+            the board's own where not given. look_closer_from_stage 0 looks at every window and finds what OpenCV finds.
 
         Raises:
             MicroferError: the frame is larger, or a setting is out of range.
         """
         faces = (CFace * _MAX_FACES)()
         view = view_of(frame)
-        count = self._library.microfer_detect(ctypes.byref(view), smallest_face_px, min_neighbours, faces, len(faces))
+        settings = smallest_face_px, min_neighbours, look_closer_from_stage
+        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces))
         if count < 0:
             raise MicroferError(
-                f"the detector refused a frame of {frame.shape[1]}x{frame.shape[0]} pixels with smallest_face_px "
-                f"{smallest_face_px} and min_neighbours {min_neighbours}: {_DETECT_REFUSALS[-count - 2]}"
+                f"the detector refused a frame of {frame.shape[1]}x{frame.shape[0]} pixels with "
+                f"(smallest_face_px, min_neighbours, look_closer_from_stage) = {settings}: "
+                f"{_DETECT_REFUSALS[-count - 2]}"
             )
         return [FoundFace(_box(face.box), face.neighbours) for face in faces[:count]]
 
