@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.model.presets import PRESETS, preset
+from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 
 EXAMPLES = """
@@ -24,7 +24,7 @@ def main() -> None:
         "the ratio to tf_keras' fit with an ImageDataGenerator, measured in the same run. Needs no data.",
         EXAMPLES,
     )
-    parser.add_argument("--preset", default="thesis-bn", choices=PRESETS, help="the network (default: thesis-bn)")
+    parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="batch and augmentation (default: strong)")
     parser.add_argument("--steps", type=int, default=20, help="timed steps of each way (default: 20)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
@@ -35,7 +35,7 @@ def main() -> None:
     def show(way: str) -> None:
         command.console.print(f"running {options.steps} steps: {way}")
 
-    results, missing = measure(preset(options.preset), recipe(options.recipe), options.steps, show)
+    results, missing = measure(network(options.preset), recipe(options.recipe), options.steps, show)
     for way in missing:
         command.console.print(f"[yellow]not measured, its package is not installed: {way}[/]")
     if options.json:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.model import saved
-from microfer.model.presets import PRESETS, SqueezeNet, preset
+from microfer.model import networks, saved
+from microfer.model.networks import NETWORKS, Network, network
 from microfer.model.table import Layer, layers
 
 EXAMPLES = """
@@ -24,19 +24,19 @@ def main() -> None:
         "Show the layers of a network: output shape, parameters, KiB as float32 and as int8, multiply-accumulates.",
         EXAMPLES,
     )
-    parser.add_argument("network", help=f"a preset ({', '.join(PRESETS)}) or a .keras file")
+    parser.add_argument("network", help=f"a preset ({', '.join(NETWORKS)}) or a .keras file")
     parser.add_argument("--all", action="store_true", help="show layers without parameters too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
-    config = saved.read_config(options.network)[0] if options.network.endswith(".keras") else preset(options.network)
+    config = saved.read_config(options.network)[0] if options.network.endswith(".keras") else network(options.network)
     if options.json:
         rows = [asdict(layer) for layer in layers(config)]
-        print(json.dumps({"network": config.to_json(), "layers": rows}, indent=2))
+        print(json.dumps({"network": networks.to_json(config), "layers": rows}, indent=2))
     else:
         Console().print(_table(config, every_layer=options.all))
 
 
-def _table(config: SqueezeNet, *, every_layer: bool) -> Table:
+def _table(config: Network, *, every_layer: bool) -> Table:
     rows = layers(config)
     table = Table(title=f"{config.name}: one 48x48 gray crop", box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     table.add_column("layer", footer="total")

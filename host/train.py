@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from microfer import command
-from microfer.model.presets import PRESETS, preset
+from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 
 EXAMPLES = """
@@ -24,7 +24,7 @@ def main() -> int | None:
     if options.epochs is not None:
         chosen = replace(chosen, epochs=options.epochs)
     return train(
-        preset(options.preset),
+        network(options.preset),
         chosen,
         data=None if options.synthetic else options.data,
         out=options.out or Path("runs") / f"{options.preset}-{options.recipe}-{options.seed}",
@@ -45,7 +45,7 @@ def _parse() -> argparse.Namespace:
         EXAMPLES,
     )
     command.add_data_options(parser, "train on")
-    parser.add_argument("--preset", default="thesis-bn", choices=PRESETS, help="the network (default: thesis-bn)")
+    parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
     parser.add_argument("--epochs", type=int, help="train this many epochs instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")

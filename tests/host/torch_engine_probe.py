@@ -1,17 +1,23 @@
-"""Print how far one step of the native PyTorch engine is from one step of Keras; run by test_training.py."""
+"""Print how far one step of the native PyTorch engine is from one of Keras; tests run it, with or without JSON."""
 
 import json
+import sys
 
 import keras
 import numpy as np
 
+from microfer.model import networks
 from microfer.model.build import build, copy_weights
 from microfer.model.presets import SqueezeNet
 from microfer.training.engine import KerasEngine, make_engine
 from microfer.training.recipe import recipe
 
-config = SqueezeNet(
-    "probe", ((8, 16), (8, 16)), pool_after=(1,), bypass=True, norm="all", stem_filters=32, activation_limit=6.0
+config = (
+    networks.from_json(json.loads(sys.argv[1]))
+    if len(sys.argv) > 1
+    else SqueezeNet(
+        "probe", ((8, 16), (8, 16)), pool_after=(1,), bypass=True, norm="all", stem_filters=32, activation_limit=6.0
+    )
 )
 rng = np.random.default_rng(0)
 inputs = rng.random((16, 48, 48, 1), np.float32)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.build import build, copy_weights
-from microfer.model.presets import SqueezeNet
+from microfer.model.networks import Network
 from microfer.tensor import encode_float
 from microfer.training.engine import Array
 
@@ -114,7 +114,7 @@ class PruningEngine:
     `sample`. `model` is a Keras 3 model with the pruned weights of this moment.
     """
 
-    def __init__(self, model: Any, config: SqueezeNet, target: float, ramp_steps: int, sample: Dataset) -> None:
+    def __init__(self, model: Any, config: Network, target: float, ramp_steps: int, sample: Dataset) -> None:
         if not 0 < target < 1:
             raise MicroferError(f"the sparsity must lie between 0 and 1, not {target}")
         tf_keras, tfmot = _libraries()

@@ -15,7 +15,7 @@ from microfer.contract import CROP_SIZE, NUM_CLASSES, PIXEL_MAX
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.build import build, copy_weights
-from microfer.model.presets import SqueezeNet
+from microfer.model.networks import Network
 from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import Limits, ScoreComparison, compare_scores
 from microfer.simulate.runners import KerasRunner, LiteRTRunner
@@ -50,7 +50,7 @@ def representative_images(training: Dataset, count: int, seed: int) -> npt.NDArr
     return images
 
 
-def quantize(model: Any, config: SqueezeNet, images: npt.NDArray[np.uint8]) -> bytes:
+def quantize(model: Any, config: Network, images: npt.NDArray[np.uint8]) -> bytes:
     """Return the int8 .tflite of a trained Keras 3 `model` of `config`, calibrated on `images` (n, 48, 48).
 
     Input: int8 (1, 48, 48, 1), q = pixel - 128. Output: int8 (1, 7), probability = (q + 128) / 256.
@@ -58,12 +58,12 @@ def quantize(model: Any, config: SqueezeNet, images: npt.NDArray[np.uint8]) -> b
     return _convert(model, config, images)
 
 
-def convert_float(model: Any, config: SqueezeNet) -> bytes:
+def convert_float(model: Any, config: Network) -> bytes:
     """Return the float32 .tflite of the same graph, whose activations have the names of `quantize`'s."""
     return _convert(model, config, None)
 
 
-def _convert(model: Any, config: SqueezeNet, calibration: npt.NDArray[np.uint8] | None) -> bytes:
+def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | None) -> bytes:
     try:
         import tensorflow as tf
         import tf_keras
@@ -115,7 +115,7 @@ class Gate:
             )
 
 
-def gate(model: Any, config: SqueezeNet, int8: bytes, dataset: Dataset, limits: Limits) -> Gate:
+def gate(model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Limits) -> Gate:
     """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where a limit is passed."""
     float_scores = KerasRunner(model).scores(dataset.images)
     int8_scores = run_parallel(LiteRTRunner(int8), dataset.images, "scores", title="int8")

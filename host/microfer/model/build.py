@@ -1,17 +1,20 @@
 """A network's nodes as a Keras model, in Keras 3 (any backend) or in tf_keras (which pruning needs)."""
 
+from pathlib import Path
 from typing import Any
 
-from microfer.contract import CROP_SIZE
+from microfer.contract import CROP_SIZE, NUM_CLASSES
 from microfer.errors import MicroferError
-from microfer.model.graph import Node, nodes
-from microfer.model.presets import SqueezeNet
+from microfer.model.baselines import Application
+from microfer.model.graph import nodes
+from microfer.model.networks import Network
+from microfer.model.node import Node
 
 NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
 
 
-def build(config: SqueezeNet, framework: Any = None, *, fixed_batch: int | None = None) -> Any:
+def build(config: Network, framework: Any = None, *, fixed_batch: int | None = None) -> Any:
     """Return the uncompiled functional model of `config`, weights freshly initialised.
 
     It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, 7) that sum to one; the layer
@@ -24,6 +27,8 @@ def build(config: SqueezeNet, framework: Any = None, *, fixed_batch: int | None 
         import keras
 
         framework = keras
+    if isinstance(config, Application):
+        return _application(config, framework)
     tensors: dict[str, Any] = {}
     for node in nodes(config):
         if node.op == "input":
@@ -46,10 +51,21 @@ def _layer(node: Node, framework: Any) -> Any:
                 strides=node.stride,
                 padding="valid" if node.valid else "same",
                 use_bias=node.bias,
-                kernel_initializer=(
-                    framework.initializers.RandomNormal(stddev=node.initial_std) if node.initial_std else "he_normal"
-                ),
+                kernel_initializer=_initializer(node, framework),
                 name=node.name,
+            )
+        case "depthwise":
+            return layers.DepthwiseConv2D(
+                node.kernel,
+                strides=node.stride,
+                padding="valid" if node.valid else "same",
+                use_bias=node.bias,
+                depthwise_initializer="he_normal",
+                name=node.name,
+            )
+        case "dense":
+            return layers.Dense(
+                node.filters, use_bias=node.bias, kernel_initializer=_initializer(node, framework), name=node.name
             )
         case "norm":
             return layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name=node.name)
@@ -63,12 +79,51 @@ def _layer(node: Node, framework: Any) -> Any:
             return layers.Add(name=node.name)
         case "dropout":
             return layers.Dropout(node.rate, name=node.name)
+        case "flatten":
+            return layers.Flatten(name=node.name)
         case "global_average":
             return layers.GlobalAveragePooling2D(name=node.name)
         case "softmax":
             return layers.Softmax(name=node.name)
         case _:
             raise ValueError(f"no layer for the operation {node.op!r} of {node.name}")
+
+
+def _initializer(node: Node, framework: Any) -> Any:
+    return framework.initializers.RandomNormal(stddev=node.initial_std) if node.initial_std else "he_normal"
+
+
+def _application(config: Application, framework: Any) -> Any:
+    """Return a network of keras.applications, its layers inside one named "backbone", as `build` does."""
+    layers = framework.layers
+    gray = framework.Input((CROP_SIZE, CROP_SIZE, 1), name="input")
+    # What both were made for: EfficientNet scales 0..255 itself, ResNet50 takes them less the mean colour of ImageNet.
+    scaling = {"offset": [-103.939, -116.779, -123.68]} if config.function == "ResNet50" else {}
+    pixels = layers.Concatenate(name="three_channels")([gray, gray, gray])
+    backbone = getattr(framework.applications, config.function)(
+        include_top=False, weights=None, input_shape=(CROP_SIZE, CROP_SIZE, 3), pooling="avg", name="backbone"
+    )
+    features = backbone(layers.Rescaling(255.0, **scaling, name="pixels")(pixels))
+    dropped = layers.Dropout(config.head_dropout, name="head_dropout")(features)
+    logits = layers.Dense(NUM_CLASSES, name="logits")(dropped)
+    return framework.Model(gray, layers.Softmax(name="softmax")(logits), name=config.name.replace("-", "_"))
+
+
+def load_imagenet(model: Any, config: Network, path: Path) -> None:
+    """Set the backbone of a freshly built `model` to ImageNet weights: keras.applications' own file without the top.
+
+    Raises:
+        MicroferError: the network is none of keras.applications, or the file does not fit it.
+    """
+    if not isinstance(config, Application):
+        raise MicroferError(f"there are ImageNet weights for networks of keras.applications alone, not {config.name}")
+    try:
+        model.get_layer("backbone").load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise MicroferError(
+            f"{path} does not fit {config.name} ({error}); it must be keras.applications' file of {config.function} "
+            "without the top, such as resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        ) from error
 
 
 def copy_weights(source: Any, target: Any) -> None:

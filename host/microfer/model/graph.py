@@ -4,49 +4,23 @@ Keras, tf_keras (for pruning) and the native PyTorch forward pass (for speed) ar
 same names, so that weights carry over by name.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 from microfer.contract import NUM_CLASSES
+from microfer.model import baselines
+from microfer.model.networks import Network
+from microfer.model.node import Node
 from microfer.model.presets import SqueezeNet
 
-Op = Literal[
-    "input", "pad", "conv", "norm", "relu", "max_pool", "concat", "add", "dropout", "global_average", "softmax"
-]
 
-
-@dataclass(frozen=True)
-class Node:
-    """One operation on tensors of shape (batch, height, width, channels).
-
-    name: unique, and the name of the Keras layer.
-    inputs: names of the nodes whose outputs it takes.
-    filters, kernel, stride: of a conv; kernel and stride also of a max_pool. A conv pads to keep the size
-        ("same") unless `valid`; a max_pool always pads.
-    initial_std: standard deviation of a conv's first kernel, drawn from a normal distribution; zero for He's.
-    bias: whether a conv has one; it has none where batch normalization follows.
-    rate: of a dropout. limit: upper bound of a relu, or None. margin: pixels that a pad adds on each side.
-    """
-
-    name: str
-    op: Op
-    inputs: tuple[str, ...] = ()
-    filters: int = 0
-    kernel: int = 0
-    stride: int = 1
-    valid: bool = False
-    bias: bool = True
-    initial_std: float = 0.0
-    rate: float = 0.0
-    limit: float | None = None
-    margin: int = 0
-
-
-def nodes(config: SqueezeNet) -> tuple[Node, ...]:
+def nodes(config: Network) -> tuple[Node, ...]:
     """Return the network of `config` in the order of computation, from "input" to "softmax".
 
     The node "logits" is the last before the softmax: shape (batch, 7).
+
+    Raises:
+        MicroferError: the network is one of Keras' own, which is not described here.
     """
+    if not isinstance(config, SqueezeNet):
+        return baselines.nodes(config)
     net = _Network(config)
     net.add(Node("input", "input"))
     net.add(Node("stem_pad", "pad", ("input",), margin=config.stem_kernel // 2))

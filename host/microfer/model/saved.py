@@ -12,13 +12,14 @@ from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.files import atomic_path
+from microfer.model import networks
 from microfer.model.build import build
-from microfer.model.presets import SqueezeNet
+from microfer.model.networks import Network
 
 MEMBER = "microfer.json"
 
 
-def save(model: Any, config: SqueezeNet, path: Path | str, notes: dict[str, Any] | None = None) -> None:
+def save(model: Any, config: Network, path: Path | str, notes: dict[str, Any] | None = None) -> None:
     """Write an uncompiled Keras 3 `model` of `config` to `path` (.keras), as a whole or not at all.
 
     notes: JSON values to keep with it, such as the recipe.
@@ -28,14 +29,14 @@ def save(model: Any, config: SqueezeNet, path: Path | str, notes: dict[str, Any]
         model.save(whole)
         with zipfile.ZipFile(whole) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
-    members[MEMBER] = json.dumps({"network": config.to_json(), "notes": notes or {}}).encode()
+    members[MEMBER] = json.dumps({"network": networks.to_json(config), "notes": notes or {}}).encode()
     # Keras stores its members as they are; deflated, a pruned network takes half the room.
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
 
 
-def read_config(path: Path | str) -> tuple[SqueezeNet, dict[str, Any]]:
+def read_config(path: Path | str) -> tuple[Network, dict[str, Any]]:
     """Return the configuration and the notes that `save` put into `path`.
 
     Raises:
@@ -44,7 +45,7 @@ def read_config(path: Path | str) -> tuple[SqueezeNet, dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read(MEMBER))
-        return SqueezeNet.from_json(content["network"]), content["notes"]
+        return networks.from_json(content["network"]), content["notes"]
     except OSError as error:
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:
@@ -53,7 +54,7 @@ def read_config(path: Path | str) -> tuple[SqueezeNet, dict[str, Any]]:
         raise MicroferError(f"{path} was not saved by microfer: it holds no readable {MEMBER}") from error
 
 
-def load(path: Path | str, expected: SqueezeNet | None = None) -> tuple[Any, SqueezeNet]:
+def load(path: Path | str, expected: Network | None = None) -> tuple[Any, Network]:
     """Return the uncompiled Keras 3 model in `path` and its configuration.
 
     expected: the configuration it must have, if any.

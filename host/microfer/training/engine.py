@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.errors import MicroferError
-from microfer.model.presets import SqueezeNet
+from microfer.model.baselines import Application
+from microfer.model.networks import Network
 from microfer.training.recipe import Recipe
 
 Array = npt.NDArray[np.float32]
@@ -43,7 +44,7 @@ class Engine(Protocol):
         """Take back what `state` returned. Raises MicroferError where it is of another network."""
 
 
-def make_engine(model: Any, config: SqueezeNet, recipe: Recipe, *, precision: str = "auto") -> Engine:
+def make_engine(model: Any, config: Network, recipe: Recipe, *, precision: str = "auto") -> Engine:
     """Return the fastest engine for the Keras backend in use.
 
     precision: "float32", "bfloat16" (PyTorch only), or "auto": bfloat16 where PyTorch's processor multiplies it.
@@ -53,12 +54,16 @@ def make_engine(model: Any, config: SqueezeNet, recipe: Recipe, *, precision: st
     """
     import keras
 
-    if keras.backend.backend() == "torch":
+    # A network of keras.applications has no nodes to run natively.
+    if keras.backend.backend() == "torch" and not isinstance(config, Application):
         from microfer.training.torch_engine import TorchEngine
 
         return TorchEngine(model, config, _optimizer(recipe), precision)
     if precision == "bfloat16":
-        raise MicroferError("bfloat16 training needs the PyTorch backend: set KERAS_BACKEND=torch")
+        raise MicroferError(
+            f"bfloat16 training of {config.name} is not possible here: it needs the PyTorch backend "
+            "(KERAS_BACKEND=torch) and a network that is none of keras.applications"
+        )
     return KerasEngine(model, _optimizer(recipe))
 
 

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
 from microfer.files import write_json, write_text
-from microfer.model import saved
-from microfer.model.presets import SqueezeNet
+from microfer.model import networks, saved
+from microfer.model.networks import Network
 from microfer.tensor import encode_float
 from microfer.training import checkpoint
 from microfer.training.augment import augment
@@ -48,7 +48,7 @@ class Run:
     `run.json` (settings and result). Each is written as a whole or not at all.
     """
 
-    config: SqueezeNet
+    config: Network
     recipe: Recipe
     training: Dataset
     validation: Dataset
@@ -64,7 +64,7 @@ class Run:
     def settings(self, engine: Engine) -> dict[str, object]:
         """Return what must be the same for a run to be resumed, as JSON values."""
         return {
-            "network": self.config.to_json(),
+            "network": networks.to_json(self.config),
             "recipe": self.recipe.to_json(),
             "seed": self.seed,
             "engine": engine.name,

@@ -12,7 +12,7 @@ from microfer.command import console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.model.presets import SqueezeNet
+from microfer.model.networks import Network
 from microfer.training import checkpoint, plots
 from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run
@@ -22,7 +22,7 @@ SYNTHETIC_PER_CLASS = {"Training": 200, "PublicTest": 40}
 
 
 def train(
-    config: SqueezeNet,
+    config: Network,
     recipe: Recipe,
     *,
     data: Path | None,

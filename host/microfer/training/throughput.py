@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.model.presets import SqueezeNet
+from microfer.model.networks import Network
 from microfer.training.recipe import Recipe
 
 WARM_UP_STEPS = 3
@@ -57,7 +57,7 @@ class Throughput:
 
 
 def measure(
-    config: SqueezeNet, recipe: Recipe, steps: int, on_way: Callable[[str], None] = lambda _: None
+    config: Network, recipe: Recipe, steps: int, on_way: Callable[[str], None] = lambda _: None
 ) -> tuple[list[Throughput], list[str]]:
     """Return the throughput of every way whose package is here, the peer first, and the names of those left out.
 
@@ -86,7 +86,7 @@ def table_lines(document: dict[str, Any]) -> list[str]:
     return [f"| {document['preset']}, on {machine} | images/s | ratio |", "|---|---:|---:|", *rows]
 
 
-def _images_per_second(way: Way, config: SqueezeNet, recipe: Recipe, steps: int) -> float:
+def _images_per_second(way: Way, config: Network, recipe: Recipe, steps: int) -> float:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     rng = np.random.default_rng(0)
     count = (WARM_UP_STEPS + steps) * recipe.batch_size
@@ -100,7 +100,7 @@ def _images_per_second(way: Way, config: SqueezeNet, recipe: Recipe, steps: int)
     return steps * recipe.batch_size / seconds
 
 
-def _peer(config: SqueezeNet, recipe: Recipe, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> float:
+def _peer(config: Network, recipe: Recipe, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> float:
     """Return the seconds that `fit` takes for all batches after the warm-up."""
     import tf_keras
 
@@ -141,7 +141,7 @@ def _clock(tf_keras: Any) -> Any:
 
 
 def _ours(
-    config: SqueezeNet, recipe: Recipe, precision: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
+    config: Network, recipe: Recipe, precision: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> float:
     """Return the seconds of `train.py`'s own steps for all batches after the warm-up."""
     from microfer.model.build import build

@@ -8,15 +8,16 @@ import torch
 import torch.nn.functional as F
 
 from microfer.model.build import NORM_EPSILON, NORM_MOMENTUM
-from microfer.model.graph import Node, nodes
-from microfer.model.presets import SqueezeNet
+from microfer.model.graph import nodes
+from microfer.model.networks import Network
+from microfer.model.node import Node
 from microfer.training.engine import Array, VariablesState
 
 
 class TorchEngine(VariablesState):
     """Runs the network's nodes channels-last, in bfloat16 where that is asked for or pays."""
 
-    def __init__(self, model: Any, config: SqueezeNet, optimizer: Any, precision: str) -> None:
+    def __init__(self, model: Any, config: Network, optimizer: Any, precision: str) -> None:
         self.model = model
         self.optimizer = optimizer
         optimizer.build(model.trainable_variables)
@@ -72,10 +73,9 @@ class TorchEngine(VariablesState):
         if x.device.type != "cpu":
             return F.dropout(x, rate)
         dropped = round(256 * rate)
-        random_bytes = torch.from_numpy(self._rng.integers(0, 256, x.numel(), np.uint8)).view(
-            x.permute(0, 2, 3, 1).shape
-        )
-        keep = (random_bytes >= dropped).permute(0, 3, 1, 2)
+        last = x.permute(0, 2, 3, 1) if x.dim() == 4 else x
+        keep = torch.from_numpy(self._rng.integers(0, 256, x.numel(), np.uint8)).view(last.shape) >= dropped
+        keep = keep.permute(0, 3, 1, 2) if x.dim() == 4 else keep
         return x * keep.to(x.dtype).mul_(256 / (256 - dropped))
 
     def _tensor(self, array: Array) -> torch.Tensor:
@@ -91,6 +91,15 @@ class TorchEngine(VariablesState):
                 kernel = layer.kernel.value.permute(3, 2, 0, 1)  # Keras keeps (height, width, in, out)
                 bias = layer.bias.value if node.bias else None
                 return F.conv2d(x, kernel, bias, node.stride, 0 if node.valid else node.kernel // 2)
+            case "depthwise":
+                kernel = layer.kernel.value.permute(2, 3, 0, 1)  # Keras keeps (height, width, channels, 1)
+                bias = layer.bias.value if node.bias else None
+                margin = 0 if node.valid else node.kernel // 2
+                return F.conv2d(x, kernel, bias, node.stride, margin, groups=x.shape[1])
+            case "dense":
+                return F.linear(x, layer.kernel.value.T, layer.bias.value if node.bias else None)
+            case "flatten":
+                return x.permute(0, 2, 3, 1).flatten(1)  # in Keras' order: row, column, channel
             case "norm":
                 return F.batch_norm(
                     x,

@@ -1,0 +1,37 @@
+"""Every network by name: the SqueezeNets, which are deployed, and the baselines beside them."""
+
+from typing import Any
+
+from microfer.errors import MicroferError
+from microfer.model import baselines
+from microfer.model.baselines import BASELINES, Baseline
+from microfer.model.presets import PRESETS, SqueezeNet
+
+Network = SqueezeNet | Baseline
+
+NETWORKS: dict[str, Network] = {**PRESETS, **BASELINES}
+
+
+def network(name: str) -> Network:
+    """Return the configuration called `name`.
+
+    Raises:
+        MicroferError: there is none, with the names that there are.
+    """
+    if name not in NETWORKS:
+        raise MicroferError(f"no preset is called {name!r}; there are: {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def to_json(config: Network) -> dict[str, Any]:
+    """Return a configuration as JSON values; `from_json` takes it back."""
+    return config.to_json() if isinstance(config, SqueezeNet) else baselines.to_json(config)
+
+
+def from_json(values: dict[str, Any]) -> Network:
+    """Return the configuration that `to_json` wrote.
+
+    Raises:
+        MicroferError: it is of another version of microfer.
+    """
+    return baselines.from_json(values) if "kind" in values else SqueezeNet.from_json(values)
