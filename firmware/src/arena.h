@@ -19,8 +19,13 @@ class Arena {
   static Arena InPsram(std::size_t size_bytes) { return {size_bytes, MALLOC_CAP_SPIRAM}; }
   static Arena Internal(std::size_t size_bytes) { return {size_bytes, MALLOC_CAP_INTERNAL}; }
 
+  // What could be taken at once, and of internal RAM all that is free.
   [[nodiscard]] static std::size_t LargestInPsram() { return Largest(MALLOC_CAP_SPIRAM); }
   [[nodiscard]] static std::size_t LargestInternal() { return Largest(MALLOC_CAP_INTERNAL); }
+
+  [[nodiscard]] static std::size_t FreeInternal() {
+    return heap_caps_get_free_size(MALLOC_CAP_INTERNAL | MALLOC_CAP_8BIT);
+  }
 
   [[nodiscard]] bool empty() const { return bytes_ == nullptr; }
   [[nodiscard]] std::size_t size() const { return size_bytes_; }

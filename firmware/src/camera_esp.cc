@@ -50,10 +50,7 @@ camera_config_t ConfigOf(const CameraPins& pins) {
 
 bool CameraEsp::Start() {
   const camera_config_t config = ConfigOf(pins_);
-  if (esp_camera_init(&config) != ESP_OK) {
-    Stop();  // where it failed first of all, the driver has not cleaned up
-    return false;
-  }
+  if (esp_camera_init(&config) != ESP_OK) return false;  // Stop() follows
   sensor_t* sensor = esp_camera_sensor_get();
   if (sensor == nullptr) return true;
   // Modules with an OV3660 are the other way up than those with an OV2640.

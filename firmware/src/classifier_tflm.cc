@@ -77,7 +77,7 @@ LoadOutcome ClassifierTflm::Fail(LoadOutcome outcome, const char* fault) {
 
 void ClassifierTflm::MoveIntoInternalRam() {
   const std::size_t needed_bytes = (interpreter_->arena_used_bytes() + kPlanningBytes + 15) / 16 * 16;
-  if (Arena::LargestInternal() < needed_bytes + kReserveBytes) return;
+  if (Arena::LargestInternal() < needed_bytes || Arena::FreeInternal() < needed_bytes + kReserveBytes) return;
   Arena internal = Arena::Internal(needed_bytes);
   if (internal.empty()) return;
   if (LayOut(internal) == LoadOutcome::kOk) {
