@@ -70,8 +70,8 @@ def _show(findings: list[Finding]) -> None:
     console.print(table, highlight=False)
     counts = {outcome: sum(finding.outcome == outcome for finding in findings) for outcome in MARKS}
     console.print(
-        f"\n{counts[Outcome.PROBLEM]} problems, {counts[Outcome.WARNING]} warnings, {counts[Outcome.SKIPPED]} not "
-        f"looked at, {counts[Outcome.OK]} well",
+        f"\nproblems: {counts[Outcome.PROBLEM]}, warnings: {counts[Outcome.WARNING]}, not looked at: "
+        f"{counts[Outcome.SKIPPED]}, well: {counts[Outcome.OK]}",
         highlight=False,
     )
 

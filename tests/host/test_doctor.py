@@ -513,11 +513,11 @@ def command(*arguments):
 def test_the_command_prints_a_table_and_its_status_says_whether_there_is_a_problem(capsys):
     with WatchedBoard() as board:
         assert command("--port", board.port, "--seconds", 1) == 0
-    assert "0 problems" in capsys.readouterr().err
+    assert "problems: 0" in capsys.readouterr().err
     with WatchedBoard(hello=replace(WELL, self_test_equal=1)) as board:
         assert command("--port", board.port, "--seconds", 1) == 1
     said = capsys.readouterr().err
-    assert "1 problems" in said
+    assert "problems: 1" in said
     assert "self-test" in said
 
 
