@@ -104,12 +104,13 @@ class Tap:
         write, carry = board.port.write, board.port.to_host.carry_frame
 
         def tapped_write(frame):
-            done = write(frame)
             decoded = decode_frame(frame.strip(DELIMITER))
-            if done:
-                self.written[decoded.sequence] = (decoded.type, decoded.payload)
             self.order.append(decoded.sequence)
-            return done
+            self.written[decoded.sequence] = (decoded.type, decoded.payload)  # before a host can have it
+            if write(frame):
+                return True
+            del self.written[decoded.sequence]
+            return False
 
         def tapped_carry(frame):
             arrived = carry(frame)

@@ -306,6 +306,14 @@ def test_a_second_host_is_told_to_wait_and_the_first_one_notices_nothing(tiny):
         assert first.reader.counters.missed == 0
 
 
+def test_a_host_may_come_back_at_once(tiny):
+    with VirtualBoard(BoardSettings(model=tiny, fps=50)) as board:
+        for _ in range(20):
+            with BoardClient(board.url) as client:
+                client.next(Prediction)
+        assert (board.port.counters.hosts, board.port.counters.hosts_refused) == (20, 0)
+
+
 def test_two_boards_do_not_share_a_tcp_port(tiny):
     with VirtualBoard(BoardSettings(model=tiny)) as board:
         number = int(board.url.rsplit(":", 1)[1])
@@ -500,7 +508,7 @@ def test_the_command_ends_after_its_frames_and_says_so_as_json(tiny):
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["event"] for line in lines if line["event"] != "note"] == ["ready", "end"]
     assert lines[-1]["frames_given"] == 20
-    assert lines[-1]["port"]["written"] == lines[-1]["port"]["without_host"] == 21
+    assert lines[-1]["port"]["written"] == lines[-1]["port"]["without_host"] > 1
 
 
 @pytest.mark.parametrize(

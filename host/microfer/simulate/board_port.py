@@ -166,13 +166,13 @@ class BoardPort:
             if self._client is not None and self.times.is_disconnect_due():
                 self.counters.disconnects += 1
                 self._drop("a fault closed the connection")
-            for one in self._wait():
-                if one is self._wake_read:
-                    self._wake_read.recv(4096)
-                elif one is self._listener:
-                    self._accept()
-                elif one is self._client:
-                    self._receive()
+            ready = self._wait()
+            if self._wake_read in ready:
+                self._wake_read.recv(4096)
+            if self._client in ready:
+                self._receive()
+            if self._listener in ready:
+                self._accept()
             self._send()
         if self._client is not None:
             self._drop("the board is switched off")
@@ -199,6 +199,8 @@ class BoardPort:
             client, _ = self._listener.accept()
         except OSError:
             return  # it was gone before it was taken
+        if self._is_gone():  # and the next one is quicker than the news of it
+            self._drop("the host is gone")
         if self._client is not None or self._closing:
             self.counters.hosts_refused += 1
             with contextlib.suppress(OSError):
@@ -212,6 +214,17 @@ class BoardPort:
         self.times.connected()
         self.had_host.set()
         self._tell("a host is connected")
+
+    def _is_gone(self) -> bool:
+        """Return whether the host has closed the connection and all that it sent is read."""
+        if self._client is None:
+            return False
+        try:
+            return self._client.recv(1, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _receive(self) -> None:
         if self._client is None:
