@@ -1,0 +1,126 @@
+"""Take the pictures of docs/viewer.md: `python scripts/screenshots.py`. For maintainers; needs Chromium, and a minute.
+
+A virtual board looks at drawn people and at last at NASA's portrait of Eileen Collins, which is in the public domain;
+no picture of a data set. Prints how long a prediction takes from its arrival to the page, too.
+"""
+
+import io
+import re
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "host"), str(ROOT)]
+
+from rich.console import Console  # noqa: E402
+from rich.terminal_theme import MONOKAI  # noqa: E402
+from tests.host.browser import Browser, browser_path  # noqa: E402
+
+from microfer import command  # noqa: E402
+from microfer.errors import MicroferError  # noqa: E402
+from microfer.files import write_bytes  # noqa: E402
+from microfer.live import terminal  # noqa: E402
+from microfer.live.connection import Connection  # noqa: E402
+from microfer.live.picture import png  # noqa: E402
+from microfer.live.source import LiveSource  # noqa: E402
+from microfer.live.view import View  # noqa: E402
+from microfer.live.viewer import Viewer  # noqa: E402
+from microfer.live.web import WebServer  # noqa: E402
+from microfer.simulate.frame_source import GrayFrame, PictureSource, SceneSource  # noqa: E402
+from microfer.simulate.pictures import astronaut_path  # noqa: E402
+from microfer.simulate.virtual_board import BoardSettings, VirtualBoard  # noqa: E402
+
+SCENE_S, ALL_S = 48.0, 62.0
+PAGE = (1280, 1180)
+COLUMNS, LINES = 156, 40
+
+
+class PeopleThenPortrait:
+    """What the camera sees: drawn people who come and go, and then the portrait."""
+
+    name = "drawn people and a portrait"
+
+    def __init__(self) -> None:
+        self._scene, self._portrait = SceneSource(1), PictureSource([astronaut_path()])
+
+    def frame(self, time_s: float) -> GrayFrame:
+        """Return what is seen at that time."""
+        return (self._scene if time_s < SCENE_S else self._portrait).frame(time_s)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def main() -> None:
+    """Watch for a minute, then take all pictures of one moment."""
+    if browser_path() is None:
+        raise MicroferError("there is no Chromium to look at the page with: install chromium")
+    docs = ROOT / "docs"
+    with (
+        VirtualBoard(BoardSettings(fps=15), PeopleThenPortrait()) as board,
+        Viewer(LiveSource(Connection(board.url)), previews=True) as viewer,
+        WebServer(viewer) as server,
+        Browser(*PAGE) as browser,
+    ):
+        viewer.source.connection.open()
+        viewer.start()
+        browser.look(width=PAGE[0], height=PAGE[1])
+        browser.open(server.url)
+        command.console.print(f"watching for {ALL_S:.0f} s")
+        time.sleep(ALL_S)
+        command.console.print(f"on this computer, with the board on it, {browser.text('#latency')}")
+        viewer.pause(True)
+        view = replace(viewer.view(), paused=False, notice="")
+        viewer.pause(False)
+        save(docs / "viewer-page.png", shot(browser))
+        save(docs / "viewer-window.png", png(view))
+        viewer.set_previews(False)
+        browser.look(dark=True)
+        browser.wait_for("!document.getElementById('no-crop').hidden && !document.title.startsWith('paused')")
+        time.sleep(1)
+        save(docs / "viewer-page-dark.png", shot(browser))
+        save(docs / "viewer-terminal.png", terminal_picture(browser, view))
+
+
+def shot(browser: Browser) -> bytes:
+    """Return what the browser shows, as a PNG file's content."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shot.png"
+        browser.screenshot(path)
+        return path.read_bytes()
+
+
+def terminal_picture(browser: Browser, view: View) -> bytes:
+    """Return what a terminal shows of the view."""
+    file = io.StringIO()
+    console = Console(
+        width=COLUMNS, record=True, file=file, force_terminal=True, color_system="truecolor", legacy_windows=False
+    )
+    console.print(terminal.render(view, COLUMNS, LINES))
+    svg = console.export_svg(title="python host/serial_viewer.py --headless", theme=MONOKAI)
+    svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # those would be loaded from the network
+    width, height = (float(size) for size in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
+    with tempfile.NamedTemporaryFile("w", suffix=".svg", encoding="utf-8") as file:
+        file.write(svg)
+        file.flush()
+        browser.look(width=1280, height=round(1280 * height / width))
+        browser.open(f"file://{file.name}")
+        time.sleep(1)
+        return shot(browser)
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write the picture, as small as a PNG gets without loss."""
+    small = io.BytesIO()
+    Image.open(io.BytesIO(content)).convert("RGB").save(small, "PNG", optimize=True)
+    write_bytes(path, small.getvalue())
+    command.console.print(f"{path.relative_to(ROOT)}: {len(small.getvalue()) / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    command.run(main)
