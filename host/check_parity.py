@@ -232,7 +232,12 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--restart", action="store_true", help="with --port: forget a check that was stopped")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.port and options.float:
+        parser.error("--port compares a board alone; --float belongs to a run without it")
+    if options.restart and not options.port:
+        parser.error("--restart is about a check of a board; name it with --port")
+    return options
 
 
 if __name__ == "__main__":

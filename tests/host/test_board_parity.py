@@ -483,6 +483,21 @@ def test_without_out_the_report_goes_under_runs(tmp_path, monkeypatch):
     assert {path.name for path in report.iterdir()} == {"parity.json", "parity.html"}
 
 
+def test_options_that_do_not_go_together_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        command("--port", "socket://127.0.0.1:1", "--float", "x.keras")
+    assert "--float belongs to a run without it" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command("--restart")
+    assert "name it with --port" in capsys.readouterr().err
+
+
+def test_a_board_that_refuses_the_first_crop_leaves_no_file_behind(tmp_path):
+    with InferBoard({0: ErrorCode.MODEL_REFUSED}) as board, pytest.raises(RefusedError):
+        compare(board, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_nobody_at_the_port_is_one_line_with_what_to_do():
     done = subprocess.run(
         [sys.executable, ROOT / "host" / "check_parity.py", "--int8", INT8, "--port", "socket://127.0.0.1:1"],

@@ -99,7 +99,8 @@ def _ask_all(
                 answers.save(state, answers.link.plus(_link(session)))
                 saved_s = time.monotonic()
     finally:
-        answers.save(state, answers.link.plus(_link(session)))
+        if answers.scores:  # a file without any would only be in the way of another comparison
+            answers.save(state, answers.link.plus(_link(session)))
 
 
 def _check_model(hello: Hello, model: Model) -> None:
