@@ -280,14 +280,15 @@ class ObstinateBoard(FakeBoard):
 def test_no_pixel_is_in_any_byte_while_previews_are_off_even_if_the_board_sends_some():
     with ObstinateBoard() as board, session(board) as (viewer, server), Stream(server) as stream:
         stream.until(lambda view: view["frame"] and view["frame"]["number"] > 100)
-        assert viewer.view().crop is not None
+        assert viewer._model.view(viewer.source.now()).crop is not None
+        assert viewer.view().crop is None
         assert b'"pixels"' not in stream.raw
         for number in range(200):
             assert base64.b64encode(preview(number).pixels) not in stream.raw
 
 
 def test_pixels_come_when_asked_for_and_stop_at_once_even_in_a_pause(live):
-    _, viewer, server = live
+    server = live[2]
     with Stream(server) as stream:
         act(server, "previews", on=True)
         view = stream.until(lambda view: view["crop"])
@@ -295,7 +296,6 @@ def test_pixels_come_when_asked_for_and_stop_at_once_even_in_a_pause(live):
         act(server, "pause", on=True)
         stream.until(lambda view: view["paused"] and view["crop"])
         act(server, "previews", on=False)
-        assert viewer.view().crop is not None
         stream.until(lambda view: not view["previews"])
         for _ in range(5):
             assert stream.event()[1]["crop"] is None

@@ -149,11 +149,16 @@ class Viewer:
         return taken
 
     def view(self) -> View:
-        """Return what there is to see now; while paused, what there was to see then."""
+        """Return what there is to see now; while paused, what there was to see then.
+
+        A board's crop is in it only while previews are asked for, even if the board sends some all the same.
+        """
         with self._lock:
             view = self._frozen or self._model.view(self.source.now())
+            has_crop = self._wish.previews or not isinstance(self.source, LiveSource)
             return replace(
                 view,
+                crop=view.crop if has_crop else None,
                 port=view.port or self.source.port,
                 previews=self._wish.previews,
                 paused=self._frozen is not None,

@@ -4,7 +4,6 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -50,13 +49,8 @@ SECURITY = {
 
 
 def page_view(viewer: Viewer) -> dict[str, Any]:
-    """Return what the page shows now, ready for JSON: the view, and its figures in words.
-
-    A board's crop is in it only while the viewer asks for crops, even if the board still sends some.
-    """
+    """Return what the page shows now, ready for JSON: the view, and its figures in words."""
     view = viewer.view()
-    if view.source == "live" and not view.previews:
-        view = replace(view, crop=None)
     return {**view.as_dict(), "facts": fact_groups(view)}
 
 
