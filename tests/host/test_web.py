@@ -384,6 +384,20 @@ def test_ctrl_c_ends_command_server_and_stream():
     assert "Traceback" not in rest
 
 
+def test_ctrl_c_before_the_viewers_thread_began_is_no_crash(monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", _interrupt_the_viewer)
+    viewer = Viewer(LiveSource(Connection("socket://127.0.0.1:1")))
+    with pytest.raises(KeyboardInterrupt), viewer:
+        serve(viewer, browser=False)
+    assert viewer.finished.is_set()
+
+
+def _interrupt_the_viewer(thread, start=threading.Thread.start):
+    if thread.name == "viewer":
+        raise KeyboardInterrupt
+    start(thread)
+
+
 def test_a_browser_is_opened_where_there_is_one_and_else_the_address_is_to_be_opened(monkeypatch, capfd):
     opened = []
     monkeypatch.setenv("DISPLAY", ":7")

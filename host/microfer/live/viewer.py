@@ -111,7 +111,8 @@ class Viewer:
         """Finish: stop the thread, tell the board to stop its previews, close port and recording."""
         self._end()
         if self._thread is not None:
-            self._thread.join()
+            if self._thread.ident is not None:  # Ctrl-C may have come before it began
+                self._thread.join()
             self._thread = None
         if self._wish.previews:
             self.source.send(settings(previews=False))
