@@ -12,12 +12,14 @@ EXAMPLES = """
   python host/train.py --data fer2013.csv --preset thesis-bn --recipe strong
   python host/train.py --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
   python host/train.py --synthetic --epochs 3                         a first look without FER-2013
+  python host/train.py --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
   KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
 """
 
 
 def main() -> int | None:
     options = _parse()
+    from microfer.training.distill import Distillation
     from microfer.training.session import train
 
     chosen = recipe(options.recipe)
@@ -34,6 +36,9 @@ def main() -> int | None:
         threads=options.threads,
         limit=options.limit,
         tensorboard=options.tensorboard,
+        teachers=options.teacher,
+        distillation=Distillation(options.teacher_weight, options.teacher_temperature) if options.teacher else None,
+        imagenet=options.imagenet,
         as_json=options.json,
     )
 
@@ -59,6 +64,18 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
     parser.add_argument("--limit", type=int, help="use only this many images of each split, for a trial")
+    parser.add_argument(
+        "--teacher", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras networks to learn from too"
+    )
+    parser.add_argument(
+        "--teacher-weight", type=float, default=0.7, help="their part in the loss, above 0 to 1 (default: 0.7)"
+    )
+    parser.add_argument(
+        "--teacher-temperature", type=float, default=2.0, help="by which both sides are softened (default: 2)"
+    )
+    parser.add_argument(
+        "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write a TensorBoard log as well")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser.parse_args()

@@ -36,6 +36,15 @@ def save(model: Any, config: Network, path: Path | str, notes: dict[str, Any] | 
             archive.writestr(name, content)
 
 
+def is_ours(path: Path | str) -> bool:
+    """Return whether `save` wrote the file, which may also be another Keras model, no model, or missing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return MEMBER in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def read_config(path: Path | str) -> tuple[Network, dict[str, Any]]:
     """Return the configuration and the notes that `save` put into `path`.
 

@@ -203,7 +203,10 @@ def open_model(path: Path | str, runner: str = "reference", *, need_int8: bool =
         raise MicroferError(f"{path} is neither a .keras nor a .tflite model")
     if need_int8:
         raise MicroferError(f"{path} is a float model; a full-int8 .tflite is needed here")
-    return _open_keras(path)
+    model = open_keras_model(path)
+    import keras
+
+    return KerasRunner(model, f"keras-{keras.backend.backend()}")
 
 
 def open_tflite(path: Path | str, runner: str = "reference", *, need_int8: bool = False) -> LiteRTRunner | TflmRunner:
@@ -255,7 +258,12 @@ def _load_litert(content: bytes, source: str, optimized: bool) -> LiteRTRunner:
     return LiteRTRunner(content, source, optimized=optimized)
 
 
-def _open_keras(path: Path) -> KerasRunner:
+def open_keras_model(path: Path) -> Any:
+    """Return the uncompiled Keras 3 model at `path`, its input and output checked against the contract.
+
+    Raises:
+        MicroferError: the file is missing, no Keras model or for other inputs; Keras is not installed.
+    """
     if not path.is_file():
         raise MicroferError(f"cannot read {path}: there is no such file")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow otherwise fills the terminal while it is loaded
@@ -273,4 +281,4 @@ def _open_keras(path: Path) -> KerasRunner:
     ):
         if tuple(found[1:]) != expected[1:]:
             raise MicroferError(f"{path}: the {end} has the shape {found}, expected {expected}")
-    return KerasRunner(model, f"keras-{keras.backend.backend()}")
+    return model

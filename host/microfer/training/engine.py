@@ -14,6 +14,7 @@ import numpy.typing as npt
 from microfer.errors import MicroferError
 from microfer.model.baselines import Application
 from microfer.model.networks import Network
+from microfer.training.distill import Distillation, split_targets
 from microfer.training.recipe import Recipe
 
 Array = npt.NDArray[np.float32]
@@ -32,7 +33,10 @@ class Engine(Protocol):
         """Fix the backend's random numbers, so that an epoch comes out alike whether or not a run was resumed."""
 
     def train_step(self, inputs: Array, targets: Array, weights: Array, rate: float) -> tuple[float, int]:
-        """Train on one batch: inputs (b, 48, 48, 1), targets (b, 7), weights (b,). Return mean loss, hits."""
+        """Train on one batch and return mean loss and hits: inputs (b, 48, 48, 1), targets (b, 7), weights (b,).
+
+        Where the engine follows teachers, targets are (b, 14), see `Teachers.targets`.
+        """
 
     def predict(self, inputs: Array) -> Array:
         """Return probabilities, float32 (b, 7), for inputs (b, 48, 48, 1)."""
@@ -44,10 +48,13 @@ class Engine(Protocol):
         """Take back what `state` returned. Raises MicroferError where it is of another network."""
 
 
-def make_engine(model: Any, config: Network, recipe: Recipe, *, precision: str = "auto") -> Engine:
+def make_engine(
+    model: Any, config: Network, recipe: Recipe, *, precision: str = "auto", distillation: Distillation | None = None
+) -> Engine:
     """Return the fastest engine for the Keras backend in use.
 
     precision: "float32", "bfloat16" (PyTorch only), or "auto": bfloat16 where PyTorch's processor multiplies it.
+    distillation: how teachers are followed; the engine is then trained on what `Teachers.targets` returns.
 
     Raises:
         MicroferError: bfloat16 was asked for on another backend.
@@ -58,13 +65,13 @@ def make_engine(model: Any, config: Network, recipe: Recipe, *, precision: str =
     if keras.backend.backend() == "torch" and not isinstance(config, Application):
         from microfer.training.torch_engine import TorchEngine
 
-        return TorchEngine(model, config, _optimizer(recipe), precision)
+        return TorchEngine(model, config, _optimizer(recipe), precision, distillation)
     if precision == "bfloat16":
         raise MicroferError(
             f"bfloat16 training of {config.name} is not possible here: it needs the PyTorch backend "
             "(KERAS_BACKEND=torch) and a network that is none of keras.applications"
         )
-    return KerasEngine(model, _optimizer(recipe))
+    return KerasEngine(model, _optimizer(recipe), distillation)
 
 
 def choose_backend() -> str:
@@ -103,6 +110,28 @@ def _optimizer(recipe: Recipe) -> Any:
     return optimizer
 
 
+def _loss(distillation: Distillation | None) -> Any:
+    import keras
+
+    if distillation is None:
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    weight, temperature = distillation.weight, distillation.temperature
+
+    def distilled(targets: Any, logits: Any) -> Any:
+        own, teachers = split_targets(targets)
+        followed = keras.losses.categorical_crossentropy(teachers, logits / temperature, from_logits=True)
+        plain = keras.losses.categorical_crossentropy(own, logits, from_logits=True)
+        return (1 - weight) * plain + weight * temperature**2 * followed
+
+    return distilled
+
+
+def _is_right(targets: Any, logits: Any) -> Any:
+    import keras
+
+    return keras.metrics.categorical_accuracy(split_targets(targets)[0], logits)
+
+
 class VariablesState:
     """The part of an engine that reads and sets all variables, in Keras' own order."""
 
@@ -135,7 +164,7 @@ class VariablesState:
 class KerasEngine(VariablesState):
     """A step by Keras itself: any backend, float32."""
 
-    def __init__(self, model: Any, optimizer: Any) -> None:
+    def __init__(self, model: Any, optimizer: Any, distillation: Distillation | None = None) -> None:
         import keras
 
         self.name = f"Keras on {keras.backend.backend()}, float32"
@@ -145,8 +174,8 @@ class KerasEngine(VariablesState):
         self._compiled = keras.Model(model.input, model.get_layer("logits").output)
         self._compiled.compile(
             optimizer=optimizer,
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            loss=_loss(distillation),
+            metrics=[keras.metrics.MeanMetricWrapper(_is_right, name="accuracy")],
             jit_compile=keras.backend.backend() == "jax",
         )
         optimizer.build(self._compiled.trainable_variables)

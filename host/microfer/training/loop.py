@@ -17,6 +17,7 @@ from microfer.model.networks import Network
 from microfer.tensor import encode_float
 from microfer.training import checkpoint
 from microfer.training.augment import augment
+from microfer.training.distill import Teachers
 from microfer.training.engine import Engine
 from microfer.training.recipe import Recipe
 
@@ -43,6 +44,7 @@ class Run:
 
     first_kept_epoch: the first epoch, counted from 1, that may become the best one; pruning keeps none that is not
         yet at full sparsity.
+    teachers: what the network learns from beside the labels; the engine must have been made for it.
 
     Files: `best.keras` (highest validation accuracy), `last.npz` (checkpoint after each epoch), `history.csv`,
     `run.json` (settings and result). Each is written as a whole or not at all.
@@ -55,6 +57,7 @@ class Run:
     seed: int
     out: Path
     first_kept_epoch: int = 1
+    teachers: Teachers | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -70,6 +73,7 @@ class Run:
             "engine": engine.name,
             "training_images": len(self.training),
             "validation_images": len(self.validation),
+            "distillation": self.teachers.to_json() if self.teachers else None,
         }
 
     def execute(
@@ -138,7 +142,8 @@ class Run:
         for step, chosen in enumerate(batches):
             inputs = augment(self.training.images[chosen], self.recipe.augmentation, rng)
             rate = self.recipe.rate(epoch + (step + 1) / len(batches))
-            loss, right = engine.train_step(inputs, targets[chosen], weights[chosen], rate)
+            aims = self.teachers.targets(inputs, targets[chosen]) if self.teachers else targets[chosen]
+            loss, right = engine.train_step(inputs, aims, weights[chosen], rate)
             loss_sum, hits, seen = loss_sum + loss * len(chosen), hits + right, seen + len(chosen)
             on_step(epoch, step, loss_sum / seen, hits / seen)
         return loss_sum / seen, hits / seen

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.networks import Network
 from microfer.training import checkpoint, plots
+from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe
@@ -33,14 +35,19 @@ def train(
     threads: int | None = None,
     limit: int | None = None,
     tensorboard: bool = False,
+    teachers: Sequence[Path] = (),
+    distillation: Distillation | None = None,
+    imagenet: Path | None = None,
     as_json: bool = False,
 ) -> int:
     """Run one training with live progress on the terminal; see `host/train.py --help` for the options.
 
-    data: FER-2013, or None for drawn faces.
+    data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
+    imagenet: weights to begin with, for a network of keras.applications.
 
     Raises:
-        MicroferError: bad data, a run in `out` that would be overwritten or cannot be resumed, a missing package.
+        MicroferError: bad data or teachers, a run in `out` that would be overwritten or cannot be resumed, a missing
+            package.
     """
     if recipe.epochs < 1:
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
@@ -49,14 +56,21 @@ def train(
     training, validation = load_splits(data, limit)
     keras = _keras(threads)
     keras.utils.set_random_seed(seed)
-    from microfer.model.build import build
+    from microfer.model.build import build, load_imagenet
 
-    engine = make_engine(build(config), config, recipe, precision=precision)
+    model = build(config)
+    if imagenet is not None:
+        load_imagenet(model, config, imagenet)
+    followed = Teachers(teachers, distillation or Distillation(), precision) if teachers else None
+    engine = make_engine(
+        model, config, recipe, precision=precision, distillation=followed.settings if followed else None
+    )
     console.print(
         f"[bold]{config.name}[/], {engine.model.count_params():,} parameters, recipe [bold]{recipe.name}[/], "
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
+        + (f", {len(teachers)} teachers" if teachers else "")
     )
-    run = Run(config, recipe, training, validation, seed, out)
+    run = Run(config, recipe, training, validation, seed, out, teachers=followed)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     console.print(

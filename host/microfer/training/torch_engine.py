@@ -2,36 +2,31 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from microfer.model.build import NORM_EPSILON, NORM_MOMENTUM
-from microfer.model.graph import nodes
 from microfer.model.networks import Network
-from microfer.model.node import Node
+from microfer.training.distill import Distillation, split_targets
 from microfer.training.engine import Array, VariablesState
+from microfer.training.torch_network import TorchNetwork
 
 
 class TorchEngine(VariablesState):
-    """Runs the network's nodes channels-last, in bfloat16 where that is asked for or pays."""
+    """Trains a network that `TorchNetwork` runs; with a `distillation`, targets come from `Teachers.targets`."""
 
-    def __init__(self, model: Any, config: Network, optimizer: Any, precision: str) -> None:
+    def __init__(
+        self, model: Any, config: Network, optimizer: Any, precision: str, distillation: Distillation | None = None
+    ) -> None:
         self.model = model
         self.optimizer = optimizer
         optimizer.build(model.trainable_variables)
-        self._nodes = nodes(config)
-        self._layers = {layer.name: layer for layer in model.layers}
-        self._device = model.trainable_variables[0].value.device
-        self._bfloat16 = precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(self._device))
-        self._rng = np.random.default_rng(0)
-        self.name = f"PyTorch on {self._device.type}, {'bfloat16' if self._bfloat16 else 'float32'}"
+        self._network = TorchNetwork(model, config, precision)
+        self._distillation = distillation
+        self.name = f"PyTorch on {self._network.device.type}, {'bfloat16' if self._network.bfloat16 else 'float32'}"
 
     def start_epoch(self, seed: int) -> None:
         """See `Engine.start_epoch`."""
-        torch.manual_seed(seed)
-        self._rng = np.random.default_rng(seed)
+        self._network.seed(seed)
 
     def train_step(self, inputs: Array, targets: Array, weights: Array, rate: float) -> tuple[float, int]:
         """See `Engine.train_step`."""
@@ -39,9 +34,14 @@ class TorchEngine(VariablesState):
         parameters = self.model.trainable_variables
         for parameter in parameters:
             parameter.value.grad = None
-        target = self._tensor(targets)
-        logits = self.logits(inputs, training=True)
-        loss = (F.cross_entropy(logits, target, reduction="none") * self._tensor(weights)).mean()
+        target, teachers = split_targets(self._network.tensor(targets))
+        logits = self._network.logits(inputs, training=True)
+        losses = F.cross_entropy(logits, target, reduction="none")
+        if self._distillation:
+            weight, temperature = self._distillation.weight, self._distillation.temperature
+            followed = F.cross_entropy(logits / temperature, teachers, reduction="none") * temperature**2
+            losses = (1 - weight) * losses + weight * followed
+        loss = (losses * self._network.tensor(weights)).mean()
         loss.backward()
         with torch.no_grad():
             self.optimizer.apply([parameter.value.grad for parameter in parameters], parameters)
@@ -50,92 +50,4 @@ class TorchEngine(VariablesState):
 
     def predict(self, inputs: Array) -> Array:
         """See `Engine.predict`."""
-        with torch.inference_mode():
-            result: npt.NDArray[np.float32] = self.logits(inputs, training=False).softmax(1).cpu().numpy()
-        return result
-
-    def logits(self, inputs: Array, *, training: bool) -> torch.Tensor:
-        """Return the numbers before the softmax, float32 (b, 7), with dropout and batch statistics if `training`."""
-        # (b, 48, 48, 1) and (b, 1, 48, 48) are the same bytes.
-        tensors = {"input": self._tensor(inputs).permute(0, 3, 1, 2)}
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
-            for node in self._nodes[1:]:
-                if node.name == "softmax":
-                    break
-                tensors[node.name] = self._apply(node, [tensors[name] for name in node.inputs], training)
-        return tensors["logits"].float()
-
-    def _dropout(self, x: torch.Tensor, rate: float) -> torch.Tensor:
-        """Zero about `rate` of the values. A random byte decides on each, so the rate is a multiple of 1/256.
-
-        PyTorch draws a number per value on one core, which takes longer than all convolutions of `thesis` together.
-        """
-        if x.device.type != "cpu":
-            return F.dropout(x, rate)
-        dropped = round(256 * rate)
-        last = x.permute(0, 2, 3, 1) if x.dim() == 4 else x
-        keep = torch.from_numpy(self._rng.integers(0, 256, x.numel(), np.uint8)).view(last.shape) >= dropped
-        keep = keep.permute(0, 3, 1, 2) if x.dim() == 4 else keep
-        return x * keep.to(x.dtype).mul_(256 / (256 - dropped))
-
-    def _tensor(self, array: Array) -> torch.Tensor:
-        return torch.from_numpy(array).to(self._device)
-
-    def _apply(self, node: Node, inputs: list[torch.Tensor], training: bool) -> torch.Tensor:
-        x = inputs[0]
-        layer = self._layers[node.name]
-        match node.op:
-            case "pad":
-                return F.pad(x, (node.margin,) * 4)
-            case "conv":
-                kernel = layer.kernel.value.permute(3, 2, 0, 1)  # Keras keeps (height, width, in, out)
-                bias = layer.bias.value if node.bias else None
-                return F.conv2d(x, kernel, bias, node.stride, 0 if node.valid else node.kernel // 2)
-            case "depthwise":
-                kernel = layer.kernel.value.permute(2, 3, 0, 1)  # Keras keeps (height, width, channels, 1)
-                bias = layer.bias.value if node.bias else None
-                margin = 0 if node.valid else node.kernel // 2
-                return F.conv2d(x, kernel, bias, node.stride, margin, groups=x.shape[1])
-            case "dense":
-                return F.linear(x, layer.kernel.value.T, layer.bias.value if node.bias else None)
-            case "flatten":
-                return x.permute(0, 2, 3, 1).flatten(1)  # in Keras' order: row, column, channel
-            case "norm":
-                return F.batch_norm(
-                    x,
-                    layer.moving_mean.value,
-                    layer.moving_variance.value,
-                    layer.gamma.value,
-                    layer.beta.value,
-                    training,
-                    1 - NORM_MOMENTUM,
-                    NORM_EPSILON,
-                )
-            case "relu":
-                return F.relu(x) if node.limit is None else F.hardtanh(x, 0.0, node.limit)
-            case "max_pool":
-                return _max_pool_same(x, node)
-            case "concat":
-                return torch.cat(inputs, 1)
-            case "add":
-                return inputs[0] + inputs[1]
-            case "dropout":
-                return self._dropout(x, node.rate) if training else x
-            case "global_average":
-                return x.mean((2, 3))
-            case _:
-                raise ValueError(f"no operator for {node.op!r} of {node.name}")
-
-
-def _max_pool_same(x: torch.Tensor, node: Node) -> torch.Tensor:
-    """Pool with Keras' "same" padding: what is odd of it goes to the right and the bottom."""
-    total = max((-(-x.shape[2] // node.stride) - 1) * node.stride + node.kernel - x.shape[2], 0)
-    before = total // 2
-    padded = F.pad(x, (before, total - before) * 2, value=float("-inf")) if total else x
-    return F.max_pool2d(padded, node.kernel, node.stride)
-
-
-def _multiplies_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        return self._network.predict(inputs)

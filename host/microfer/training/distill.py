@@ -1,0 +1,115 @@
+"""Distillation: a network learns from labels and from what larger ones, its teachers, answer on the very same view.
+
+G. Hinton, O. Vinyals, J. Dean, Distilling the knowledge in a neural network, 2015 (arXiv:1503.02531). That teacher and
+student see the same augmented crop matters: L. Beyer et al., Knowledge distillation: a good teacher is patient and
+consistent, CVPR 2022 (arXiv:2106.05237).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from microfer.contract import NUM_CLASSES
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+from microfer.model import saved
+from microfer.model.baselines import Application
+from microfer.simulate.runners import open_keras_model
+from microfer.tensor import INPUT_SHAPE
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """How much and how softly the teachers are followed.
+
+    weight: of the teachers' part in the loss, above 0 and at most 1; the labels have the rest.
+    temperature: what both sides' logits are divided by in that part, from 0.5 to 20; higher tells more about the
+        labels that are not the answer. The part is multiplied by its square, so that its gradients keep their size.
+
+    Raises:
+        MicroferError: a value is out of its range.
+    """
+
+    weight: float = 0.7
+    temperature: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight <= 1:
+            raise MicroferError(f"the teachers' weight must be above 0 and at most 1, not {self.weight:g}")
+        if not 0.5 <= self.temperature <= 20:
+            raise MicroferError(f"the teachers' temperature must lie from 0.5 to 20, not at {self.temperature:g}")
+
+
+class _Answering(Protocol):
+    def predict(self, inputs: Array) -> Array: ...
+
+
+class Teachers:
+    """Trained networks whose mean answer is followed.
+
+    paths: .keras files that microfer saved, or any Keras 3 model from (48, 48, 1) in 0..1 to seven probabilities.
+    precision: as of `engine.make_engine`.
+
+    Raises:
+        MicroferError: there is none, or one cannot be read or has other inputs or outputs.
+    """
+
+    def __init__(self, paths: Sequence[Path], settings: Distillation, precision: str = "auto") -> None:
+        if not paths:
+            raise MicroferError("distillation needs at least one teacher: name a .keras file")
+        self.settings = settings
+        self._files = [(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in paths]
+        self._networks = [_open(path, precision) for path in paths]
+
+    def targets(self, inputs: Array, own: Array) -> Array:
+        """Return what the student is trained on, float32 (b, 14): its own targets (b, 7), then the teachers' answer.
+
+        inputs: the augmented crops that the student gets, (b, 48, 48, 1). The answer is softened by the temperature.
+        """
+        answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
+        return np.concatenate([own, np.mean(answers, axis=0, dtype=np.float32)], axis=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what must be the same for a run to be resumed: which teachers, and how they are followed."""
+        return asdict(self.settings) | {"teachers": [{"file": name, "sha256": digest} for name, digest in self._files]}
+
+
+def softened(probabilities: Array, temperature: float) -> Array:
+    """Return probabilities (b, 7) as if their logits had been divided by `temperature`: p^(1/T), scaled to one."""
+    powers = np.maximum(probabilities, 1e-7) ** np.float32(1 / temperature)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def split_targets(targets: Any) -> tuple[Any, Any]:
+    """Return the labels' and the teachers' part of what `Teachers.targets` gave, of any framework's arrays."""
+    return targets[:, :NUM_CLASSES], targets[:, NUM_CLASSES:]
+
+
+class _AnyKerasModel:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def predict(self, inputs: Array) -> Array:
+        return np.asarray(self._model.predict_on_batch(inputs), np.float32)
+
+
+def _open(path: Path, precision: str) -> _Answering:
+    import keras
+
+    if not saved.is_ours(path):
+        return _AnyKerasModel(open_keras_model(path))
+    model, config = saved.load(path)
+    if tuple(model.input_shape[1:]) != INPUT_SHAPE:
+        raise MicroferError(f"the teacher {path} takes {model.input_shape}, not crops of {INPUT_SHAPE}")
+    if keras.backend.backend() == "torch" and not isinstance(config, Application):
+        from microfer.training.torch_network import TorchNetwork
+
+        return TorchNetwork(model, config, precision)
+    return _AnyKerasModel(model)

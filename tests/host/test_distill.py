@@ -1,0 +1,194 @@
+"""Distillation: what a student is trained on, from whom, and what a resumed run must equal."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microfer.data.synthetic import synthetic_dataset
+from microfer.errors import MicroferError
+from microfer.model.presets import SqueezeNet
+from microfer.training import checkpoint, loop
+from microfer.training.distill import Distillation, Teachers, softened, split_targets
+from microfer.training.recipe import recipe
+
+ROOT = Path(__file__).parents[2]
+TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
+
+
+@pytest.mark.parametrize(("weight", "temperature"), [(0, 2), (1.1, 2), (-1, 2), (0.5, 0.1), (0.5, 50)])
+def test_a_value_out_of_range_is_refused(weight: float, temperature: float) -> None:
+    with pytest.raises(MicroferError, match="the teachers'"):
+        Distillation(weight, temperature)
+
+
+def test_softening_is_the_softmax_of_divided_logits() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (5, 7))
+
+    def softmax(z: Any) -> Any:
+        return np.exp(z) / np.exp(z).sum(1, keepdims=True)
+
+    made = softened(softmax(logits).astype(np.float32), 2.5)
+    np.testing.assert_allclose(made, softmax(logits / 2.5), atol=1e-3)
+    assert made.dtype == np.float32
+
+
+class Oracle:
+    """A teacher that is sure of one label, and remembers what it was shown."""
+
+    def __init__(self, label: int) -> None:
+        self.label = label
+        self.seen: list[Any] = []
+
+    def predict(self, inputs: Any) -> Any:
+        self.seen.append(inputs)
+        return np.eye(7, dtype=np.float32)[np.full(len(inputs), self.label)]
+
+
+def teachers_of(*oracles: Oracle, settings: Distillation | None = None) -> Teachers:
+    made = object.__new__(Teachers)
+    made.settings = settings or Distillation(0.5, 1.0)
+    made._networks = list(oracles)
+    made._files = [(f"{oracle.label}.keras", "0" * 64) for oracle in oracles]
+    return made
+
+
+def test_several_teachers_are_averaged_beside_the_students_own_targets() -> None:
+    own = recipe("strong").targets(np.array([3, 4], np.uint8))
+    targets = teachers_of(Oracle(0), Oracle(6)).targets(np.zeros((2, 48, 48, 1), np.float32), own)
+    assert (targets.shape, targets.dtype) == ((2, 14), np.float32)
+    labels, answers = split_targets(targets)
+    np.testing.assert_array_equal(labels, own)
+    np.testing.assert_allclose(answers[:, [0, 6]], 0.5, atol=1e-5)
+
+
+def test_without_a_teacher_there_is_nothing_to_follow() -> None:
+    with pytest.raises(MicroferError, match="at least one teacher"):
+        Teachers([], Distillation())
+
+
+class SpyEngine:
+    """Remembers what it is trained on; its state is one number."""
+
+    name, model = "spy", None
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Any, Any]] = []
+
+    def start_epoch(self, seed: int) -> None: ...
+
+    def train_step(self, inputs: Any, targets: Any, weights: Any, rate: float) -> tuple[float, int]:
+        self.steps.append((inputs, targets))
+        return 1.0, 1
+
+    def predict(self, inputs: Any) -> Any:
+        return np.full((len(inputs), 7), 1 / 7, np.float32)
+
+    def state(self) -> dict[str, Any]:
+        return {"model/000": np.array(0.0)}
+
+    def restore(self, state: dict[str, Any]) -> None: ...
+
+
+def run_with(out: Path, teachers: Teachers | None) -> loop.Run:
+    short = replace(recipe("strong"), epochs=1, batch_size=16)
+    data = synthetic_dataset(5, 0), synthetic_dataset(1, 1, "PublicTest")
+    return loop.Run(TINY, short, *data, seed=0, out=out, teachers=teachers)
+
+
+@pytest.fixture
+def nothing_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop.saved, "save", lambda *_: None)
+
+
+@pytest.mark.usefixtures("nothing_saved")
+def test_teacher_and_student_see_the_same_view(tmp_path: Path) -> None:
+    oracle, engine = Oracle(2), SpyEngine()
+    run_with(tmp_path, teachers_of(oracle)).execute(engine)
+    assert len(oracle.seen) == len(engine.steps) == 35 // 16
+    for shown, (inputs, targets) in zip(oracle.seen, engine.steps, strict=True):
+        assert shown is inputs
+        assert targets.shape == (16, 14)
+
+
+@pytest.mark.usefixtures("nothing_saved")
+@pytest.mark.parametrize(("first", "second"), [(None, 3), (3, None), (3, 4)])
+def test_a_run_goes_on_with_the_teachers_that_it_began_with(tmp_path: Path, first: Any, second: Any) -> None:
+    before, after = (None if label is None else teachers_of(Oracle(label)) for label in (first, second))
+    run_with(tmp_path, before).execute(SpyEngine())
+    with pytest.raises(MicroferError, match="its distillation is"):
+        run_with(tmp_path, after).execute(SpyEngine(), resume=True)
+
+
+def python(*arguments: str, backend: str = "torch") -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
+def test_the_native_pytorch_step_follows_teachers_as_the_keras_step_does() -> None:
+    differences = json.loads(python(str(ROOT / "tests" / "host" / "torch_engine_probe.py"), "--distil"))
+    assert differences["loss"] < 1e-4
+    assert differences["hits"] == 0
+    assert differences["trainable"] < 1e-4
+
+
+PRETRAIN = """
+import sys, keras
+from pathlib import Path
+from microfer.model import saved
+from microfer.model.build import build
+from microfer.model.presets import SqueezeNet
+config = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
+keras.utils.set_random_seed(0)
+saved.save(build(config), config, Path(sys.argv[1]) / "ours.keras")
+crop = keras.Input((48, 48, 1))
+keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop))).save(Path(sys.argv[1]) / "any.keras")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not find_spec(name), reason=f"{name} is not installed"))
+        for name in ("torch", "tensorflow")
+    ],
+)
+def test_a_distilled_run_that_was_stopped_and_resumed_equals_an_unbroken_one(backend: str, tmp_path: Path) -> None:
+    python("-c", PRETRAIN, str(tmp_path), backend=backend)
+    teachers = [str(tmp_path / name) for name in ("ours.keras", "any.keras")]
+    options = ("host/train.py", "--synthetic", "--limit", "64", "--preset", "mini-xception", "--teacher", *teachers)
+    python(*options, "--epochs", "2", "--out", str(tmp_path / "whole"), backend=backend)
+    # A power cut after the first of two epochs: that epoch's checkpoint, under the settings of the whole run.
+    stop = (
+        "import sys; sys.path.insert(0, 'host'); from microfer.training import loop\n"
+        "written = loop.checkpoint.write\n"
+        "def cut(*a): written(*a); sys.exit(0)\n"
+        "loop.checkpoint.write = cut; sys.argv = sys.argv[1:]; exec(open(sys.argv[0]).read())"
+    )
+    broken = (*options, "--epochs", "2", "--out", str(tmp_path / "broken"))
+    python("-c", stop, *broken, backend=backend)
+    assert checkpoint.read(tmp_path / "broken" / "last.npz")[0].epoch == 1
+    python(*broken, "--resume", backend=backend)
+    (first, expected), (second, found) = (checkpoint.read(tmp_path / n / "last.npz") for n in ("whole", "broken"))
+    assert first.settings == second.settings
+    assert [one["file"] for one in first.settings["distillation"]["teachers"]] == ["ours.keras", "any.keras"]
+    for key, value in expected.items():
+        np.testing.assert_allclose(found[key], value, rtol=1e-4, atol=1e-5, err_msg=key)
