@@ -30,7 +30,8 @@ EXAMPLES = """
   python host/virtual_board.py --built-for other.tflite the firmware of one model with another one in flash
   python host/virtual_board.py --fast --frames 1000     for tests: no waiting, the same bytes at each run
 
-The first start compiles the firmware's core, which needs a C++ compiler (CXX chooses one) and takes some seconds.
+The first start compiles the firmware's core, which needs a C++ compiler (CXX chooses one) and takes some seconds. What
+was compiled is kept in .cache, or in the folder that MICROFER_CACHE names.
 Nothing leaves this computer: the port is open on the loopback address alone. Ctrl-C ends the board.
 
 exit status: 0 ended as asked or by Ctrl-C, 2 something cannot be used

@@ -129,6 +129,35 @@ def test_of_a_webcam_the_newest_frame_is_shown(monkeypatch, queued, shown):
     assert WebcamSource().frame(0.0).max() == shown
 
 
+def test_a_webcam_that_was_unplugged_is_opened_again(monkeypatch):
+    opened, closed = [], []
+
+    @contextlib.contextmanager
+    def webcam(number):
+        opened.append(number)
+        if len(opened) == 2:
+            raise MicroferError("webcam 7 cannot be opened")
+        yield from_one_frame()
+        closed.append(number)
+
+    def from_one_frame():
+        time.sleep(0.01)
+        yield pictures.Picture("webcam", np.full((240, 320, 3), 9, np.uint8))
+        raise MicroferError("webcam 7 delivers no frame")
+
+    monkeypatch.setattr(pictures, "webcam", webcam)
+    source = WebcamSource(7)
+    assert source.frame(0.0).max() == 9
+    with pytest.raises(MicroferError, match="delivers no frame"):
+        source.frame(0.1)
+    assert closed == [7]
+    with pytest.raises(MicroferError, match="cannot be opened"):
+        source.frame(0.2)
+    assert source.frame(0.3).max() == 9
+    source.close()
+    assert closed == [7, 7]
+
+
 def test_a_scene_is_the_same_for_the_same_seed_and_time():
     one, two, other = SceneSource(1), SceneSource(1), SceneSource(2)
     assert np.array_equal(one.frame(2.5), two.frame(2.5))

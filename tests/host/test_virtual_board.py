@@ -424,6 +424,26 @@ def test_a_camera_that_stops_is_started_again(tiny):
         assert ErrorCode.CAMERA_STOPPED in {error.code for error in client.messages(BoardError)}
 
 
+def test_a_source_that_has_nothing_to_see_is_a_camera_that_stopped_and_is_explained(tiny):
+    class Unplugged(SceneSource):
+        def frame(self, time_s):
+            if 1 < time_s < 20:
+                raise MicroferError("the webcam is gone")
+            return super().frame(time_s)
+
+    told = []
+    with VirtualBoard(fast(tiny, frames=30), Unplugged(), tell=told.append) as board, BoardClient(board.url) as client:
+        client.until(lambda: board.wait(0))
+        statistics = client.ask(DEFAULTS, Statistics)
+        assert statistics.frames_captured == 30
+        assert statistics.camera_restarts > 1
+        assert ErrorCode.CAMERA_STOPPED in {error.code for error in client.messages(BoardError)}
+    assert [text for text in told if "camera" in text] == [
+        "the camera sees nothing: the webcam is gone",
+        "the camera sees something again",
+    ]
+
+
 def test_frames_of_a_wrong_size_are_dropped_and_counted(tiny):
     settings = fast(tiny, frames=100, camera=CameraFaults(wrong_size_every=10))
     with VirtualBoard(settings) as board, BoardClient(board.url) as client:

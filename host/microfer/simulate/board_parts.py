@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -89,11 +90,13 @@ class PacedCamera:
         faults: CameraFaults | None = None,
         frames: int | None = None,
         clock: SimulatedClock | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """Remember what to show; `tell` is told why the source has nothing to see, and when it has again."""
         self.given = 0
         self.is_done = threading.Event()
-        self.problem = ""
-        """Why the source has nothing to see, for people; empty where it has."""
+        self._problem = ""
+        self._tell = tell or (lambda _: None)
         self._source = source
         self._period_s = 1 / fps
         self._halt = halt
@@ -126,9 +129,10 @@ class PacedCamera:
         try:
             frame = self._source.frame(self._next_s)
         except MicroferError as error:
-            self.problem = str(error)
+            self._explain(str(error))
             self._sleep(CAMERA_TIMEOUT_S)
             return 0
+        self._explain("")
         self.given += 1
         self._since_start += 1
         if self._faults.wrong_size_every and self.given % self._faults.wrong_size_every == 0:
@@ -141,6 +145,11 @@ class PacedCamera:
     def release(self) -> None:
         """Take the frame back."""
         self._held = None
+
+    def _explain(self, problem: str) -> None:
+        if problem != self._problem:
+            self._tell(f"the camera sees nothing: {problem}" if problem else "the camera sees something again")
+        self._problem = problem
 
     def _wait_for_turn(self) -> None:
         if self._clock is not None:

@@ -1,7 +1,8 @@
 """What the virtual board's camera sees: pictures, a video, a webcam, or a drawn scene, as gray frames of 320x240."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from microfer.errors import MicroferError
 from microfer.simulate import pictures
 from microfer.simulate.faces import FaceFinder
 from microfer.simulate.opencv import cv2
+from microfer.simulate.pictures import Picture
 
 WIDTH_PX, HEIGHT_PX = 320, 240
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
@@ -123,23 +125,41 @@ class WebcamSource:
     def __init__(self, number: int = 0, framing: str = "fill") -> None:
         """Open the webcam. Raises MicroferError where there is none, or it is in use."""
         self.name = f"webcam {number}"
+        self._number = number
         self._framing = framing
-        self._opened = pictures.webcam(number)
-        self._frames = self._opened.__enter__()
+        self._webcam: AbstractContextManager[Iterator[Picture]] | None = None
+        self._frames: Iterator[Picture] = iter(())
+        self._open()
 
     def frame(self, time_s: float) -> GrayFrame:
-        """Return the newest frame, whatever the time."""
+        """Return the newest frame, whatever the time; a webcam that was lost is opened again, if it is back."""
         del time_s
+        if self._webcam is None:
+            self._open()
+        try:
+            return framed(self._newest().gray(), self._framing)
+        except MicroferError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the webcam back."""
+        webcam, self._webcam = self._webcam, None
+        if webcam is not None:
+            webcam.__exit__(None, None, None)
+
+    def _open(self) -> None:
+        webcam = pictures.webcam(self._number)
+        self._frames = webcam.__enter__()
+        self._webcam = webcam
+
+    def _newest(self) -> Picture:
         for _ in range(MAX_QUEUED):
             begin_s = time.monotonic()
             picture = next(self._frames)
             if time.monotonic() - begin_s > QUEUED_WITHIN_S:
                 break
-        return framed(picture.gray(), self._framing)
-
-    def close(self) -> None:
-        """Give the webcam back."""
-        self._opened.__exit__(None, None, None)
+        return picture
 
 
 class SceneSource:

@@ -181,7 +181,13 @@ class VirtualBoard:
         settings = self.settings
         clock = SimulatedClock() if settings.fast else None
         self.camera = PacedCamera(
-            self.source, settings.fps, self._halt, faults=settings.camera, frames=settings.frames, clock=clock
+            self.source,
+            settings.fps,
+            self._halt,
+            faults=settings.camera,
+            frames=settings.frames,
+            clock=clock,
+            tell=self._tell,
         )
         self.port.power_on()
         board = self._core.board(parts_of(self._functions(self.camera, clock)), self._facts(reason))
