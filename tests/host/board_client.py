@@ -4,9 +4,33 @@ import socket
 import time
 from collections import Counter
 
-from microfer.live.messages import AskHello, Hello
+import pytest
+
+from microfer.errors import MicroferError
+from microfer.live.messages import AskHello, Hello, StreamSettings
 from microfer.live.protocol import DELIMITER, LinkWriter, decode_frame, pack_payload
 from microfer.live.reader import LinkReader, Received
+from microfer.simulate.core_build import find_compiler
+from microfer.simulate.virtual_board import BoardSettings
+
+DEFAULTS = StreamSettings(1000, predictions=True, previews=False)
+"""What a board's stream is set to at its start; sending it asks for statistics."""
+
+
+def _has_compiler():
+    try:
+        find_compiler()
+    except MicroferError:
+        return False
+    return True
+
+
+needs_compiler = pytest.mark.skipif(not _has_compiler(), reason="there is no C++ compiler here")
+
+
+def fast(model, **changes):
+    """Settings of a board that does not wait, and gives the same bytes at each run."""
+    return BoardSettings(model=model, fast=True, **changes)
 
 
 class BoardClient:
@@ -54,7 +78,7 @@ class BoardClient:
             event.message for event in self.events if isinstance(event, Received) and isinstance(event.message, kind)
         ]
 
-    def until(self, is_enough, timeout_s=20):
+    def until(self, is_enough, timeout_s=40):
         """Read until `is_enough()`; fail after a time."""
         end_s = time.monotonic() + timeout_s
         while not is_enough():
@@ -67,13 +91,13 @@ class BoardClient:
         self.until(lambda: self.messages(kind))
         return self.messages(kind)[0]
 
-    def next(self, kind, timeout_s=20):
+    def next(self, kind, timeout_s=40):
         """Return the next message of a kind that arrives from now on."""
         before = len(self.messages(kind))
         self.until(lambda: len(self.messages(kind)) > before, timeout_s)
         return self.messages(kind)[before]
 
-    def ask(self, command, kind, timeout_s=20):
+    def ask(self, command, kind, timeout_s=40):
         self.send(command)
         return self.next(kind, timeout_s)
 

@@ -8,9 +8,7 @@ import os
 import time
 
 import pytest
-from tests.host.board_client import BoardClient, Tap
-from tests.host.test_virtual_board import pytestmark as needs_compiler
-from tests.host.test_virtual_board import tiny  # noqa: F401 - a fixture
+from tests.host.board_client import BoardClient, Tap, needs_compiler
 
 from microfer.live.messages import AskHello, BoardError, InferCrop, InferResult, Prediction, StreamSettings
 from microfer.live.reader import LinkReader, Received
@@ -49,7 +47,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_under_each_fault_every_frame_is_accounted_for(tiny, name, capsys):  # noqa: F811
+def test_under_each_fault_every_frame_is_accounted_for(tiny, name, capsys):
     board = VirtualBoard(BoardSettings(model=tiny, fps=FPS, **FAULTS[name]), SceneSource(2))
     tap = Tap(board)
     reader, events, raw = LinkReader(), [], bytearray()
