@@ -1,0 +1,95 @@
+"""Train networks under one recipe and budget, score them on the same images, write one table and a plot."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from microfer import command
+from microfer.command import console
+from microfer.model.networks import NETWORKS
+from microfer.training.recipe import RECIPES
+
+if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
+    from microfer.bench.table import Comparison
+
+EXAMPLES = """
+  python host/compare.py --data fer2013.csv --presets thesis thesis-bn mini-xception mobilenet-v2 --epochs 40
+  python host/compare.py --data fer2013.csv --epochs 120 --seeds 0 1 2        everything, three times: for a GPU
+  python host/compare.py --data fer2013.csv --epochs 40 --also models/NAME/float.keras    beside a trained network
+  python host/compare.py --synthetic --limit 200 --epochs 1 --presets mini-xception thesis-bn     a first look
+
+Stopped, and started again with the same options, it goes on where it was: finished runs are not trained again. On two
+cores take networks of up to a few million parameters; the large ones are for a GPU. Each run is one `train.py` in a
+folder of its own, --out/PRESET-SEED. Int8 accuracy is of LiteRT's optimized kernels.
+"""
+
+
+def main() -> None:
+    """Parse the options, train and score every run, print and write."""
+    options = _parse()
+    from microfer.bench.runs import Budget, score, score_file, train
+    from microfer.bench.table import compare, comparison_figure, markdown
+    from microfer.files import write_json, write_text
+    from microfer.training.plots import save
+    from microfer.training.session import load_splits
+
+    budget = Budget(options.recipe, options.epochs, options.data, options.limit, options.precision, options.threads)
+    training, validation = load_splits(budget.data, budget.limit)
+    folders = [
+        (train(name, seed, budget, options.out), seed)
+        for name in options.presets
+        for seed in dict.fromkeys(options.seeds)
+    ]
+    quantized = not options.no_int8
+    runs = [score(folder, seed, training, validation, quantized=quantized) for folder, seed in folders]
+    runs += [score_file(path, training, validation, quantized=quantized) for path in options.also]
+    reference = options.reference or ("thesis-bn" if "thesis-bn" in options.presets else runs[0].name)
+    result = compare(runs, validation.labels, reference, budget)
+    write_json(options.out / "compare.json", result.to_json())
+    write_text(options.out / "compare.md", "\n".join(markdown(result)) + "\n")
+    split = "PublicTest" if budget.data else "drawn faces"
+    save(comparison_figure(result, f"{split}, {budget.epochs} epochs"), options.out / "compare.png")
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        _show(result)
+    console.print(f"wrote {options.out}: compare.md, compare.json, compare.png", highlight=False, soft_wrap=True)
+
+
+def _show(result: "Comparison") -> None:
+    from microfer.bench.table import PRIVATE_TEST, cells
+
+    table = Table(box=None)
+    headings = ("network", "seeds", "parameters", "MMACs", "accuracy", "macro-F1", "int8", "KiB", "p", "minutes")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("network", "accuracy", "int8") else "right")
+    for row in result.rows:
+        table.add_row(*cells(row))
+    Console().print(table)
+    console.print(f"PrivateTest is {PRIVATE_TEST}", highlight=False, soft_wrap=True)
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES)
+    command.add_data_options(parser, "train on")
+    parser.add_argument("--presets", nargs="+", default=list(NETWORKS), choices=NETWORKS, help="default: all")
+    parser.add_argument("--recipe", default="strong", choices=RECIPES, help="for all of them (default: strong)")
+    parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each preset for each (default: 0)")
+    parser.add_argument("--also", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras files beside")
+    parser.add_argument("--reference", help="what the others are tested against (default: thesis-bn, or the first)")
+    parser.add_argument("--no-int8", action="store_true", help="do not quantize")
+    parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder (default: runs/compare)")
+    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON on standard output")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,1 @@
+"""Networks side by side: trained under one recipe, scored on the same images, in one table."""
