@@ -114,7 +114,7 @@ def test_a_value_that_does_not_fit_names_its_field(change, expected):
 def test_text_that_is_too_long_or_not_ascii_is_refused():
     for text in ("x" * 81, "größe", "two\nlines"):
         with pytest.raises(MicroferError, match=r"BoardError\.text is .*expected char\[80\]"):
-            encode(BoardError(ErrorCode.BUSY, 0, 0, text), 0)
+            encode(BoardError(ErrorCode.INVOKE_FAILED, 0, 0, text), 0)
 
 
 def test_pixels_of_a_wrong_number_are_refused():

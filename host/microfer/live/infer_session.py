@@ -25,8 +25,6 @@ PATIENCE = 5
 TRIES = 8
 NUMBERS = 1 << 32
 
-_MAY_PASS = {ErrorCode.INVOKE_FAILED, ErrorCode.BUSY}
-
 
 @dataclass
 class InferSession:
@@ -103,7 +101,7 @@ class InferSession:
                 self._greet_again_if_needed()
                 return self._ask(command)
             except RefusedError as error:
-                if error.code not in _MAY_PASS:
+                if error.code != ErrorCode.INVOKE_FAILED:
                     raise
                 refused = error
             except NoAnswerError:

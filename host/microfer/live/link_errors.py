@@ -29,6 +29,6 @@ def is_to_be_sent_again(error: BoardError, message: Message, sequence: int) -> b
     """Return whether this error asks for the message anew. Raises RefusedError where it will never be taken."""
     if error.code == ErrorCode.COMMAND_DAMAGED:
         return True
-    if (error.command_type, error.command_sequence) != (message.TYPE, sequence) or error.code == ErrorCode.BUSY:
+    if (error.command_type, error.command_sequence) != (message.TYPE, sequence):
         return False
     raise RefusedError(error)

@@ -101,8 +101,7 @@ class ErrorCode(Code):
     COMMAND_TOO_LONG = 9, "a frame from the host was longer than any command: is another program sending to this port?"
     COMMAND_UNKNOWN = 10, "the command's type is not one that this firmware knows: flash the firmware of this microfer"
     COMMAND_REFUSED = 11, "a field of the command has a value that is not allowed; the text names it"
-    BUSY = 12, "the board still works on the command before; wait for its answer and send again"
-    OUT_OF_MEMORY = 13, "not enough memory at the start: is PSRAM switched on for this board?"
+    OUT_OF_MEMORY = 12, "not enough memory at the start: is PSRAM switched on for this board?"
 
 
 @dataclass(frozen=True)
@@ -137,10 +136,10 @@ class Prediction(Message):
     TYPE: ClassVar[int] = 0x02
     frame: Annotated[int, U32, "number of the camera frame, counted from the board's start"]
     capture_time_us: Annotated[int, U64, "when the frame was taken, since the board's start"]
-    face_x_px: Annotated[int, I16, "left edge of the face box; below 0 where it leaves the frame"]
-    face_y_px: Annotated[int, I16, "top edge of the face box"]
-    face_width_px: Annotated[int, U16, "width of the face box; 0 = no face"]
-    face_height_px: Annotated[int, U16, "height of the face box; 0 = no face"]
+    face_x_px: Annotated[int, I16, "left edge of the box that the crop was cut from; below 0 where it leaves the frame"]
+    face_y_px: Annotated[int, I16, "top edge of that box"]
+    face_width_px: Annotated[int, U16, "width of that box; 0 = no face"]
+    face_height_px: Annotated[int, U16, "height of that box; 0 = no face"]
     smoothed_q16: Annotated[tuple[int, ...], array(U32, NUM_CLASSES), "calibrated and smoothed, in 1/65536"]
     capture_us: Annotated[int, U32, "time of each stage: waiting for the camera"]
     face_us: Annotated[int, U32, "finding or tracking the face"]
@@ -180,7 +179,7 @@ class Statistics(Message):
     arena_size_bytes: Annotated[int, U32, "tensor arena set aside"]
     frames_captured: Annotated[int, U32, "camera frames received"]
     frames_predicted: Annotated[int, U32, "frames that got their prediction, no face included"]
-    dropped_busy: Annotated[int, U32, "frames replaced by a newer one before the network was free"]
+    dropped_busy: Annotated[int, U32, "frames replaced by a newer one before they were looked at"]
     dropped_size: Annotated[int, U32, "frames of a wrong size"]
     dropped_invoke: Annotated[int, U32, "frames on which the network could not run"]
     camera_timeouts: Annotated[int, U32, "times that the camera sent nothing in time"]
