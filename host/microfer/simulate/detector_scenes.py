@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import skimage.data
 import sklearn.datasets
+from PIL import Image
 
 from microfer.errors import MicroferError
 from microfer.simulate.opencv import cv2
@@ -109,9 +110,8 @@ def _picture(name: str) -> Gray:
     )
     for folder in folders:
         if (folder / name).is_file():
-            gray = cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)
-            if gray is not None:
-                return np.asarray(gray, np.uint8)
+            with Image.open(folder / name) as picture:  # OpenCV prints a warning about one's colour profile
+                return np.asarray(picture.convert("L"))
     raise MicroferError(
         f"the picture {name} of scikit-image or scikit-learn is missing; install them again: "
         "pip install --force-reinstall scikit-image scikit-learn"
