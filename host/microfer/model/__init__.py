@@ -1,1 +1,1 @@
-"""The SqueezeNet family: frozen configurations, one description of the graph, and what builds from it."""
+"""The SqueezeNet family and its baselines: frozen configurations, one description of the graph, what builds from it."""
