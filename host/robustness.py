@@ -20,7 +20,7 @@ EXAMPLES = """
   python host/robustness.py model.tflite --data fer2013.csv --limit 600                   a quick look
   python host/robustness.py model.tflite --data fer2013.csv --only blur darkness --json   some of it, as JSON
   python host/robustness.py model.tflite --data fer2013.csv --out report                  with plot and table as files
-  python host/robustness.py model.tflite --data fer2013.csv --detector firmware           the board's own detector
+  python host/robustness.py model.tflite --data fer2013.csv --detector opencv             no C++ compiler needed
 
 The same seed and data give the same pixels. A drop is measured on the very same images, so its interval is narrower
 than those of the two accuracies. A .tflite runs in LiteRT's optimized kernels by default: 37 conditions take long in
@@ -103,9 +103,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--detector",
-        default="opencv",
+        default="firmware",
         choices=("firmware", "opencv"),
-        help="what finds the face for the camera chain: the firmware's compiled core, or OpenCV (default: opencv)",
+        help="what finds the face for the camera chain: the firmware, compiled here, or OpenCV (default: firmware)",
     )
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument(

@@ -132,6 +132,18 @@ def test_opencv_finds_a_photographed_face_again_and_crops_it_alike():
     assert np.corrcoef(crops[0].ravel(), known[0].ravel())[0, 1] > 0.8
 
 
+def test_the_firmware_finds_a_photographed_face_again_and_crops_it_alike():
+    from microfer.simulate import pictures
+    from microfer.simulate.camera_chain import crop_finder
+    from microfer.simulate.faces import FaceFinder, crop
+
+    gray = pictures.read(pictures.astronaut_path()).gray()
+    known = crop(gray, FaceFinder().find(gray)[0])[np.newaxis]
+    crops, found = through_the_camera(known, 144, crop_finder("firmware"), seed=0)
+    assert found.tolist() == [True]
+    assert np.corrcoef(crops[0].ravel(), known[0].ravel())[0, 1] > 0.8
+
+
 def test_nothing_to_measure_on_is_refused():
     with pytest.raises(MicroferError, match="no image"):
         measure(lambda crops, _: np.zeros((len(crops), 7)), FACES.take(FACES.labels == 99), 0)
