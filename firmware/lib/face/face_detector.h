@@ -10,7 +10,7 @@
 namespace microfer {
 
 struct FoundFace {
-  Box box;             // a square within the frame, in its pixels
+  Box box;             // a square, in the frame's pixels; it may reach a pixel over the right or lower edge
   int neighbours = 0;  // how many of the detector's windows agree on it: more is surer
 };
 

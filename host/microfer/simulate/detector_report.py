@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from microfer.errors import MicroferError
 from microfer.simulate.detector_scenes import Gray, Scene, faceless, lfw_faces, scenes
-from microfer.simulate.firmware_core import FirmwareCore
+from microfer.simulate.firmware_core import Box, FirmwareCore
 from microfer.simulate.opencv import cv2
 from microfer.training.metrics import wilson_interval
 
@@ -155,14 +155,19 @@ def finders_of(core: FirmwareCore) -> dict[str, Finder]:
 
     def with_firmware(frame: Gray, look_closer_from_stage: int) -> Found:
         found = core.detect(frame, SMALLEST_PX, MIN_NEIGHBOURS, look_closer_from_stage)
-        rows = ((f.box.left, f.box.top, f.box.width, f.box.height, f.neighbours) for f in found)
-        return sorted(rows)
+        return sorted((*_within(frame, face.box), face.neighbours) for face in found)
 
     return {
         FIRMWARE: lambda frame: with_firmware(frame, 10),
         EVERY_WINDOW: lambda frame: with_firmware(frame, 0),
         OPENCV: with_opencv,
     }
+
+
+def _within(frame: Gray, box: Box) -> tuple[int, int, int, int]:
+    """Return a box as OpenCV gives it: what reaches over the frame's edge, which rounding can cause, is cut off."""
+    height, width = frame.shape
+    return box.left, box.top, min(box.width, width - box.left), min(box.height, height - box.top)
 
 
 def overlap(one: Sequence[int], left: int, top: int, size: int) -> float:
