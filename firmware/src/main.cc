@@ -45,7 +45,7 @@ static_assert(kPredictorSettings.valid());
 
 // Largest use, measured in the emulated chip: firmware/README.md, "Sizes".
 constexpr std::size_t kCaptureStackBytes = 6 * 1024;
-constexpr std::size_t kDeviceStackBytes = 16 * 1024;
+constexpr std::size_t kDeviceStackBytes = 12 * 1024;
 
 // Above the idle tasks; each has its core to itself but for the drivers.
 constexpr UBaseType_t kPriority = 5;
