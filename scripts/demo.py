@@ -1,7 +1,7 @@
-"""See the network at work on real faces: `python scripts/demo.py`. Needs only Python 3.11 to start.
+"""See the whole product without a board: `python scripts/demo.py`. Needs Python 3.11 and a C++ compiler to start.
 
-The first start makes `.venv` and installs run.lock into it; later ones begin at once and need no network.
-`python scripts/demo.py --help` tells the rest.
+The first start makes `.venv`, installs run.lock into it and compiles the firmware's core; later ones begin at once and
+need no network. `python scripts/demo.py --help` tells the rest.
 """
 
 import sys
@@ -10,17 +10,20 @@ import environment
 
 
 def main() -> None:
-    """Make the environment, go on inside it, and hand over to `microfer.simulate.demo`."""
+    """Make the environment, go on inside it, and hand over to `microfer.demo.session`."""
     environment.enter("run")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer.command import run
+    from microfer import command
+    from microfer.demo.options import parse
 
     def demo() -> int:
-        from microfer.simulate.demo import main as demo_main  # in here, so that a faulty OpenCV is a clear error too
+        options = parse(None)
+        command.console.print("starting a virtual board and its viewer")
+        from microfer.demo import session  # only now: that takes a second; and so a faulty OpenCV is a clear error too
 
-        return demo_main()
+        return session.run(options)
 
-    run(demo)
+    command.run(demo)
 
 
 if __name__ == "__main__":

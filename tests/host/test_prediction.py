@@ -1,4 +1,4 @@
-"""The prediction's oracle is itself tested: against powers in double precision, and by what the host's demo shows."""
+"""The prediction's oracle is itself tested: against powers in double precision, and by what a single picture's answer is."""
 
 import math
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_temperature_of_two_gives_the_softmax_of_halved_logits():
 
 
 @pytest.mark.parametrize(("temperature", "uncertain_below"), [(0.8, 0.4), (1.5, 0.5), (1, 0)])
-def test_the_demo_answers_as_the_board_does_on_a_first_frame(tmp_path, temperature, uncertain_below):
+def test_a_single_picture_is_answered_as_the_board_does_on_a_first_frame(tmp_path, temperature, uncertain_below):
     metadata = ModelMetadata("tiny-1", "tiny", None, temperature=temperature, uncertain_below=uncertain_below)
     path = tmp_path / "model.tflite"
     path.write_bytes(embed_metadata(TINY.read_bytes(), metadata))

@@ -47,11 +47,16 @@ _STATE_COLORS = {
 }
 
 
-def show(viewer: Viewer, console: Console | None = None, drawn: Callable[[View], None] | None = None) -> None:
+def show(
+    viewer: Viewer,
+    console: Console | None = None,
+    drawn: Callable[[View], None] | None = None,
+    sum_up: bool = True,
+) -> None:
     """Start the viewer and show it until it has finished; keys work where standard input is a terminal.
 
     Where standard output is none, as in a script, only changes of the link's state are printed, and the view at the
-    end. drawn: is told of each view once it is on the terminal.
+    end. drawn: is told of each view once it is on the terminal. sum_up: whether to print the figures at the end.
     """
     console = console or Console()
     viewer.start()
@@ -71,7 +76,8 @@ def show(viewer: Viewer, console: Console | None = None, drawn: Callable[[View],
                     viewer.finished.wait(max(0.0, LEAST_REDRAW_S - (time.monotonic() - begin_s)))
         else:
             _print_changes(viewer, console)
-    console.print(summary(viewer.view()))
+    if sum_up:
+        console.print(summary(viewer.view()))
 
 
 def render(view: View, width: int, height: int) -> RenderableType:

@@ -1,9 +1,9 @@
 """The few shapes that the annotated picture is made of, with smooth edges, which Pillow's own shapes lack."""
 
-from functools import lru_cache
+import importlib.util
+from functools import cache, lru_cache
 from pathlib import Path
 
-import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 Box = tuple[int, int, int, int]
@@ -35,7 +35,19 @@ def picture(canvas: Image.Image, image: Image.Image, corner: tuple[int, int], ra
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Return DejaVu Sans, which matplotlib brings along, `size` pixels high."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(mpl.get_data_path(), "fonts", "ttf", name), size)
+    return ImageFont.truetype(_data_folder() / "fonts" / "ttf" / name, size)
+
+
+@cache
+def _data_folder() -> Path:
+    """Return matplotlib's data folder, without importing it where its wheel has put it: that takes most of a second."""
+    found = importlib.util.find_spec("matplotlib")
+    folder = Path(found.origin).parent / "mpl-data" if found and found.origin else None
+    if folder is not None and folder.is_dir():
+        return folder
+    import matplotlib as mpl
+
+    return Path(mpl.get_data_path())
 
 
 @lru_cache(maxsize=256)

@@ -245,12 +245,12 @@ def framed(gray: GrayFrame, framing: str) -> GrayFrame:
     face = next(iter(FaceFinder().find(gray)), None) if framing == "face" else None
     if face is not None:
         tall = face.size / FACE_PART
-        return _cut(gray, face.left + face.size / 2, face.top + face.size / 2, tall)
+        return cut(gray, face.left + face.size / 2, face.top + face.size / 2, tall)
     scale = max if framing == "whole" else min
-    return _cut(gray, width / 2, height / 2, scale(height, width * HEIGHT_PX / WIDTH_PX))
+    return cut(gray, width / 2, height / 2, scale(height, width * HEIGHT_PX / WIDTH_PX))
 
 
-def _cut(gray: GrayFrame, center_x: float, center_y: float, tall: float) -> GrayFrame:
+def cut(gray: GrayFrame, center_x: float, center_y: float, tall: float) -> GrayFrame:
     """Return the part of a picture that is `tall` pixels high, about a center; black where it leaves the picture."""
     wide = tall * WIDTH_PX / HEIGHT_PX
     source = np.array([[0, 0], [1, 0], [0, 1]], np.float32) * (wide, tall) + (center_x - wide / 2, center_y - tall / 2)

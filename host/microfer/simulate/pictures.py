@@ -1,4 +1,4 @@
-"""Where the demo's frames come from: the astronaut picture, picture files, folders, a webcam."""
+"""Where pictures come from: the astronaut picture, picture files, folders, a webcam."""
 
 import importlib.util
 from collections.abc import Iterator
