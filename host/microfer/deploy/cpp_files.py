@@ -14,6 +14,9 @@ from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
 
+OWN_KERNELS = {"CONV_2D": "conv_2d"}
+"""Operator that the firmware has kernels of its own for -> the member of `OwnKernels` in op_resolver.h."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -120,25 +123,38 @@ alignas({ALIGNMENT_BYTES}) const std::uint8_t kModelData[kModelDataBytes] = {{
 def op_resolver_header(source: Source) -> str:
     """Return op_resolver.h: TFLM's resolver for just the operators that the model uses."""
     names = source.model.operator_names
-    calls = "".join(
-        f"  if (resolver.{RESOLVER_METHODS[name]}() != kTfLiteOk) {{\n    return kTfLiteError;  // {name}\n  }}\n"
-        for name in names
-    )
+    calls = "".join(_registration(name) for name in names)
+    own = "".join(f"  const TFLMRegistration* {member} = nullptr;\n" for member in OWN_KERNELS.values())
     body = f"""
 {source.same_model_assertion}
 
 inline constexpr unsigned int kNumOperators = {len(names)};
 using OpResolver = tflite::MicroMutableOpResolver<kNumOperators>;
 
+// Kernels to register instead of those that TFLM was built with; null: TFLM's.
+struct OwnKernels {{
+{own}}};
+
 // Registers the model's operators with an empty resolver, each by a call and a
 // check of its own: in one chained condition a failure can go unseen. Returns
 // kTfLiteError where one was refused; build a new resolver then.
-[[nodiscard]] inline TfLiteStatus RegisterOps(OpResolver& resolver) {{
+[[nodiscard]] inline TfLiteStatus RegisterOps(OpResolver& resolver, [[maybe_unused]] const OwnKernels& own = {{}}) {{
 {calls}  return kTfLiteOk;
 }}
 """
     includes = ['"contract.h"', '"tensorflow/lite/micro/micro_mutable_op_resolver.h"']
     return cpp.header(source.origin, "MICROFER_GENERATED_OP_RESOLVER_H_", includes, body)
+
+
+def _registration(name: str) -> str:
+    method = f"resolver.{RESOLVER_METHODS[name]}"
+    if name not in OWN_KERNELS:
+        return f"  if ({method}() != kTfLiteOk) {{\n    return kTfLiteError;  // {name}\n  }}\n"
+    own = f"own.{OWN_KERNELS[name]}"
+    return (
+        f"  if (({own} == nullptr ? {method}() : {method}(*{own})) != kTfLiteOk) {{\n"
+        f"    return kTfLiteError;  // {name}\n  }}\n"
+    )
 
 
 def _arena(metadata: ModelMetadata) -> str:

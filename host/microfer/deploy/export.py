@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from microfer.deploy import cpp_files, golden_files
+from microfer.deploy import cpp_files, golden_files, kernel_files
 from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cpp_files import Source
 from microfer.deploy.golden import FOLDER, check_scores, read_pictures
@@ -21,6 +21,8 @@ GENERATORS: dict[str, Callable[[Source], str]] = {
     "model_data.h": cpp_files.model_data_header,
     "model_data.cc": cpp_files.model_data_source,
     "op_resolver.h": cpp_files.op_resolver_header,
+    "kernel_plan.h": kernel_files.kernel_plan_header,
+    "kernel_plan.cc": kernel_files.kernel_plan_source,
     "golden.h": golden_files.golden_header,
     "golden.cc": golden_files.golden_source,
     "messages.h": lambda _: messages_header(),

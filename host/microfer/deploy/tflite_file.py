@@ -4,7 +4,7 @@ Field numbers are those of TensorFlow Lite's schema.fbs, counted from 0 in each 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -47,6 +47,7 @@ class Operator:
 
     name: the schema's name (`CONV_2D`), or the custom operator's own.
     inputs, outputs: indices into the model's tensors; an input of -1 is one that was left out.
+    options: the table of the operator's own kind, `Conv2DOptions` and so on; None where it has none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Operator:
     version: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    options: Table | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _operator(file: Flatbuffer, table: Table, codes: list[tuple[str, bool, int]]
     inputs = table.integers(1, "i")
     _tensor_indices(file, tuple(index for index in inputs if index != -1), tensor_count, f"the inputs of {name}")
     outputs = _tensor_indices(file, table.integers(2, "i"), tensor_count, f"the outputs of {name}")
-    return Operator(name, is_custom, version, inputs, outputs)
+    return Operator(name, is_custom, version, inputs, outputs, table.table(4, f"the options of {name}"))
 
 
 def _tensor_indices(file: Flatbuffer, indices: tuple[int, ...], tensor_count: int, what: str) -> tuple[int, ...]:

@@ -8,6 +8,8 @@
 
 typedef enum TfLiteStatus { kTfLiteOk = 0, kTfLiteError = 1 } TfLiteStatus;
 
+struct TFLMRegistration {};
+
 namespace tflite {
 
 template <unsigned int tOpCount>
@@ -17,11 +19,11 @@ class MicroMutableOpResolver {
   explicit MicroMutableOpResolver(int refused_call = -1)
       : refused_call_(refused_call) {}
 
-  TfLiteStatus AddAdd() { return Add(); }
-  TfLiteStatus AddAveragePool2D() { return Add(); }
+  TfLiteStatus AddAdd(const TFLMRegistration& = {}) { return Add(); }
+  TfLiteStatus AddAveragePool2D(const TFLMRegistration& = {}) { return Add(); }
   TfLiteStatus AddConcatenation() { return Add(); }
-  TfLiteStatus AddConv2D() { return Add(); }
-  TfLiteStatus AddMaxPool2D() { return Add(); }
+  TfLiteStatus AddConv2D(const TFLMRegistration& = {}) { return Add(); }
+  TfLiteStatus AddMaxPool2D(const TFLMRegistration& = {}) { return Add(); }
   TfLiteStatus AddReshape() { return Add(); }
   TfLiteStatus AddSoftmax() { return Add(); }
 

@@ -1,0 +1,139 @@
+#include "kernels/convolution.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace microfer::kernels {
+namespace {
+
+bool IsAligned(const void* place) { return reinterpret_cast<std::uintptr_t>(place) % kVectorBytes == 0; }
+
+// How many rows are gathered at a time: all, or equal parts that fit.
+int GatheredRows(const ConvolutionShape& shape) {
+  const int rows = shape.row_count();
+  const int fitting = std::max(1, kMostGatheredBytes / shape.row_bytes());
+  const int parts = (rows + fitting - 1) / fitting;
+  return (rows + parts - 1) / parts;
+}
+
+int PackedWeightsBytes(const ConvolutionShape& shape) {
+  return shape.has_packed_weights() ? 0 : shape.output_channels * shape.row_bytes();
+}
+
+// Copies each channel's weights to where a row of them begins, zeros behind them.
+void PackWeights(const ConvolutionShape& shape, const std::int8_t* weights, std::int8_t* packed) {
+  const auto products = static_cast<std::size_t>(shape.products());
+  const auto row_bytes = static_cast<std::size_t>(shape.row_bytes());
+  std::memset(packed, 0, static_cast<std::size_t>(PackedWeightsBytes(shape)));
+  for (int channel = 0; channel < shape.output_channels; ++channel, weights += products, packed += row_bytes) {
+    std::memcpy(packed, weights, products);
+  }
+}
+
+// Copies the pixels under the kernel, one output after the other, each into a row.
+class Gatherer {
+ public:
+  Gatherer(const ConvolutionShape& shape, const std::int8_t* input)
+      : shape_(shape),
+        input_(input),
+        pixel_bytes_(shape.input_channels),
+        line_bytes_(shape.input_width * shape.input_channels),
+        is_in_vectors_(shape.input_channels % kVectorBytes == 0 && IsAligned(input)) {}
+
+  // Of `count` outputs from output `first` on.
+  void Gather(int first, int count, std::int8_t* rows) const {
+    int y = first / shape_.output_width;
+    int x = first % shape_.output_width;
+    for (; count > 0; --count, rows += shape_.row_bytes()) {
+      GatherOne(y * shape_.stride_height - shape_.pad_top, x * shape_.stride_width - shape_.pad_left, rows);
+      if (++x == shape_.output_width) {
+        x = 0;
+        ++y;
+      }
+    }
+  }
+
+ private:
+  void GatherOne(int top, int left, std::int8_t* row) const {
+    const int before = std::clamp(-left, 0, static_cast<int>(shape_.kernel_width));
+    const int end = std::clamp(shape_.input_width - left, before, static_cast<int>(shape_.kernel_width));
+    for (int y = top; y < top + shape_.kernel_height; ++y) {
+      if (y < 0 || y >= shape_.input_height) {
+        row = Pad(shape_.kernel_width, row);
+        continue;
+      }
+      row = Pad(before, row);
+      row = Copy(input_ + y * line_bytes_ + (left + before) * pixel_bytes_, end - before, row);
+      row = Pad(shape_.kernel_width - end, row);
+    }
+  }
+
+  std::int8_t* Pad(int pixels, std::int8_t* row) const {
+    if (pixels == 0) return row;
+    const int bytes = pixels * pixel_bytes_;
+    std::memset(row, shape_.input_zero_point, static_cast<std::size_t>(bytes));
+    return row + bytes;
+  }
+
+  std::int8_t* Copy(const std::int8_t* from, int pixels, std::int8_t* row) const {
+    const int bytes = pixels * pixel_bytes_;
+    if (is_in_vectors_) {
+      CopyVectors(from, row, bytes);
+    } else {
+      std::memcpy(row, from, static_cast<std::size_t>(bytes));
+    }
+    return row + bytes;
+  }
+
+  const ConvolutionShape& shape_;
+  const std::int8_t* input_;
+  int pixel_bytes_, line_bytes_;
+  bool is_in_vectors_;
+};
+
+// MultiplyRows reads whole vectors from where they are aligned.
+RowsKernel FittingKernel(RowsKernel kernel, const RowsJob& job) {
+  return IsAligned(job.rows) && IsAligned(job.weights) ? kernel : MultiplyRowsPortable;
+}
+
+}  // namespace
+
+std::size_t ConvolutionScratchBytes(const ConvolutionShape& shape) {
+  const int gathered = shape.is_direct() ? 0 : GatheredRows(shape) * shape.row_bytes() + kReadAheadBytes;
+  return static_cast<std::size_t>(gathered + PackedWeightsBytes(shape));
+}
+
+void Convolve(const ConvolutionShape& shape, const std::int8_t* input, const std::int8_t* weights,
+              const ChannelConstants* channels, Span<std::int8_t> scratch, std::int8_t* output, RowsKernel kernel) {
+  if (!shape.has_packed_weights()) {
+    PackWeights(shape, weights, scratch.data());
+    weights = scratch.data();
+  }
+  RowsJob job{};
+  job.rows = input;
+  job.weights = weights;
+  job.channels = channels;
+  job.output = output;
+  job.row_count = shape.row_count();
+  job.row_vectors = shape.row_bytes() / kVectorBytes;
+  job.channel_count = shape.output_channels;
+  job.output_stride = shape.output_channels;
+  job.minimum = shape.range.minimum;
+  job.maximum = shape.range.maximum;
+  if (shape.is_direct()) {
+    FittingKernel(kernel, job)(job, shape.range.is_relu);
+    return;
+  }
+  std::int8_t* rows = scratch.data() + PackedWeightsBytes(shape);
+  const Gatherer gatherer(shape, input);
+  // Where the products do not fill the last vector, the weights there are zero and the rows may hold anything.
+  for (int first = 0; first < shape.row_count(); first += job.row_count) {
+    job.row_count = std::min(GatheredRows(shape), shape.row_count() - first);
+    job.rows = rows;
+    job.output = output + first * shape.output_channels;
+    gatherer.Gather(first, job.row_count, rows);
+    FittingKernel(kernel, job)(job, shape.range.is_relu);
+  }
+}
+
+}  // namespace microfer::kernels
