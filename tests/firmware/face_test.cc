@@ -49,7 +49,8 @@ Picture PictureWith(const Box& patch) {
       const int at_y = patch.top_px + y;
       if (at_x < 0 || at_y < 0 || at_x >= kWidth || at_y >= kHeight) continue;
       const int waves = (x / 7 % 2) * 90 + (y / 9 % 2) * 60 + (x * y / 50) % 40;
-      picture[static_cast<std::size_t>(at_y * kWidth + at_x)] = static_cast<std::uint8_t>(waves);
+      picture[static_cast<std::size_t>(at_y) * kWidth + static_cast<std::size_t>(at_x)] =
+          static_cast<std::uint8_t>(waves);
     }
   }
   return picture;
