@@ -100,7 +100,8 @@ void Insert(const FoundFace& face, FoundFaces& out) {
 
 void GroupWindows(Span<const Window> windows, int min_neighbours, FoundFaces& out) {
   Labels labels;
-  std::array<Group, kMaxWindows> groups;
+  // Each has two windows or more.
+  std::array<Group, kMaxWindows / 2> groups;
   const std::uint16_t labelled = Label(windows, labels);
   std::size_t count = 0;  // of those that are large enough
   for (std::uint16_t label = 0; label < labelled; ++label) {

@@ -25,7 +25,7 @@ inline constexpr std::size_t kMaxWindows = 256;
 // edges are within a fifth of their side, directly or by way of others; the mean
 // of a group with more than `min_neighbours` windows is a face, unless it lies in
 // that of a much larger group. As OpenCV's groupRectangles with eps = 0.2.
-// windows.size() <= kMaxWindows. Overwrites `out`.
+// windows.size() <= kMaxWindows; min_neighbours >= 1. Overwrites `out`.
 void GroupWindows(Span<const Window> windows, int min_neighbours, FoundFaces& out);
 
 }  // namespace microfer
