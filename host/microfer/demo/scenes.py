@@ -20,12 +20,15 @@ from microfer.simulate.frame_source import (
     open_source,
 )
 
-PORTRAIT, NOBODY = "astronaut", "nobody"
+PORTRAIT, NOBODY = "astronaut's portrait", "nobody"
 DRAWN = {"a drawn person": 3, "another drawn person": 4}
 """Names, and whose turn it is in the drawn scene."""
 
 PARTS = ((PORTRAIT, 6), ("a drawn person", 4), ("another drawn person", 3), (NOBODY, 2), (PORTRAIT, 5))
 """The demo's own scenes and how long each is, in parts of the whole. The real face ends it, for the screenshot."""
+
+MOST_NAMED = 4
+"""Of more scenes only the number is said."""
 
 PORTRAIT_CENTER_PX, PORTRAIT_FACE_PX = (225, 115), 97
 """Where the face is in the astronaut picture, and how large."""
@@ -48,7 +51,8 @@ class Scene:
 class Scenery:
     """The camera's source: scenes in their turn, over and over.
 
-    A scene that cannot be opened is noted in `problems`, by its name, and left out from then on.
+    A scene that cannot be opened is left out from then on. `problems` tells of it, and of one that stopped delivering,
+    by the scene's name.
     """
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
@@ -57,7 +61,8 @@ class Scenery:
         Raises:
             MicroferError: none can be; the text says why the last one could not.
         """
-        self.name = ", ".join(dict.fromkeys(scene.name for scene in scenes[:4])) + (", ..." if scenes[4:] else "")
+        names = list(dict.fromkeys(scene.name for scene in scenes))
+        self.name = ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} pictures"
         self.frames = sum(scene.frames for scene in scenes)
         """How many frames all of them take together."""
         self.seen: list[str] = []
@@ -77,7 +82,11 @@ class Scenery:
         if self._begin_s is None:
             self._begin_s = time_s
         scene = self._scenes[self._turn]
-        frame = self._source.frame(scene.begin_s + time_s - self._begin_s)
+        try:
+            frame = self._source.frame(scene.begin_s + time_s - self._begin_s)
+        except MicroferError as error:
+            self.problems[scene.name] = str(error)
+            raise
         self._left -= 1
         self.seen.append(scene.name)
         return frame

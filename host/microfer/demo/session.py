@@ -92,6 +92,7 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
     is_stopped = False
     with ExitStack() as stack:
         board = stack.enter_context(VirtualBoard(settings, scenery, progress=_say))
+        _make(options.out)
         connection = Connection(board.url)
         viewer = Viewer(
             LiveSource(connection), previews=True, snapshots=options.out, seconds=scenery.frames / FPS + GRACE_S
@@ -109,14 +110,22 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
             _show(viewer, options, account)
         except KeyboardInterrupt:
             is_stopped = True
-        viewer.quit()
         viewer.pause(False)
+        viewer.close()  # before the last view, so that nothing arrives any more that one has and the account has not
         view = viewer.view()
         viewer.check()
         board.wait(0)  # raises what broke it
         screenshot = options.out / SCREENSHOT
         write_bytes(screenshot, png(view))
         return Outcome(view, account, board.camera.given if board.camera else 0, scenery, screenshot, is_stopped)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of the screenshot, now rather than when all is over."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MicroferError(f"cannot write into {folder}: {error.strerror or error}; choose another --out") from error
 
 
 def _end(board: VirtualBoard, viewer: Viewer, account: Account) -> None:
