@@ -45,6 +45,8 @@ def main() -> None:
         (options.pruned / "history.csv", "pruning-history.csv"),
     ):
         write_bytes(folder / name, source.read_bytes())
+    calibration = _calibrate(folder / "model.tflite", options.data)
+    robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
     floating = _evaluate(folder / "float.keras", options.data, None)
     _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder)
@@ -57,12 +59,14 @@ def main() -> None:
         "parameters": parameters(preset(metadata.preset)),
         "macs": macs(preset(metadata.preset)),
         "arena": vars(metadata.arena) if metadata.arena else None,
-        "bytes": quantization["bytes"] | _sizes(model.content),
+        "bytes": quantization["bytes"] | _sizes((folder / "model.tflite").read_bytes()),
         "training": json.loads((options.run / "run.json").read_text()),
         "pruning": json.loads((options.pruned / "pruning.json").read_text()),
         "quantization": {key: quantization[key] for key in ("calibration_images", "seed", "limits")},
         "int8": int8,
         "float": floating,
+        "calibration": calibration,
+        "robustness": robustness,
         "parity": _parity_summary(parity),
         "commands": _commands(options, metadata.model_id),
     }
@@ -97,10 +101,31 @@ def _evaluate(model: Path, data: Path, plots: Path | None) -> dict[str, Any]:
     """Return evaluate.py's JSON; keep its plots in the folder `plots`."""
     with tempfile.TemporaryDirectory() as scratch:
         _command("evaluate.py", model, "--data", data, "--out", scratch)
-        for name in ("confusion.png", "reliability.png") if plots else ():
-            shutil.copy(Path(scratch) / name, plots / name)  # type: ignore[operator]
+        if plots:
+            shutil.copy(Path(scratch) / "confusion.png", plots / "confusion.png")
         result: dict[str, Any] = json.loads((Path(scratch) / "evaluation.json").read_text())
         return result
+
+
+def _calibrate(model: Path, data: Path) -> dict[str, Any]:
+    """Write temperature and threshold into the model, its plots beside it; return calibrate.py's JSON without bins."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _command("calibrate.py", model, "--data", data, "--out", model, "--report", scratch)
+        for name in ("calibration.png", "coverage.png"):
+            shutil.copy(Path(scratch) / name, model.parent / name)
+        result: dict[str, Any] = json.loads((Path(scratch) / "calibration.json").read_text())
+    for half in ("before", "after"):
+        del result[half]["bins"]
+    return result
+
+
+def _robustness(model: Path, data: Path) -> dict[str, Any]:
+    """Return robustness.py's JSON, its Markdown table as "markdown"; keep its plot beside the model."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _command("robustness.py", model, "--data", data, "--out", scratch)
+        shutil.copy(Path(scratch) / "robustness.png", model.parent / "robustness.png")
+        result: dict[str, Any] = json.loads((Path(scratch) / "robustness.json").read_text())
+        return result | {"markdown": (Path(scratch) / "robustness.md").read_text().splitlines()}
 
 
 def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from microfer.deploy.release import default_model
 from microfer.model.presets import preset
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
+from microfer.simulate.corruptions import CORRUPTIONS
+from microfer.simulate.robustness import CAMERA
 from microfer.simulate.runners import has_tflm, open_tflite
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +60,30 @@ def test_the_release_keeps_what_was_promised(metrics: dict[str, Any]) -> None:
     assert pruning["sparsity"] >= 0.5
     accuracy = pruning["validation_accuracy"]
     assert accuracy["before"] - accuracy["after"] <= 0.005
+
+
+def test_the_model_carries_the_calibration_that_its_card_reports(metrics: dict[str, Any]) -> None:
+    metadata, calibration = read_metadata(tflite_file.read(default_model())), metrics["calibration"]
+    fitted = (calibration["temperature"], calibration["uncertain_below"])
+    assert (metadata.temperature, metadata.uncertain_below) == fitted
+    # Evaluated apart, by LiteRT's reference kernels: the same confidence, image by image.
+    assert metrics["int8"]["ece"] == pytest.approx(calibration["after"]["ece"], abs=1e-6)
+    assert metrics["int8"]["ece_uncalibrated"] == pytest.approx(calibration["before"]["ece"], abs=1e-3)
+    assert calibration["after"]["ece"] < calibration["before"]["ece"]
+    assert len(calibration["cross_fits"]) == 10
+
+
+def test_the_robustness_report_is_of_the_whole_split_behind_the_firmwares_own_detector(metrics: dict[str, Any]) -> None:
+    robustness = metrics["robustness"]
+    assert robustness["images"] == 3_589
+    assert robustness["accuracy"] == pytest.approx(metrics["int8"]["accuracy"], abs=0.005)
+    assert {row["kind"] for row in robustness["rows"]} == {*(one.name for one in CORRUPTIONS), CAMERA}
+    assert "firmware" in robustness["camera"]
+
+
+def test_every_picture_of_the_card_lies_beside_it() -> None:
+    for name in re.findall(r"\]\((\w+\.png)\)", (FOLDER / "README.md").read_text()):
+        assert (FOLDER / name).stat().st_size < 200_000
 
 
 def test_the_card_and_the_readme_quote_the_measured_figures(metrics: dict[str, Any]) -> None:

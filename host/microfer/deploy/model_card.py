@@ -24,6 +24,8 @@ def render(metrics: dict[str, Any]) -> str:
             *_what_it_is(metrics),
             *_figures(metrics),
             *_per_class(metrics),
+            *_confidence(metrics["calibration"]),
+            *_robustness(metrics),
             *_commands(metrics),
             *_use(),
             *_data_faults(metrics),
@@ -49,7 +51,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| without the {int8['images_also_in_training']} images that also stand in Training | "
         f"{_percent(int8['without_images_also_in_training']['accuracy'])} | the same |",
         f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
-        f"| expected calibration error, int8 | {_percent(int8['ece'])} | the same |",
+        *_calibration_rows(metrics["calibration"], model),
         f"| accuracy, float | {_percent(before['accuracy'])} | "
         f"`python host/evaluate.py {model}/float.keras --data PATH` |",
         f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
@@ -62,6 +64,21 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         "`python host/quantize.py` |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
         f"`python host/describe_model.py {metrics['preset']}` |",
+    ]
+
+
+def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
+    before, after = calibration["before"]["ece"], calibration["after"]["ece"]
+    crossed, accuracy = calibration["cross_fitted"]["ece"], calibration["cross_fitted"]["accuracy"]
+    chosen = calibration["chosen"]
+    return [
+        f"| expected calibration error, int8, at temperature {calibration['temperature']:g} | {_percent(after)} "
+        f"(without it {_percent(before)}; cross-fitted on halves {_percent(crossed['mean'])}, "
+        f"{_percent(crossed['low'])} to {_percent(crossed['high'])}) | "
+        f"`python host/calibrate.py {model}/model.tflite --data PATH` |",
+        f'| accuracy of the answers with {_percent(chosen["coverage"])} answered, the rest "uncertain" | '
+        f"{_percent(chosen['accuracy'])} (cross-fitted at 80 % {_percent(accuracy['mean'])}, "
+        f"{_percent(accuracy['low'])} to {_percent(accuracy['high'])}) | the same |",
     ]
 
 
@@ -117,7 +134,48 @@ def _per_class(metrics: dict[str, Any]) -> list[str]:
         *rows,
         "",
         "![confusion](confusion.png)",
-        "![reliability](reliability.png)",
+        "",
+    ]
+
+
+def _confidence(calibration: dict[str, Any]) -> list[str]:
+    after = calibration["after"]
+    rows = [
+        f"| {one['label']} | {_rate(one['precision'])} | {_rate(one['recall'])} | "
+        + (f"{other['threshold']:.3f} | {_rate(other['recall'])} |" if other else "never | - |")
+        for one, other in zip(calibration["classes"], calibration["classes_at_precision"], strict=True)
+    ]
+    wanted = _percent(calibration["wanted_precision"])
+    return [
+        "## Confidence",
+        "",
+        f"The board shows p^(1/T), scaled to add up to one, with T = {calibration['temperature']:g}, and says "
+        f'"uncertain" below {calibration["uncertain_below"]:g}. Both were fitted on PublicTest and travel in '
+        "`model.tflite`. With so many images a perfectly calibrated model would be measured at an error of "
+        f"{_percent(after['perfect_ece'])}, and 97.5 % of the time under {_percent(after['perfect_ece_high'])}.",
+        "",
+        *(f"Missed: {sentence}." for sentence in calibration["misses"]),
+        *([""] if calibration["misses"] else []),
+        "![reliability without and with the temperature](calibration.png)",
+        "![accuracy against coverage](coverage.png)",
+        "",
+        f"| perceived expression | precision of its answers | recall | precision {wanted} from | recall there |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _robustness(metrics: dict[str, Any]) -> list[str]:
+    return [
+        "## Robustness",
+        "",
+        f"`python host/robustness.py models/{metrics['model_id']}/model.tflite --data PATH`, on PublicTest, in "
+        f"{metrics['robustness']['runner']}.",
+        "",
+        *metrics["robustness"]["markdown"],
+        "",
+        "![robustness](robustness.png)",
         "",
     ]
 
@@ -172,6 +230,10 @@ def _data_faults(metrics: dict[str, Any]) -> list[str]:
         f"duplicates within and across splits, conflicting labels and blank images; {repeated} of {count:,} PublicTest "
         "images also stand in Training, pixel for pixel. No image of it is in this repository.",
     ]
+
+
+def _rate(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3f}"
 
 
 def _percent(rate: float) -> str:
