@@ -96,15 +96,10 @@ def print_people(outcome: Outcome) -> None:
     """Print the summary on standard output; problems on standard error."""
     out = Console(file=sys.stdout)
     content = outcome.as_dict()
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True, style="bold")
-    table.add_column(overflow="fold")
-    for name, text in _facts(content):
-        table.add_row(name, escape(text))
     out.print(_perceived(content["perceived"]))
-    out.print(table)
-    for line in ("", "next:", *(f"  {what:16} {how}" for what, how in NEXT)):
-        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    facts = [f"{name:10}  {text}" for name, text in _facts(content)]
+    for line in (*facts, "", "next:", *(f"  {what:16} {how}" for what, how in NEXT)):
+        out.print(line, highlight=False, markup=False, soft_wrap=True)  # a path is to be copied as a whole
     _print_problems(outcome)
 
 
