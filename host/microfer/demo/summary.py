@@ -110,16 +110,15 @@ def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:
         passed = "passed" if board["self_test_ok"] else "FAILED"
         facts += [
             ("board", f"{board['name']}, firmware {board['firmware_version']}, kernels {board['kernels']}"),
-            ("self-test", f"{passed}: {board['self_test']} "),
+            ("self-test", f"{passed}: {board['self_test']}"),
             ("model", f"{model['id']}, SHA-256 {model['sha256'][:16]}"),
         ]
     facts.append(("frames", _frames(frames)))
     times = content["stage_times_ms_on_this_computer"]
     if times:
-        stages = ", ".join(
-            f"{name} {time_ms:.3g}" for name, time_ms in times.items() if time_ms >= 0.1 and name != "together"
-        )
-        facts.append(("speed", f"{times['together']:.3g} ms a face on this computer, not on a board ({stages})"))
+        together = times.pop("together")
+        stages = ", ".join(f"{name} {time_ms:.3g}" for name, time_ms in times.items() if time_ms >= LEAST_SHOWN_MS)
+        facts.append(("speed", f"{together:.3g} ms a face on this computer, not on a board ({stages})"))
     facts += [
         ("privacy", "previews were on, on your own computer; a board sends no picture unless asked"),
         ("screenshot", content["screenshot"]),
