@@ -21,7 +21,7 @@ from microfer.simulate.frame_source import (
 )
 
 PORTRAIT, NOBODY = "astronaut's portrait", "nobody"
-DRAWN = {"a drawn person": 3, "another drawn person": 4}
+DRAWN = {"a drawn person": 5, "another drawn person": 4}
 """Names, and whose turn it is in the drawn scene."""
 
 PARTS = ((PORTRAIT, 6), ("a drawn person", 4), ("another drawn person", 3), (NOBODY, 2), (PORTRAIT, 5))
