@@ -111,6 +111,7 @@ def test_the_core_uses_neither_the_heap_nor_files_nor_exceptions(tmp_path):
     ).stdout
     wanted = {line.split(maxsplit=1)[1] for line in listed.splitlines() if line.strip().startswith("U ")}
     foreign = {name for name in wanted if not name.startswith("microfer::")}
+    foreign.discard("_GLOBAL_OFFSET_TABLE_")  # this computer's way to reach tables, not a call
     assert foreign <= {"memcpy", "memset", "memmove", "memcmp"}
 
 

@@ -1,9 +1,8 @@
 #include "device/device.h"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 
+#include "base/sentence.h"
 #include "generated/contract.h"
 
 namespace microfer {
@@ -13,8 +12,7 @@ using protocol::ErrorCode;
 
 constexpr std::uint16_t kMinStatisticsPeriodMs = 100;
 constexpr std::uint16_t kMaxStatisticsPeriodMs = 60'000;
-constexpr std::size_t kTextBytes = sizeof(protocol::BoardError::text);
-using Text = char[kTextBytes];
+using ErrorText = Sentence<sizeof(protocol::BoardError::text)>;
 
 std::uint32_t Cut(std::size_t bytes) { return static_cast<std::uint32_t>(std::min<std::size_t>(bytes, UINT32_MAX)); }
 
@@ -87,9 +85,10 @@ void Device::Handle(const protocol::Frame& command) {
       parts_.system.Restart();
       return;
     default:
-      Text text;
-      std::snprintf(text, sizeof text, "no command has the type 0x%02X", static_cast<unsigned>(command.type));
-      SendError(ErrorCode::kCommandUnknown, text, {command.type, command.sequence});
+      ErrorText text;
+      text << "no command has the type ";
+      text.Hexadecimal(command.type);
+      SendError(ErrorCode::kCommandUnknown, text.text(), {command.type, command.sequence});
   }
 }
 
@@ -102,11 +101,10 @@ void Device::HandleSettings(const protocol::Frame& command) {
   }
   const std::uint16_t period_ms = wanted.statistics_period_ms;
   if (period_ms != 0 && (period_ms < kMinStatisticsPeriodMs || period_ms > kMaxStatisticsPeriodMs)) {
-    Text text;
-    std::snprintf(text, sizeof text, "statistics_period_ms is %u; it may be 0 or %u to %u",
-                  static_cast<unsigned>(period_ms), static_cast<unsigned>(kMinStatisticsPeriodMs),
-                  static_cast<unsigned>(kMaxStatisticsPeriodMs));
-    SendError(ErrorCode::kCommandRefused, text, {command.type, command.sequence});
+    ErrorText text;
+    text << "statistics_period_ms is " << period_ms << "; it may be 0 or " << kMinStatisticsPeriodMs << " to "
+         << kMaxStatisticsPeriodMs;
+    SendError(ErrorCode::kCommandRefused, text.text(), {command.type, command.sequence});
     return;
   }
   settings_ = {period_ms, wanted.predictions, wanted.previews};
@@ -139,14 +137,13 @@ void Device::HandleInfer(const protocol::Frame& command) {
 }
 
 void Device::Refuse(const protocol::Frame& command, protocol::PayloadOutcome outcome) {
-  Text text;
+  ErrorText text;
   if (outcome == protocol::PayloadOutcome::kWrongLength) {
-    std::snprintf(text, sizeof text, "a payload of %u bytes is not this command's",
-                  static_cast<unsigned>(command.payload.size()));
+    text << "a payload of " << static_cast<std::uint32_t>(command.payload.size()) << " bytes is not this command's";
   } else {
-    std::snprintf(text, sizeof text, "a yes-or-no field is neither 0 nor 1");
+    text << "a yes-or-no field is neither 0 nor 1";
   }
-  SendError(ErrorCode::kCommandRefused, text, {command.type, command.sequence});
+  SendError(ErrorCode::kCommandRefused, text.text(), {command.type, command.sequence});
 }
 
 // ---- Frames
@@ -188,16 +185,16 @@ void Device::WatchCamera() {
     Report(ErrorCode::kCameraMissing, "no camera answers; the board goes on trying");
   }
   if (now.restarts != seen_.restarts && now.state != CameraState::kMissing) {
-    Text text;
-    std::snprintf(text, sizeof text, "%" PRIu32 " timeouts, started again %" PRIu32 " times", now.timeouts,
-                  now.restarts);
-    Report(ErrorCode::kCameraStopped, text);
+    ErrorText text;
+    text << now.timeouts << " timeouts, started again " << now.restarts << " times";
+    Report(ErrorCode::kCameraStopped, text.text());
   }
   if (now.wrong_size != seen_.wrong_size) {
-    Text text;
-    std::snprintf(text, sizeof text, "%ux%u pixels, expected %dx%d", static_cast<unsigned>(now.seen_width_px),
-                  static_cast<unsigned>(now.seen_height_px), parts_.frames.width_px(), parts_.frames.height_px());
-    Report(ErrorCode::kFrameSize, text);
+    ErrorText text;
+    text << now.seen_width_px << "x" << now.seen_height_px << " pixels, expected "
+         << static_cast<std::uint32_t>(parts_.frames.width_px()) << "x"
+         << static_cast<std::uint32_t>(parts_.frames.height_px());
+    Report(ErrorCode::kFrameSize, text.text());
   }
   if (now.state != CameraState::kRunning) has_face_ = false;
   seen_ = now;
@@ -231,11 +228,10 @@ void Device::SendHello() {
 void Device::SendStandingFaults() {
   if (!is_loaded()) SendError(load_error(), parts_.classifier.fault(), {});
   if (!self_test_.passed()) {
-    Text text;
-    std::snprintf(text, sizeof text, "%u of %u scores equal, %u of %u faces found",
-                  static_cast<unsigned>(self_test_.equal), static_cast<unsigned>(self_test_.total),
-                  static_cast<unsigned>(self_test_.faces_found), static_cast<unsigned>(self_test_.faces_total));
-    SendError(ErrorCode::kSelfTestFailed, text, {});
+    ErrorText text;
+    text << self_test_.equal << " of " << self_test_.total << " scores equal, " << self_test_.faces_found << " of "
+         << self_test_.faces_total << " faces found";
+    SendError(ErrorCode::kSelfTestFailed, text.text(), {});
   }
   if (parts_.camera.status().state == CameraState::kMissing) {
     SendError(ErrorCode::kCameraMissing, "no camera answers; the board goes on trying", {});

@@ -56,8 +56,9 @@ inline constexpr std::uint8_t kNoLabel = {messages.NO_LABEL};
 // Copies a text into a field of a message, cut to the field's length.
 template <std::size_t kSize>
 inline void SetText(char (&field)[kSize], const char* text) {{
-  std::strncpy(field, text, kSize - 1);
-  field[kSize - 1] = '\\0';
+  std::size_t length = 0;
+  for (; length < kSize - 1 && text[length] != '\\0'; ++length) field[length] = text[length];
+  for (; length < kSize; ++length) field[length] = '\\0';
 }}"""
 
 
