@@ -22,6 +22,7 @@ from microfer.demo.options import parse
 from microfer.demo.scenes import Scene, Scenery, named_scenes, own_scenes
 from microfer.errors import MicroferError
 from microfer.live import picture
+from microfer.live.ports import PortError
 from microfer.simulate import pictures
 from microfer.simulate.faces import FaceFinder
 from microfer.simulate.frame_source import SceneSource
@@ -331,3 +332,13 @@ def test_two_pictures_of_one_name_are_told_apart(plain, tmp_path):
     (tmp_path / "other" / "plain.png").write_bytes(plain.read_bytes())
     names = [scene.name for scene in named_scenes([plain, tmp_path / "other"], 10)]
     assert names == [str(plain), str(tmp_path / "other" / "plain.png")]
+
+
+@needs_compiler
+def test_a_computer_that_does_not_reach_itself_is_told_so(tiny, tmp_path, monkeypatch):
+    def refuse(connection):
+        raise PortError("network is unreachable")
+
+    monkeypatch.setattr(session.Connection, "open", refuse)
+    with pytest.raises(MicroferError, match=r"network is unreachable.*loopback interface up"):
+        session.run(parse(["--model", str(tiny), "--out", str(tmp_path)]))

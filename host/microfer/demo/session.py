@@ -21,6 +21,7 @@ from microfer.live import terminal, web, window
 from microfer.live.connection import Connection
 from microfer.live.displays import why_no_window
 from microfer.live.picture import png
+from microfer.live.ports import PortError
 from microfer.live.source import LiveSource
 from microfer.live.viewer import Viewer
 from microfer.simulate import pictures
@@ -99,7 +100,7 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
         )
         stack.enter_context(viewer)
         viewer.listener = account.take
-        connection.open()
+        _open(connection)
         _say(
             f"the virtual board at {board.url} looks at {scenery.name} for {scenery.frames / FPS:.0f} s; "
             "Ctrl-C ends it, and so does q where it is shown"
@@ -118,6 +119,16 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
         screenshot = options.out / SCREENSHOT
         write_bytes(screenshot, png(view))
         return Outcome(view, account, board.camera.given if board.camera else 0, scenery, screenshot, is_stopped)
+
+
+def _open(connection: Connection) -> None:
+    try:
+        connection.open()
+    except PortError as error:
+        raise MicroferError(
+            f"the viewer cannot reach the virtual board, which is in this very process ({error.__cause__ or error}): is "
+            "this computer's loopback interface up, and no firewall in between? On Linux: sudo ip link set lo up"
+        ) from error
 
 
 def _make(folder: Path) -> None:
