@@ -2,7 +2,7 @@
 
 CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `python host/export_tflm.py` does the same for people.
 Standard library alone, as in PlatformIO's own Python. The model is the default release, or the .tflite that the
-environment variable MICROFER_MODEL names. Standard output: the files that the result is made from, one a line.
+environment variable MICROFER_MODEL names, seen from the repository's root. Standard output: the files that the result is made from, one a line.
 """
 
 import os
@@ -26,7 +26,8 @@ def main() -> int:
 
     named = os.environ.get("MICROFER_MODEL")
     try:
-        model = Path(named).resolve() if named else default_model()
+        # From the repository's root, wherever CMake or PlatformIO run this.
+        model = (FIRMWARE.parent / named).resolve() if named else default_model()
         export_model(model, FIRMWARE / "lib" / "generated")
     except MicroferError as error:
         print(f"error: {error}", file=sys.stderr)

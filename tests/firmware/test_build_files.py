@@ -184,12 +184,12 @@ def test_the_version_stands_in_pyproject_alone(tmp_path):
         assert said.strip() == f"-- {version}"
 
 
-def test_a_build_without_a_model_says_which_file_is_missing():
+def test_a_build_without_a_model_says_which_file_is_missing(tmp_path):
     command = [sys.executable, "-I", "-S", FIRMWARE / "export_model.py"]
-    surroundings = {"MICROFER_MODEL": "/nowhere/mine.tflite"}
-    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    surroundings = {"MICROFER_MODEL": "nowhere/mine.tflite"}
+    done = subprocess.run(command, env=surroundings, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "mine.tflite" in done.stderr
+    assert str(ROOT / "nowhere" / "mine.tflite") in done.stderr
     assert done.stdout == ""
 
 
