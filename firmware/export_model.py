@@ -2,7 +2,8 @@
 
 CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `python host/export_tflm.py` does the same for people.
 Standard library alone, as in PlatformIO's own Python. The model is the default release, or the .tflite that the
-environment variable MICROFER_MODEL names, seen from the repository's root. Standard output: the files that the result is made from, one a line.
+environment variable MICROFER_MODEL names, seen from the repository's root. Standard output: the files that the result
+is made from, one a line.
 """
 
 import os
