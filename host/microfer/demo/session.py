@@ -13,8 +13,7 @@ from microfer.demo import scenes
 from microfer.demo.account import Account
 from microfer.demo.options import FPS, LEAST_SECONDS, PICTURE_SECONDS, SECONDS
 from microfer.demo.scenes import Scene, Scenery
-from microfer.demo.summary import Outcome, print_json, print_people
-from microfer.deploy.release import REPOSITORY
+from microfer.demo.summary import Outcome, print_json, print_people, this_python
 from microfer.errors import MicroferError
 from microfer.files import write_bytes
 from microfer.live import terminal, web, window
@@ -77,12 +76,9 @@ def _check_compiler() -> None:
     try:
         find_compiler()
     except MicroferError as error:
-        python = Path(sys.executable)
-        if python.is_relative_to(Path.cwd()):
-            python = python.relative_to(Path.cwd())
         raise MicroferError(
-            f"{error}. Until then, without a compiler: {python} {REPOSITORY / 'host' / 'classify_pictures.py'} finds "
-            "the faces in pictures and says what the network perceives"
+            f"{error}. Until then, without a compiler: {this_python()} host/classify_pictures.py finds the faces in "
+            "pictures and says what the network perceives"
         ) from error
 
 
@@ -113,12 +109,12 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
             is_stopped = True
         viewer.pause(False)
         viewer.close()  # before the last view, so that nothing arrives any more that one has and the account has not
-        view = viewer.view()
+        view, given = viewer.view(), board.camera.given if board.camera else 0
         viewer.check()
         board.wait(0)  # raises what broke it
         screenshot = options.out / SCREENSHOT
         write_bytes(screenshot, png(view))
-        return Outcome(view, account, board.camera.given if board.camera else 0, scenery, screenshot, is_stopped)
+        return Outcome(view, account, given, scenery, screenshot, is_stopped)
 
 
 def _open(connection: Connection) -> None:

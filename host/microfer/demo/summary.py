@@ -21,13 +21,6 @@ OK, NO_FACE, PROBLEM, STOPPED = 0, 1, 2, 130
 LEAST_SHOWN_MS = 0.1
 """Stages that take less are left to --json."""
 
-NEXT = (
-    ("your own face", "python scripts/demo.py --webcam, or name pictures"),
-    ("flash a board", "pio run -e xiao_esp32s3_sense -t upload; see firmware/README.md"),
-    ("watch it", "python host/serial_viewer.py; see docs/viewer.md"),
-    ("train a network", "python host/train.py --data fer2013.csv; see README.md, Daily use"),
-)
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -98,9 +91,25 @@ def print_people(outcome: Outcome) -> None:
     content = outcome.as_dict()
     out.print(_perceived(content["perceived"]))
     facts = [f"{name:10}  {text}" for name, text in _facts(content)]
-    for line in (*facts, "", "next:", *(f"  {what:16} {how}" for what, how in NEXT)):
+    for line in (*facts, "", "next:", *(f"  {what:16} {how}" for what, how in _next_steps())):
         out.print(line, highlight=False, markup=False, soft_wrap=True)  # a path is to be copied as a whole
     _print_problems(outcome)
+
+
+def this_python() -> str:
+    """Return how to start the Python that runs here: what a person types, also without having activated `.venv`."""
+    python = Path(sys.executable)
+    return str(python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python)
+
+
+def _next_steps() -> list[tuple[str, str]]:
+    python = this_python()
+    return [
+        ("your own face", "python scripts/demo.py --webcam, or name pictures"),
+        ("flash a board", "pio run -e xiao_esp32s3_sense -t upload; see firmware/README.md"),
+        ("watch it", f"{python} host/serial_viewer.py; see docs/viewer.md"),
+        ("train a network", f"{python} host/train.py --data fer2013.csv; see README.md, Daily use"),
+    ]
 
 
 def _facts(content: dict[str, Any]) -> list[tuple[str, str]]:
