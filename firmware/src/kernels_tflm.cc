@@ -5,12 +5,14 @@
 #include "generated/kernel_plan.h"
 #include "generated/model_data.h"
 #include "kernels/convolution.h"
+#include "tensorflow/lite/micro/kernels/add.h"
 #include "tensorflow/lite/micro/kernels/conv.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
 
 namespace microfer {
 namespace {
 
+using kernels::AdditionPlan;
 using kernels::ConvolutionPlan;
 
 const TFLMRegistration& ElseConvolution() {
@@ -18,12 +20,34 @@ const TFLMRegistration& ElseConvolution() {
   return registration;
 }
 
-// What is kept of one CONV_2D: its plan, or else what the other kernel keeps.
-struct ConvolutionNode {
-  const ConvolutionPlan* plan = nullptr;
+const TFLMRegistration& ElseAddition() {
+  static const TFLMRegistration registration = tflite::Register_ADD();
+  return registration;
+}
+
+// What is kept of one operator: its plan, or else what the other kernel keeps.
+template <typename Plan>
+struct Node {
+  const Plan* plan = nullptr;
   int scratch = -1;
   void* otherwise = nullptr;
 };
+
+template <typename Plan>
+void* InitNode(TfLiteContext* context, const char* /*buffer*/, std::size_t /*length*/) {
+  void* room = context->AllocatePersistentBuffer(context, sizeof(Node<Plan>));
+  return room == nullptr ? nullptr : new (room) Node<Plan>;
+}
+
+// Lets the other kernel prepare or invoke the operator, with what that one keeps.
+template <typename Plan>
+TfLiteStatus Else(TfLiteStatus (*step)(TfLiteContext*, TfLiteNode*), TfLiteContext* context, TfLiteNode* node) {
+  auto& own = *static_cast<Node<Plan>*>(node->user_data);
+  node->user_data = own.otherwise;
+  const TfLiteStatus status = step(context, node);
+  node->user_data = &own;
+  return status;
+}
 
 // A tensor of TFLM's while its shape and type are looked at.
 class LookedAt {
@@ -71,13 +95,8 @@ const ConvolutionPlan* FindPlan(TfLiteContext* context, TfLiteNode* node) {
   return fits ? plan : nullptr;
 }
 
-void* InitConvolution(TfLiteContext* context, const char* /*buffer*/, std::size_t /*length*/) {
-  void* room = context->AllocatePersistentBuffer(context, sizeof(ConvolutionNode));
-  return room == nullptr ? nullptr : new (room) ConvolutionNode;
-}
-
 TfLiteStatus PrepareConvolution(TfLiteContext* context, TfLiteNode* node) {
-  auto& own = *static_cast<ConvolutionNode*>(node->user_data);
+  auto& own = *static_cast<Node<ConvolutionPlan>*>(node->user_data);
   own.plan = FindPlan(context, node);
   if (own.plan != nullptr) {
     const std::size_t scratch_bytes = kernels::ConvolutionScratchBytes(own.plan->shape);
@@ -85,20 +104,12 @@ TfLiteStatus PrepareConvolution(TfLiteContext* context, TfLiteNode* node) {
     return context->RequestScratchBufferInArena(context, scratch_bytes, &own.scratch);
   }
   own.otherwise = ElseConvolution().init(context, nullptr, 0);
-  node->user_data = own.otherwise;
-  const TfLiteStatus status = ElseConvolution().prepare(context, node);
-  node->user_data = &own;
-  return status;
+  return Else<ConvolutionPlan>(ElseConvolution().prepare, context, node);
 }
 
 TfLiteStatus InvokeConvolution(TfLiteContext* context, TfLiteNode* node) {
-  auto& own = *static_cast<ConvolutionNode*>(node->user_data);
-  if (own.plan == nullptr) {
-    node->user_data = own.otherwise;
-    const TfLiteStatus status = ElseConvolution().invoke(context, node);
-    node->user_data = &own;
-    return status;
-  }
+  auto& own = *static_cast<Node<ConvolutionPlan>*>(node->user_data);
+  if (own.plan == nullptr) return Else<ConvolutionPlan>(ElseConvolution().invoke, context, node);
   const TfLiteEvalTensor* input = tflite::micro::GetEvalInput(context, node, tflite::kConvInputTensor);
   const TfLiteEvalTensor* weights = tflite::micro::GetEvalInput(context, node, tflite::kConvWeightsTensor);
   TfLiteEvalTensor* output = tflite::micro::GetEvalOutput(context, node, tflite::kConvOutputTensor);
@@ -114,12 +125,58 @@ TfLiteStatus InvokeConvolution(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+bool HasQuantization(const TfLiteTensor* tensor, float scale, int zero_point) {
+  return tensor->type == kTfLiteInt8 && tensor->params.scale == scale && tensor->params.zero_point == zero_point;
+}
+
+const AdditionPlan* FindAddition(TfLiteContext* context, TfLiteNode* node) {
+  tflite::MicroContext* micro = tflite::GetMicroContext(context);
+  const LookedAt a(context, micro->AllocateTempInputTensor(node, tflite::kAddInputTensor1));
+  const LookedAt b(context, micro->AllocateTempInputTensor(node, tflite::kAddInputTensor2));
+  const LookedAt output(context, micro->AllocateTempOutputTensor(node, tflite::kAddOutputTensor));
+  if (a.get() == nullptr || b.get() == nullptr || output.get() == nullptr) return nullptr;
+  if (!tflite::HaveSameShapes(a.get(), b.get())) return nullptr;
+  const int activation = static_cast<const TfLiteAddParams*>(node->builtin_data)->activation;
+  for (int i = 0; i < kNumAdditionPlans; ++i) {
+    const AdditionPlan& plan = kAdditionPlans[i];
+    if (plan.activation == activation && HasQuantization(a.get(), plan.scale_a, plan.zero_a) &&
+        HasQuantization(b.get(), plan.scale_b, plan.zero_b) &&
+        HasQuantization(output.get(), plan.scale_output, plan.zero_output)) {
+      return &plan;
+    }
+  }
+  return nullptr;
+}
+
+TfLiteStatus PrepareAddition(TfLiteContext* context, TfLiteNode* node) {
+  auto& own = *static_cast<Node<AdditionPlan>*>(node->user_data);
+  own.plan = FindAddition(context, node);
+  if (own.plan != nullptr) return kTfLiteOk;
+  own.otherwise = ElseAddition().init(context, nullptr, 0);
+  return Else<AdditionPlan>(ElseAddition().prepare, context, node);
+}
+
+TfLiteStatus InvokeAddition(TfLiteContext* context, TfLiteNode* node) {
+  auto& own = *static_cast<Node<AdditionPlan>*>(node->user_data);
+  if (own.plan == nullptr) return Else<AdditionPlan>(ElseAddition().invoke, context, node);
+  const TfLiteEvalTensor* a = tflite::micro::GetEvalInput(context, node, tflite::kAddInputTensor1);
+  const TfLiteEvalTensor* b = tflite::micro::GetEvalInput(context, node, tflite::kAddInputTensor2);
+  TfLiteEvalTensor* output = tflite::micro::GetEvalOutput(context, node, tflite::kAddOutputTensor);
+  kernels::Add(own.plan->constants, tflite::micro::GetTensorData<std::int8_t>(a),
+               tflite::micro::GetTensorData<std::int8_t>(b), tflite::micro::GetTensorShape(output).FlatSize(),
+               tflite::micro::GetTensorData<std::int8_t>(output));
+  return kTfLiteOk;
+}
+
 }  // namespace
 
 OwnKernels MicroferKernels() {
   static const TFLMRegistration convolution =
-      tflite::micro::RegisterOp(InitConvolution, PrepareConvolution, InvokeConvolution);
+      tflite::micro::RegisterOp(InitNode<ConvolutionPlan>, PrepareConvolution, InvokeConvolution);
+  static const TFLMRegistration addition =
+      tflite::micro::RegisterOp(InitNode<AdditionPlan>, PrepareAddition, InvokeAddition);
   OwnKernels own;
+  own.add = &addition;
   own.conv_2d = &convolution;
   return own;
 }

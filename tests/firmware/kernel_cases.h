@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/addition.h"
 #include "kernels/convolution.h"
 
 // Random convolutions and TFLM's reference for them, written down as plainly as
@@ -183,6 +184,19 @@ inline void MakeCase(std::uint32_t seed, Case& made) {
     made.exponent[c] = random.Once(4) ? random.Between(1, 22) : usual + random.Between(-2, 3);
     made.constants[c] = ConstantsFor(made, c);
   }
+}
+
+// Constants of an addition as large as the export makes them.
+inline AdditionConstants MakeAddition(Random& random) {
+  AdditionConstants constants{};
+  constants.weight_a_high = static_cast<std::int16_t>(random.Between(-16384, 16383));
+  constants.weight_a_low = static_cast<std::int16_t>(random.Between(0, 255));
+  constants.weight_b_high = static_cast<std::int16_t>(random.Between(-16384, 16383) >> random.Between(0, 6));
+  constants.weight_b_low = static_cast<std::int16_t>(random.Between(0, 255));
+  constants.offset_high = static_cast<std::int16_t>(random.Between(-16384, 16383));
+  constants.offset_low = static_cast<std::int16_t>(random.Between(0, 16383));
+  constants.shift = random.Between(12, 24);
+  return constants;
 }
 
 }  // namespace microfer::kernels::testing

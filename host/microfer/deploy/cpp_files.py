@@ -14,7 +14,7 @@ from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
 
-OWN_KERNELS = {"CONV_2D": "conv_2d"}
+OWN_KERNELS = {"ADD": "add", "CONV_2D": "conv_2d"}
 """Operator that the firmware has kernels of its own for -> the member of `OwnKernels` in op_resolver.h."""
 
 
@@ -84,6 +84,10 @@ inline constexpr std::uint8_t kModelSha256[] = {{
 // calibrated. Below kUncertainBelow the answer is "uncertain"; 0 = never.
 inline constexpr float kTemperature = {cpp.real(metadata.temperature)};
 inline constexpr float kUncertainBelow = {cpp.real(metadata.uncertain_below)};
+
+// What every score gets from smoothed labels in training, of 256; it is taken
+// away before the temperature.
+inline constexpr int kScoreFloor = {metadata.score_floor};
 
 {_arena(metadata)}
 """

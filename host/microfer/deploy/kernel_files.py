@@ -2,20 +2,25 @@
 
 from microfer.deploy import cpp
 from microfer.deploy.cpp_files import Source
-from microfer.deploy.kernel_plan import Convolution, plan_kernels
+from microfer.deploy.kernel_plan import Addition, Convolution, plan_kernels
+
+NONE = "    {},\n"
+"""An array in C++ must have an element."""
 
 
 def kernel_plan_header(source: Source) -> str:
-    """Return kernel_plan.h: how many convolutions the kernels cover, and the declaration of the list."""
+    """Return kernel_plan.h: how many operators the kernels cover, and the declarations of the lists."""
     plan = plan_kernels(source.model)
     reasons = "".join(f"//   operator {index}: {reason}\n" for index, reason in plan.left_out.items())
     reasons = f"// Left to ESP-NN:\n{reasons}" if reasons else "// None is left to ESP-NN.\n"
     body = f"""
 {source.same_model_assertion}
 
-// The convolutions that microfer's kernels compute, in the order of the model.
+// What microfer's kernels compute of the model's convolutions and additions.
 {reasons}inline constexpr int kNumConvolutionPlans = {len(plan.convolutions)};
 extern const kernels::ConvolutionPlan kConvolutionPlans[];
+inline constexpr int kNumAdditionPlans = {len(plan.additions)};
+extern const kernels::AdditionPlan kAdditionPlans[];
 """
     includes = ['"contract.h"', '"kernels/plan.h"']
     return cpp.header(source.origin, "MICROFER_GENERATED_KERNEL_PLAN_H_", includes, body)
@@ -23,9 +28,11 @@ extern const kernels::ConvolutionPlan kConvolutionPlans[];
 
 def kernel_plan_source(source: Source) -> str:
     """Return kernel_plan.cc: shapes, places of the weights in the model, and the constants of every channel."""
-    convolutions = plan_kernels(source.model).convolutions
+    plan = plan_kernels(source.model)
+    convolutions = plan.convolutions
     constants = "\n".join(_constants(convolution) for convolution in convolutions)
-    plans = "".join(_plan(convolution) for convolution in convolutions) or "    {},\n"
+    plans = "".join(map(_plan, convolutions)) or NONE
+    additions = "".join(map(_addition, plan.additions)) or NONE
     return f"""{cpp.notice(source.origin)}
 #include "kernel_plan.h"
 
@@ -41,6 +48,10 @@ using kernels::ChannelConstants;
 const kernels::ConvolutionPlan kConvolutionPlans[] = {{
     // weights at, shape {{input, kernel, stride, pad, output, zero point, {{minimum, maximum, ReLU}}}}, constants
 {plans}}};
+
+const kernels::AdditionPlan kAdditionPlans[] = {{
+    // scales and zero points of a, b and the output, activation, {{weights, offset, shift}}
+{additions}}};
 
 }}  // namespace microfer
 """
@@ -66,6 +77,14 @@ def _plan(convolution: Convolution) -> str:
     numbers = ", ".join(map(str, sides))
     limits = f"{{{convolution.minimum}, {convolution.maximum}, {str(convolution.is_relu).lower()}}}"
     return f"    {{{convolution.weights_at}, {{{numbers}, {limits}}}, {_name(convolution)}}},\n"
+
+
+def _addition(addition: Addition) -> str:
+    tensors = addition.a, addition.b, addition.output
+    scales = ", ".join(cpp.real(tensor.scale) for tensor in tensors)
+    zeros = ", ".join(str(tensor.zero_point) for tensor in tensors)
+    lanes = ", ".join(map(str, addition.constants.lanes))
+    return f"    {{{scales}, {zeros}, {addition.activation}, {{{lanes}, {{}}, {addition.constants.shift}}}}},\n"
 
 
 def _name(convolution: Convolution) -> str:

@@ -1,4 +1,4 @@
-"""Which of a model's convolutions the firmware's own kernels compute, and the constants that they need for it.
+"""Which of a model's operators the firmware's own kernels compute, and the constants that they need for it.
 
 Standard library alone. The weights stay where they are in the .tflite: TensorFlow Lite's order, [output channel][kernel
 row][kernel column][input channel], is the order in which the kernels read them.
@@ -8,11 +8,12 @@ import struct
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from microfer.deploy.addition import AdditionConstants, Quantization, addition_constants
 from microfer.deploy.contract_check import ALIGNMENT_BYTES
 from microfer.deploy.requantization import Channel, ChannelConstants, channel_constants
 from microfer.deploy.tflite_file import Operator, Tensor, TfliteModel
 
-CONVOLUTION = "CONV_2D"
+CONVOLUTION, ADDITION = "CONV_2D", "ADD"
 SAME_PADDING = 0
 NO_ACTIVATION, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
 ACTIVATION_LIMITS = {NO_ACTIVATION: (None, None), RELU: (0.0, None), RELU_N1_TO_1: (-1.0, 1.0), RELU6: (0.0, 6.0)}
@@ -58,10 +59,23 @@ class Convolution:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """One addition that the kernels cover. operator: its index. activation: the number of the fused one."""
+
+    operator: int
+    a: Quantization
+    b: Quantization
+    output: Quantization
+    activation: int
+    constants: AdditionConstants
+
+
+@dataclass(frozen=True)
 class KernelPlan:
-    """The convolutions that the kernels cover, and for each other one, by its index in the model, why not."""
+    """What the kernels cover, and for each other CONV_2D and ADD, by its index in the model, why not."""
 
     convolutions: tuple[Convolution, ...]
+    additions: tuple[Addition, ...]
     left_out: dict[int, str]
 
 
@@ -72,17 +86,37 @@ class NotCoveredError(Exception):
 def plan_kernels(model: TfliteModel) -> KernelPlan:
     """Return what the kernels compute of a deployable model. What is left out, ESP-NN computes."""
     found: list[Convolution] = []
+    additions: list[Addition] = []
     left_out: dict[int, str] = {}
     for index, operator in enumerate(model.operators):
-        if operator.name == CONVOLUTION and not operator.is_custom:
-            try:
+        try:
+            if operator.name == CONVOLUTION:
                 found.append(_convolution(model, index, operator))
-            except NotCoveredError as reason:
-                left_out[index] = str(reason)
+            elif operator.name == ADDITION:
+                additions.append(_addition(model, index, operator))
+        except NotCoveredError as reason:
+            left_out[index] = str(reason)
     # The firmware knows a convolution by its weights, so they must be its own.
     users = Counter(convolution.weights_at for convolution in found)
     left_out |= {c.operator: "its weights are another one's too" for c in found if users[c.weights_at] > 1}
-    return KernelPlan(tuple(c for c in found if c.operator not in left_out), dict(sorted(left_out.items())))
+    convolutions = tuple(c for c in found if c.operator not in left_out)
+    return KernelPlan(convolutions, tuple(additions), dict(sorted(left_out.items())))
+
+
+def _addition(model: TfliteModel, index: int, operator: Operator) -> Addition:
+    tensors = [model.tensors[number] for number in (*operator.inputs, *operator.outputs)]
+    if any(tensor.type != "INT8" or len(tensor.scales) != 1 for tensor in tensors):
+        raise NotCoveredError("not all of it is INT8 with one scale")
+    if len({tensor.shape for tensor in tensors}) != 1:
+        raise NotCoveredError("its inputs have different shapes")
+    activation = operator.options.integer(0, "b") if operator.options else NO_ACTIVATION
+    if _range(tensors[2], activation) != (-128, 127):
+        raise NotCoveredError("its output has not the whole range of INT8")
+    a, b, output = (Quantization(tensor.scales[0], tensor.zero_points[0]) for tensor in tensors)
+    constants = addition_constants(a, b, output)
+    if isinstance(constants, str):
+        raise NotCoveredError(constants)
+    return Addition(index, a, b, output, activation, constants)
 
 
 def _convolution(model: TfliteModel, index: int, operator: Operator) -> Convolution:

@@ -65,6 +65,30 @@ void RunCases() {
               twin_differs, kernels::KernelTarget());
 }
 
+// Random additions, of whole vectors and of a few elements more.
+void RunAdditions() {
+  constexpr int kMost = 4096;
+  alignas(16) static std::int8_t a[kMost], b[kMost], answer[kMost], twin[kMost];
+  kernels::testing::Random random(7);
+  for (int i = 0; i < kMost; ++i) {
+    a[i] = random.Byte();
+    b[i] = random.Byte();
+  }
+  constexpr int kAdditions = 200;
+  unsigned differ = 0;
+  for (int n = 0; n < kAdditions; ++n) {
+    const kernels::AdditionConstants constants = kernels::testing::MakeAddition(random);
+    const int count = n % 2 == 0 ? kMost : random.Between(1, 300);
+    std::memset(answer, 99, sizeof(answer));
+    std::memset(twin, 99, sizeof(twin));
+    kernels::Add(constants, a, b, count, answer);
+    kernels::AddPortable(constants, a, b, count, twin);
+    if (std::memcmp(answer, twin, sizeof(twin)) != 0) ++differ;
+    vTaskDelay(1);
+  }
+  std::printf("additions %d differ %u\n", kAdditions, differ);
+}
+
 // How long each operator takes, in the order of the model.
 class Stopwatch final : public tflite::MicroProfilerInterface {
  public:
@@ -133,6 +157,7 @@ void Run(void*) {
     RunNetwork("microfer", MicroferKernels(), arena);
   }
   RunCases();
+  RunAdditions();
   std::printf("end\n");
   std::fflush(stdout);
   vTaskDelete(nullptr);
