@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "generated/model_data.h"
+#include "kernels_tflm.h"
 #include "pipeline/model_check.h"
+#include "sdkconfig.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
 #include "tensorflow/lite/schema/schema_generated.h"
 #include "tflm_log.h"
@@ -36,6 +38,14 @@ ModelFacts FactsOf(tflite::MicroInterpreter& interpreter, const tflite::Model& m
   return facts;
 }
 
+OwnKernels KernelsInUse() {
+#if CONFIG_MICROFER_KERNELS
+  return MicroferKernels();
+#else
+  return {};
+#endif
+}
+
 // TFLM answers with one and the same status whatever went wrong. Of its lines
 // those about a full arena, and only those, say how much is missing.
 bool IsAboutMemory(const char* line) { return std::strstr(line, "missing:") != nullptr; }
@@ -43,7 +53,8 @@ bool IsAboutMemory(const char* line) { return std::strstr(line, "missing:") != n
 }  // namespace
 
 LoadOutcome ClassifierTflm::Load() {
-  if (RegisterOps(resolver_) != kTfLiteOk) return Fail(LoadOutcome::kRefused, "an operator could not be registered");
+  if (RegisterOps(resolver_, KernelsInUse()) != kTfLiteOk)
+    return Fail(LoadOutcome::kRefused, "an operator could not be registered");
   const std::size_t psram_bytes = Arena::LargestInPsram();
   const std::size_t internal_bytes = Arena::LargestInternal();
   if (psram_bytes != 0) {
@@ -104,6 +115,12 @@ std::size_t ClassifierTflm::arena_used_bytes() const {
   return interpreter_.has_value() && *fault_ == '\0' ? interpreter_->arena_used_bytes() : 0;
 }
 
-const char* ClassifierTflm::kernels() const { return "esp-nn " MICROFER_ESP_NN_VERSION; }
+const char* ClassifierTflm::kernels() const {
+#if CONFIG_MICROFER_KERNELS
+  return "microfer + esp-nn " MICROFER_ESP_NN_VERSION;
+#else
+  return "esp-nn " MICROFER_ESP_NN_VERSION;
+#endif
+}
 
 }  // namespace microfer

@@ -13,11 +13,11 @@
 
 namespace microfer {
 
-// The network in flash, run by TFLM with ESP-NN's kernels.
+// The network in flash, run by TFLM with microfer's kernels and ESP-NN's.
 //
 // How much tensor arena a network needs on the chip shows only when it is laid
-// out there, because ESP-NN takes its scratch from it: thesis-bn-1 needs three
-// times what a host does. So it is laid out in PSRAM first and measured. Where
+// out there, because kernels take their scratch from it: with ESP-NN's alone
+// thesis-bn-1 needs three times what a host does. So it is laid out in PSRAM first and measured. Where
 // that much, and kReserveBytes for all the others, is free in internal RAM, it
 // moves there, which is faster, and the PSRAM is given back. No size is tuned by
 // hand. Without PSRAM it gets what internal RAM has to spare.
