@@ -133,7 +133,7 @@ class HostSystem final : public System {
   const MicroferParts& parts_;
 };
 
-constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow);
+constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow, kScoreFloor);
 static_assert(kPredictorSettings.valid());
 
 }  // namespace

@@ -40,7 +40,7 @@ constexpr DetectorSettings kDetectorSettings;
 static_assert(kDetectorSettings.valid());
 constexpr TrackerSettings kTrackerSettings;
 static_assert(kTrackerSettings.valid());
-constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow);
+constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow, kScoreFloor);
 static_assert(kPredictorSettings.valid());
 
 // Largest use, measured in the emulated chip: firmware/README.md, "Sizes".

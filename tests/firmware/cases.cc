@@ -109,6 +109,7 @@ bool AnswerPredict(Reader& question, Writer& answer) {
   settings.uncertain_below_q16 = question.Take<std::uint32_t>();
   settings.newest_part_q16 = question.Take<std::uint32_t>();
   settings.hysteresis_q16 = question.Take<std::uint32_t>();
+  settings.score_floor = question.Take<std::uint32_t>();
   if (!settings.valid()) {
     return false;
   }
@@ -132,9 +133,11 @@ bool AnswerPredict(Reader& question, Writer& answer) {
 
 bool AnswerSettings(Reader& question, Writer& answer) {
   const auto temperature = question.Take<float>();
-  const PredictorSettings settings = SettingsOf(temperature, question.Take<float>());
+  const auto uncertain_below = question.Take<float>();
+  const PredictorSettings settings = SettingsOf(temperature, uncertain_below, question.Take<std::int32_t>());
   answer.Put(settings.inverse_temperature_q16);
   answer.Put(settings.uncertain_below_q16);
+  answer.Put(settings.score_floor);
   answer.Put(static_cast<std::uint8_t>(settings.valid()));
   return question.ok();
 }

@@ -14,10 +14,10 @@
 //     crop     i32 width, height, stride, box left, top, width, height; pixels
 //              -> u8 outcome, 48x48 u8 where it is 0
 //     encode   48x48 u8 -> u8 outcome, 48x48 i8
-//     predict  u32 x 4 settings; for each frame u8 reset first?, 7 i8
+//     predict  u32 x 5 settings; for each frame u8 reset first?, 7 i8
 //              -> for each u8 outcome; where it is 0 u8 certain, u8 label,
 //                 u32 confidence, 7 u32
-//     settings f32 temperature, f32 threshold -> u32 x 2, u8 valid
+//     settings f32 temperature, f32 threshold, i32 floor -> u32 x 3, u8 valid
 namespace microfer::testing {
 
 enum class CaseKind : std::uint8_t { kCrop = 1, kEncode = 2, kPredict = 3, kSettings = 4 };

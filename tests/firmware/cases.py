@@ -1,12 +1,13 @@
 """Questions to the firmware's core, as bytes, and what the oracles in NumPy answer. Layout: tests/firmware/cases.h."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from microfer import tensor
 from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.deploy.metadata import MAX_SCORE_FLOOR
 from microfer.simulate import crop, prediction
 
 CROP, ENCODE, PREDICT, SETTINGS = 1, 2, 3, 4
@@ -64,9 +65,9 @@ def _encode_answer(question: bytes) -> bytes:
 
 
 def _predict_answer(question: bytes) -> bytes:
-    predictor = prediction.Predictor(prediction.Settings(*struct.unpack_from("<4I", question)))
+    predictor = prediction.Predictor(prediction.Settings(*struct.unpack_from("<5I", question)))
     answer = b""
-    for is_reset, *scores in struct.iter_unpack("<?7b", question[16:]):
+    for is_reset, *scores in struct.iter_unpack("<?7b", question[20:]):
         if is_reset:
             predictor.reset()
         made = predictor.update(scores)
@@ -78,8 +79,9 @@ def _predict_answer(question: bytes) -> bytes:
 
 
 def _settings_answer(question: bytes) -> bytes:
-    made = prediction.settings_of(*struct.unpack("<2f", question))
-    return struct.pack("<IIB", made.inverse_temperature, made.uncertain_below, made.uncertain_below < prediction.ONE)
+    made = prediction.settings_of(*struct.unpack("<2fi", question))
+    is_valid = made.uncertain_below < prediction.ONE
+    return struct.pack("<3IB", made.inverse_temperature, made.uncertain_below, made.score_floor, is_valid)
 
 
 def crop_case(frame, box, stride=None) -> Case:
@@ -99,13 +101,13 @@ def encode_case(pixels) -> Case:
 
 def predict_case(settings: prediction.Settings, frames) -> Case:
     """`frames`: pairs of whether the face was lost before, and seven int8 scores."""
-    fields = (settings.inverse_temperature, settings.uncertain_below, settings.newest_part, settings.hysteresis)
+    fields = astuple(settings)
     frames = b"".join(struct.pack("<?7b", is_reset, *scores) for is_reset, scores in frames)
-    return asked(PREDICT, struct.pack("<4I", *fields) + frames)
+    return asked(PREDICT, struct.pack("<5I", *fields) + frames)
 
 
-def settings_case(temperature, uncertain_below) -> Case:
-    return asked(SETTINGS, struct.pack("<2f", temperature, uncertain_below))
+def settings_case(temperature, uncertain_below, score_floor) -> Case:
+    return asked(SETTINGS, struct.pack("<2fi", temperature, uncertain_below, score_floor))
 
 
 def random_frame(random, height, width):
@@ -139,6 +141,7 @@ def random_predict_case(random) -> Case:
         uncertain_below=int(random.integers(0, 65536)) if random.random() < 0.7 else 0,
         newest_part=int(random.integers(1, 65537)),
         hysteresis=int(random.integers(0, 20000)),
+        score_floor=int(random.integers(0, MAX_SCORE_FLOOR + 1)) if random.random() < 0.6 else 0,
     )
     frames = []
     logits = random.normal(0, 1, NUM_CLASSES)
@@ -159,4 +162,5 @@ def random_encode_case(random) -> Case:
 
 
 def random_settings_case(random) -> Case:
-    return settings_case(float(random.uniform(0.05, 20)), float(random.uniform(0, 1)))
+    temperature, threshold = float(random.uniform(0.05, 20)), float(random.uniform(0, 1))
+    return settings_case(temperature, threshold, int(random.integers(0, MAX_SCORE_FLOOR + 1)))

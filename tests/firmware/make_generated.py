@@ -28,7 +28,13 @@ def _golden() -> Golden:
 
 
 METADATA = ModelMetadata(
-    model_id="tiny-test-1", preset="tiny", arena=None, temperature=1.25, uncertain_below=0.35, golden=_golden()
+    model_id="tiny-test-1",
+    preset="tiny",
+    arena=None,
+    temperature=1.25,
+    uncertain_below=0.35,
+    score_floor=3,
+    golden=_golden(),
 )
 
 

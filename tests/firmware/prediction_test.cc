@@ -25,7 +25,7 @@ constexpr PredictorSettings Raw() {
 
 TEST(WithoutATemperatureTheScoresAreScaledToAddUpToOne) {
   ConfidencesQ16 confidences;
-  EXPECT(Calibrate(Between(1, 96, 4, 32), kOneQ16, confidences) == CalibrateOutcome::kOk);
+  EXPECT(Calibrate(Between(1, 96, 4, 32), kOneQ16, 0, confidences) == CalibrateOutcome::kOk);
   EXPECT(confidences[1] == kOneQ16 * 3 / 4);
   EXPECT(confidences[4] == kOneQ16 / 4);
   EXPECT(confidences[0] == 0);
@@ -33,14 +33,14 @@ TEST(WithoutATemperatureTheScoresAreScaledToAddUpToOne) {
 
 TEST(ATemperatureOfTwoTakesTheSquareRoot) {
   ConfidencesQ16 confidences;
-  EXPECT(Calibrate(Between(1, 144, 4, 16), kOneQ16 / 2, confidences) == CalibrateOutcome::kOk);
+  EXPECT(Calibrate(Between(1, 144, 4, 16), kOneQ16 / 2, 0, confidences) == CalibrateOutcome::kOk);
   EXPECT(confidences[1] == kOneQ16 * 3 / 4);
   EXPECT(confidences[4] == kOneQ16 / 4);
 }
 
 TEST(TheSmallestTemperatureLeavesAWinnerAndNoZeroDivision) {
   ConfidencesQ16 confidences;
-  EXPECT(Calibrate(Between(1, 2, 4, 1), (1U << 21) - 1, confidences) == CalibrateOutcome::kOk);
+  EXPECT(Calibrate(Between(1, 2, 4, 1), (1U << 21) - 1, 0, confidences) == CalibrateOutcome::kOk);
   EXPECT(confidences[1] == kOneQ16 && confidences[4] == 0);
 }
 
@@ -48,8 +48,36 @@ TEST(ScoresOfNothingAreReportedAndTheConfidencesLeftAlone) {
   ConfidencesQ16 confidences{1, 2, 3, 4, 5, 6, 7};
   Scores nothing;
   nothing.fill(-128);
-  EXPECT(Calibrate(nothing, kOneQ16, confidences) == CalibrateOutcome::kNoScore);
+  EXPECT(Calibrate(nothing, kOneQ16, 0, confidences) == CalibrateOutcome::kNoScore);
   EXPECT(confidences[0] == 1 && confidences[6] == 7);
+}
+
+TEST(TheFloorIsTakenFromEveryScoreBeforeThePower) {
+  ConfidencesQ16 confidences;
+  EXPECT(Calibrate(Between(1, 100, 4, 36), kOneQ16, 4, confidences) == CalibrateOutcome::kOk);
+  EXPECT(confidences[1] == kOneQ16 * 3 / 4 && confidences[4] == kOneQ16 / 4);
+  EXPECT(Calibrate(Between(1, 148, 4, 20), kOneQ16 / 2, 4, confidences) == CalibrateOutcome::kOk);
+  EXPECT(confidences[1] == kOneQ16 * 3 / 4 && confidences[4] == kOneQ16 / 4);
+}
+
+TEST(ScoresUpToTheFloorHaveNoConfidence) {
+  ConfidencesQ16 confidences;
+  EXPECT(Calibrate(Between(1, 31, 4, 30), kOneQ16, 30, confidences) == CalibrateOutcome::kOk);
+  EXPECT(confidences[1] == kOneQ16 && confidences[4] == 0 && confidences[0] == 0);
+}
+
+TEST(AFloorThatSwallowsEveryScoreIsReportedAndTheConfidencesLeftAlone) {
+  ConfidencesQ16 confidences{1, 2, 3, 4, 5, 6, 7};
+  EXPECT(Calibrate(Between(1, 30, 4, 30), kOneQ16, 30, confidences) == CalibrateOutcome::kNoScore);
+  EXPECT(confidences[0] == 1 && confidences[6] == 7);
+}
+
+TEST(TheHighestFloorLeavesTheFlattestSoftmaxItsScores) {
+  Scores flat;
+  flat.fill(static_cast<std::int8_t>(256 / 7 - 128));
+  ConfidencesQ16 confidences;
+  EXPECT(Calibrate(flat, kOneQ16, kMaxScoreFloor, confidences) == CalibrateOutcome::kOk);
+  EXPECT(confidences[0] == (kOneQ16 + 3) / 7 && confidences[6] == confidences[0]);
 }
 
 TEST(OfTwoEqualLabelsTheFirstWins) {
@@ -165,10 +193,11 @@ TEST(AFrameWithoutScoresChangesNothing) {
 }
 
 TEST(TheModelsOwnSettingsAreValidAtCompileTime) {
-  constexpr PredictorSettings kSettings = SettingsOf(kTemperature, kUncertainBelow);
+  constexpr PredictorSettings kSettings = SettingsOf(kTemperature, kUncertainBelow, kScoreFloor);
   static_assert(kSettings.valid());
   EXPECT(kSettings.inverse_temperature_q16 == 52429);  // 65536 / 1.25
   EXPECT(kSettings.uncertain_below_q16 == 22938);      // 65536 * 0.35
+  EXPECT(kSettings.score_floor == 3);
 }
 
 TEST(SettingsThatCannotBeAreNotValid) {
@@ -176,8 +205,11 @@ TEST(SettingsThatCannotBeAreNotValid) {
   EXPECT(settings.valid());
   settings.newest_part_q16 = 0;
   EXPECT(!settings.valid());
-  EXPECT(!SettingsOf(0.001F, 0.0F).valid());
-  EXPECT(!SettingsOf(1.0F, 1.0F).valid());
+  EXPECT(!SettingsOf(0.001F, 0.0F, 0).valid());
+  EXPECT(!SettingsOf(1.0F, 1.0F, 0).valid());
+  EXPECT(SettingsOf(1.0F, 0.0F, 30).valid());
+  EXPECT(!SettingsOf(1.0F, 0.0F, 31).valid());
+  EXPECT(!SettingsOf(1.0F, 0.0F, -1).valid());
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ from tests.firmware import cases  # noqa: E402
 
 from microfer.simulate.prediction import Settings  # noqa: E402
 
+SETTINGS = ((0.05, 0), (0.9, 1), (1, 4), (1.7, 17), (20, 30))
+EVEN = (-91, -91, -91, -91, -92, -92, -92)  # 37 and 36 of 256: the flattest that a softmax gives
+SWALLOWED = (-98,) * 7  # 30 of 256 each
+BARELY = (-98, -97, *SWALLOWED[2:])
 PATH = ROOT / "tests" / "golden" / "core.vectors"
 
 
@@ -39,8 +43,9 @@ def make() -> bytes:
         cases.crop_case(small, (0, 0, 0, 9)),  # no area
         cases.encode_case(np.arange(48 * 48).astype(np.uint8).reshape(48, 48)),
         cases.predict_case(Settings(), [(False, cases.NOTHING), (False, (127, *cases.NOTHING[1:]))]),
+        cases.predict_case(Settings(score_floor=30), [(False, EVEN), (False, SWALLOWED), (True, BARELY), (True, EVEN)]),
         *(cases.random_predict_case(random) for _ in range(20)),
-        *(cases.settings_case(temperature, 0.35) for temperature in (0.05, 0.9, 1, 1.7, 20)),
+        *(cases.settings_case(temperature, 0.35, floor) for temperature, floor in SETTINGS),
     ]
     return b"".join(case.packed(with_answer=True) for case in made)
 

@@ -21,12 +21,19 @@ std::uint32_t PowerOfHalfQ24(std::uint64_t exponent_q16) {
   return power_q31 >> (7 + whole);
 }
 
+// What a score holds above the floor, in 256ths.
+std::size_t LevelAbove(std::uint32_t score_floor, std::int8_t score) {
+  static_assert(kOutputZeroPoint == -128, "the logarithms are those of 0..255");
+  const auto level = static_cast<std::uint32_t>(score - kOutputZeroPoint);
+  return level > score_floor ? level - score_floor : 0;
+}
+
 }  // namespace
 
-CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperature_q16, ConfidencesQ16& out) {
-  static_assert(kOutputZeroPoint == -128, "the logarithms are those of 0..255");
-  const std::int8_t best = *std::max_element(scores.begin(), scores.end());
-  if (best == kOutputZeroPoint) {
+CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperature_q16, std::uint32_t score_floor,
+                           ConfidencesQ16& out) {
+  const std::size_t best = LevelAbove(score_floor, *std::max_element(scores.begin(), scores.end()));
+  if (best == 0) {
     return CalibrateOutcome::kNoScore;
   }
   // (p / best)^(1/T) = 2^-((log2(best) - log2(p)) / T): measured from the best
@@ -34,9 +41,9 @@ CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperatu
   std::array<std::uint32_t, kNumLabels> weights_q24{};
   std::uint32_t total_q24 = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    if (scores[i] != kOutputZeroPoint) {
-      const std::uint64_t below_q24 = kLog2Q24[static_cast<std::size_t>(best - kOutputZeroPoint)] -
-                                      kLog2Q24[static_cast<std::size_t>(scores[i] - kOutputZeroPoint)];
+    const std::size_t level = LevelAbove(score_floor, scores[i]);
+    if (level > 0) {
+      const std::uint64_t below_q24 = kLog2Q24[best] - kLog2Q24[level];
       weights_q24[i] = PowerOfHalfQ24((below_q24 * inverse_temperature_q16) >> 24);
     }
     total_q24 += weights_q24[i];

@@ -27,20 +27,31 @@ constexpr std::uint32_t ToQ16(double number) {
 
 enum class [[nodiscard]] CalibrateOutcome : std::uint8_t{
     kOk,
-    kNoScore,  // every score is zero: no softmax gives that, the model or its memory is damaged
+    kNoScore,  // no score is above the floor: no softmax gives that, the model or its memory is damaged
 };
 
-// Turns int8 scores into calibrated probabilities: p^(1/T), scaled to add up to
-// one, which are the probabilities that the softmax would have given with its
-// logits divided by the temperature T (C. Guo et al., On Calibration of Modern
-// Neural Networks, ICML 2017). `inverse_temperature_q16` is 1/T, below 2^21.
+// The highest floor: seven probabilities add up to one, so that the largest is
+// 256 / 7 = 36.6 of 256 at least, and remains above the floor however the scores
+// were rounded.
+inline constexpr std::uint32_t kMaxScoreFloor = 30;
+
+// Turns int8 scores into calibrated probabilities: (p - floor)^(1/T), scaled to
+// add up to one. Without a floor these are the probabilities that the softmax
+// would have given with its logits divided by the temperature T (C. Guo et al.,
+// On Calibration of Modern Neural Networks, ICML 2017).
+//
+// `inverse_temperature_q16` is 1/T, below 2^21. `score_floor`, in 256ths, is
+// what the training gave to every label: with labels smoothed by e the network
+// learns (1 - e) p + e / 7, and taking e / 7 away leaves a multiple of p. What
+// is not above the floor has a confidence of zero.
 //
 // Each is within 2/65536 of the exact value, and equal scores give equal
 // confidences; their sum is kOneQ16 give or take 3, from rounding.
 //
 // `out` is the caller's; it is overwritten where the outcome is kOk and left
 // alone otherwise.
-CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperature_q16, ConfidencesQ16& out);
+CalibrateOutcome Calibrate(const Scores& scores, std::uint32_t inverse_temperature_q16, std::uint32_t score_floor,
+                           ConfidencesQ16& out);
 
 // The most probable label; of two equal ones the first.
 [[nodiscard]] std::size_t BestLabel(const ConfidencesQ16& confidences_q16);

@@ -4,7 +4,8 @@ namespace microfer {
 
 PredictOutcome Predictor::Update(const Scores& scores, Prediction& out) {
   ConfidencesQ16 newest_q16;
-  if (Calibrate(scores, settings_.inverse_temperature_q16, newest_q16) != CalibrateOutcome::kOk) {
+  if (Calibrate(scores, settings_.inverse_temperature_q16, settings_.score_floor, newest_q16) !=
+      CalibrateOutcome::kOk) {
     return PredictOutcome::kNoScore;
   }
   if (has_history_) {

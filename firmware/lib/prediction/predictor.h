@@ -11,6 +11,7 @@ namespace microfer {
 struct PredictorSettings {
   std::uint32_t inverse_temperature_q16 = kOneQ16;  // see Calibrate()
   std::uint32_t uncertain_below_q16 = 0;            // 0: never uncertain
+  std::uint32_t score_floor = 0;                    // see Calibrate(); at most kMaxScoreFloor
 
   // The newest frame's part in the smoothed confidences; kOneQ16: no smoothing.
   // Three tenths forget a frame to a third within three more: long enough to
@@ -23,15 +24,17 @@ struct PredictorSettings {
 
   [[nodiscard]] constexpr bool valid() const {
     return inverse_temperature_q16 >= 1 && inverse_temperature_q16 < (1U << 21) && uncertain_below_q16 < kOneQ16 &&
-           newest_part_q16 >= 1 && newest_part_q16 <= kOneQ16 && hysteresis_q16 <= kOneQ16;
+           score_floor <= kMaxScoreFloor && newest_part_q16 >= 1 && newest_part_q16 <= kOneQ16 &&
+           hysteresis_q16 <= kOneQ16;
   }
 };
 
-// The model's own temperature and threshold, as its contract.h names them.
-constexpr PredictorSettings SettingsOf(float temperature, float uncertain_below) {
+// The model's own temperature, threshold and floor, as its contract.h names them.
+constexpr PredictorSettings SettingsOf(float temperature, float uncertain_below, int score_floor) {
   PredictorSettings settings;
   settings.inverse_temperature_q16 = ToQ16(1.0 / static_cast<double>(temperature));
   settings.uncertain_below_q16 = ToQ16(static_cast<double>(uncertain_below));
+  settings.score_floor = static_cast<std::uint32_t>(score_floor);  // one below zero becomes too high, so not valid
   return settings;
 }
 

@@ -24,6 +24,9 @@ INPUT_LAYOUTS = ("plain",)
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Calibration divides the logits by the temperature. Outside this range it is a fault of the calibration, not a fit."""
 
+MAX_SCORE_FLOOR = 30
+"""Of seven probabilities one is 256 / 7 = 36.6 of 256 levels or more, so under this floor some score always remains."""
+
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,30}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HOST_LINE = re.compile(r"host[A-Za-z0-9 ._+,():/-]{1,115}")
@@ -80,6 +83,9 @@ class ModelMetadata:
     labels: `contract.LABELS`, carried along so that a model of another order is found out.
     temperature: what the logits are divided by before the softmax to calibrate the confidence; 1.0 = uncalibrated.
     uncertain_below: confidence in [0, 1) under which the answer is "uncertain"; 0.0 = never.
+    score_floor: levels of 256 that are taken from every score before the temperature, 0..MAX_SCORE_FLOOR; what smoothed
+        labels gave to every class in training, see `compress.temperature.natural_floor`. The entry lacks the key where
+        it is 0, as every entry did that an older microfer wrote.
     arena: measured on the host's TFLM interpreter; None where it has no wheel and nothing was measured.
     golden: the answers to the golden pictures; None where they were not computed. The entry then lacks the key.
     """
@@ -93,6 +99,7 @@ class ModelMetadata:
     labels: tuple[str, ...] = LABELS
     format_version: int = FORMAT_VERSION
     golden: Golden | None = None
+    score_floor: int = 0
 
     def __post_init__(self) -> None:
         is_known = self.format_version == FORMAT_VERSION and not isinstance(self.format_version, bool)
@@ -107,6 +114,9 @@ class ModelMetadata:
         _check(is_temperature, "temperature", self.temperature, f"a number from {low} to {high}")
         is_confidence = _is_number(self.uncertain_below) and 0 <= self.uncertain_below < 1
         _check(is_confidence, "uncertain_below", self.uncertain_below, "a number from 0 to below 1")
+        is_level = isinstance(self.score_floor, int) and not isinstance(self.score_floor, bool)
+        is_floor = is_level and 0 <= self.score_floor <= MAX_SCORE_FLOOR
+        _check(is_floor, "score_floor", self.score_floor, f"a whole number from 0 to {MAX_SCORE_FLOOR}")
         is_arena = self.arena is None or isinstance(self.arena, Arena)
         _check(is_arena, "arena", self.arena, "an object with bytes and measured_on, or null")
         is_golden = self.golden is None or isinstance(self.golden, Golden)
@@ -120,6 +130,8 @@ class ModelMetadata:
         }
         if self.golden is None:
             del content["golden"]
+        if not self.score_floor:
+            del content["score_floor"]
         return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -219,7 +231,7 @@ def _check_same_network(before: TfliteModel, after: TfliteModel) -> None:
 
 
 def _from_json(content: Any) -> ModelMetadata:
-    values = _keys(content, ModelMetadata, "the entry", optional={"golden"})
+    values = _keys(content, ModelMetadata, "the entry", optional={"golden", "score_floor"})
     arena = values.pop("arena")
     labels = values.pop("labels")
     golden = _golden(values.pop("golden")) if "golden" in values else None

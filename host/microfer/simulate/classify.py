@@ -56,7 +56,7 @@ class Classifier:
         """Return the answer for one crop, uint8 (48, 48), 0..255, as a board gives it for a face's first frame.
 
         Raises:
-            MicroferError: every score is zero, which no softmax gives.
+            MicroferError: no score is above the floor, which no softmax gives.
         """
         begin = time.perf_counter()
         raw = self._runner.raw(crop[np.newaxis])[0]
@@ -77,13 +77,13 @@ def settings_in(model: TfliteModel) -> Settings:
     if ENTRY_NAME not in model.metadata:
         return Settings()
     metadata = read_metadata(model)
-    return settings_of(metadata.temperature, metadata.uncertain_below)
+    return settings_of(metadata.temperature, metadata.uncertain_below, metadata.score_floor)
 
 
 def as_shown(path: Path, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return a model's scores, float32 (n, 7), as a person sees them: calibrated as its board does, if it is one's.
 
-    A float model, and a .tflite without an entry or with a temperature of 1, has them returned as they are.
+    A float model, and a .tflite without an entry or with a temperature of 1 and no floor, has them as they are.
 
     Raises:
         MicroferError: the .tflite or its entry cannot be read.
@@ -92,7 +92,8 @@ def as_shown(path: Path, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.floa
         return scores
     model = tflite_file.read(path)
     settings = settings_in(model)
-    if settings.inverse_temperature == ONE or model.tensors[model.outputs[0]].type != "INT8":
+    is_calibrated = settings.inverse_temperature != ONE or settings.score_floor != 0
+    if not is_calibrated or model.tensors[model.outputs[0]].type != "INT8":
         return scores
     raw = np.rint(scores / np.float32(OUTPUT_SCALE) + OUTPUT_ZERO_POINT).astype(np.int8)  # exact: 256 levels
-    return (calibrated_all(raw, settings.inverse_temperature) / ONE).astype(np.float32)
+    return (calibrated_all(raw, settings.inverse_temperature, settings.score_floor) / ONE).astype(np.float32)

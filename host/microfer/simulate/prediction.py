@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.deploy.metadata import MAX_SCORE_FLOOR
 from microfer.deploy.prediction_tables import log2_q24, power_of_half_q31
 
 ONE = 1 << 16
@@ -21,18 +22,24 @@ _POWER_OF_HALF = power_of_half_q31()
 
 @dataclass(frozen=True)
 class Settings:
-    """How scores become an answer, all in Q16.
+    """How scores become an answer, all but the floor in Q16.
 
     inverse_temperature: 1 / temperature, 1..2**21 - 1.
     uncertain_below: the smoothed confidence under which the answer is "uncertain"; 0 = never.
     newest_part: the newest frame's part in the smoothed confidences, 1..65536; 65536 = no smoothing.
     hysteresis: how clearly another label must lead, or the threshold be missed, before the shown label goes.
+    score_floor: levels of 256 that are taken from every score first, 0..MAX_SCORE_FLOOR.
     """
 
     inverse_temperature: int = ONE
     uncertain_below: int = 0
     newest_part: int = round(0.3 * ONE)
     hysteresis: int = round(0.05 * ONE)
+    score_floor: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score_floor <= MAX_SCORE_FLOOR:
+            raise ValueError(f"a score floor is 0 to {MAX_SCORE_FLOOR} of 256 levels, not {self.score_floor}")
 
 
 @dataclass(frozen=True)
@@ -45,18 +52,20 @@ class Prediction:
     smoothed: tuple[int, ...]
 
 
-def settings_of(temperature: float, uncertain_below: float) -> Settings:
-    """Return the settings for a model's temperature and threshold, which pass through float32 as in contract.h."""
-    inverse = 1.0 / float(np.float32(temperature))
-    return Settings(int(inverse * ONE + 0.5), int(float(np.float32(uncertain_below)) * ONE + 0.5))
+def settings_of(temperature: float, uncertain_below: float, score_floor: int = 0) -> Settings:
+    """Return the settings for a model's metadata; temperature and threshold pass through float32 as in contract.h."""
+    inverse = int(1.0 / float(np.float32(temperature)) * ONE + 0.5)
+    threshold = int(float(np.float32(uncertain_below)) * ONE + 0.5)
+    return Settings(inverse, threshold, score_floor=score_floor)
 
 
-def calibrated(scores: Sequence[int], inverse_temperature: int) -> tuple[int, ...] | None:
-    """Return p^(1/T), scaled to add up to one, for int8 scores (7); None where every score is zero.
+def calibrated(scores: Sequence[int], inverse_temperature: int, score_floor: int = 0) -> tuple[int, ...] | None:
+    """Return (p - floor)^(1/T), at least 0, scaled to add up to one, for int8 scores (7).
 
-    Powers are taken of p over the largest p, through base-2 logarithms: the exponent in Q16, the power in Q24.
+    None where no score is above the floor. Powers are taken of p over the largest p, both above the floor, through
+    base-2 logarithms: the exponent in Q16, the power in Q24.
     """
-    levels = [score - OUTPUT_ZERO_POINT for score in scores]
+    levels = [max(score - OUTPUT_ZERO_POINT - score_floor, 0) for score in scores]
     largest = max(levels)
     if largest == 0:
         return None
@@ -68,12 +77,14 @@ def calibrated(scores: Sequence[int], inverse_temperature: int) -> tuple[int, ..
     return tuple((power * ONE + total // 2) // total for power in powers)
 
 
-def calibrated_all(scores: npt.NDArray[np.int8], inverse_temperature: int) -> npt.NDArray[np.int64]:
+def calibrated_all(
+    scores: npt.NDArray[np.int8], inverse_temperature: int, score_floor: int = 0
+) -> npt.NDArray[np.int64]:
     """Return what `calibrated` returns for every row of int8 scores (n, 7): int64 (n, 7), Q16, bit for bit.
 
-    A row of scores that are all zero, which `calibrated` answers with None, gives seven zeros.
+    A row without a score above the floor, which `calibrated` answers with None, gives seven zeros.
     """
-    levels = scores.astype(np.int64) - OUTPUT_ZERO_POINT
+    levels = np.maximum(scores.astype(np.int64) - OUTPUT_ZERO_POINT - score_floor, 0)
     logarithms = np.array(_LOG2)[levels]
     largest = np.array(_LOG2)[levels.max(axis=1, keepdims=True)]
     powers = np.where(levels > 0, _powers_of_half((largest - logarithms) * inverse_temperature // 2**24), 0)
@@ -94,10 +105,10 @@ class Predictor:
         self._last = None
 
     def update(self, scores: Sequence[int]) -> Prediction | None:
-        """Return the answer after one more frame, int8 scores (7); None, and no change, where every score is zero."""
+        """Return the answer after one more frame, int8 scores (7); None, and no change, with none above the floor."""
         if len(scores) != NUM_CLASSES:
             raise ValueError(f"expected {NUM_CLASSES} scores, got {len(scores)}")
-        newest = calibrated(scores, self._settings.inverse_temperature)
+        newest = calibrated(scores, self._settings.inverse_temperature, self._settings.score_floor)
         if newest is None:
             return None
         last, settings = self._last, self._settings
