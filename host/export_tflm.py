@@ -44,6 +44,11 @@ def _report(done: Export) -> dict[str, object]:
         "sha256": done.sha256,
         "bytes": len(done.model.content),
         "operators": done.model.operator_names,
+        "own_kernels": {
+            "CONV_2D": [convolution.operator for convolution in done.kernels.convolutions],
+            "ADD": [addition.operator for addition in done.kernels.additions],
+            "left_out": {str(index): reason for index, reason in done.kernels.left_out.items()},
+        },
         "host_arena_bytes": done.metadata.arena.bytes if done.metadata.arena else None,
         "folder": str(done.folder),
         "written": [name for name, changed in done.files.items() if changed],
@@ -52,7 +57,7 @@ def _report(done: Export) -> dict[str, object]:
 
 
 def _show(done: Export) -> None:
-    metadata, content = done.metadata, done.model.content
+    metadata, content, kernels = done.metadata, done.model.content, done.kernels
     arena = "not measured"
     if metadata.arena:
         arena = f"{metadata.arena.bytes / 1024:.1f} KiB on the host; the board's also holds ESP-NN's scratch"
@@ -61,7 +66,11 @@ def _show(done: Export) -> None:
         f"  size       {len(content) / 1024:.1f} KiB, SHA-256 {done.sha256}",
         f"  operators  {', '.join(done.model.operator_names)}",
         f"  arena      {arena}",
+        f"  kernels    microfer's for {len(kernels.convolutions)} CONV_2D and {len(kernels.additions)} ADD of "
+        f"{len(done.model.operators)} operators, ESP-NN's and TFLM's for the others",
     ]
+    for index, reason in kernels.left_out.items():
+        lines.append(f"             not operator {index}, {done.model.operators[index].name}: {escape(reason)}")
     for name, written in done.files.items():
         lines.append(f"  {'written  ' if written else 'unchanged'}  {escape(str(done.folder / name))}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)

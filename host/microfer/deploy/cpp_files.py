@@ -5,11 +5,13 @@ Every function returns the whole content of one file; the same model gives the s
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.deploy import cpp
 from microfer.deploy.contract_check import ALIGNMENT_BYTES
 from microfer.deploy.golden import GoldenPicture
+from microfer.deploy.kernel_plan import KernelPlan, plan_kernels
 from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
@@ -30,6 +32,11 @@ class Source:
     def sha256(self) -> str:
         """The SHA-256 of the .tflite, 64 hexadecimal digits."""
         return hashlib.sha256(self.model.content).hexdigest()
+
+    @cached_property
+    def kernels(self) -> KernelPlan:
+        """What the firmware's own kernels compute of the model."""
+        return plan_kernels(self.model)
 
     @property
     def origin(self) -> str:

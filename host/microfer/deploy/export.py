@@ -11,6 +11,7 @@ from microfer.deploy import cpp_files, golden_files, kernel_files
 from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cpp_files import Source
 from microfer.deploy.golden import FOLDER, check_scores, read_pictures
+from microfer.deploy.kernel_plan import KernelPlan
 from microfer.deploy.messages_header import messages_header
 from microfer.deploy.metadata import ModelMetadata, read_metadata
 from microfer.deploy.tflite_file import TfliteModel, read
@@ -31,13 +32,17 @@ GENERATORS: dict[str, Callable[[Source], str]] = {
 
 @dataclass(frozen=True)
 class Export:
-    """What an export did: the model, its SHA-256 (hexadecimal), each file's name and whether it was written."""
+    """What an export did: the model, its SHA-256 (hexadecimal), each file's name and whether it was written.
+
+    kernels: what the firmware's own kernels compute of the model, and what they leave out and why.
+    """
 
     model: TfliteModel
     metadata: ModelMetadata
     sha256: str
     folder: Path
     files: dict[str, bool]
+    kernels: KernelPlan
 
 
 def export_model(tflite: Path | str, folder: Path | str, pictures: Path = FOLDER) -> Export:
@@ -55,7 +60,7 @@ def export_model(tflite: Path | str, folder: Path | str, pictures: Path = FOLDER
     """
     source, texts = generate(tflite, pictures)
     files = {name: write_if_changed(Path(folder) / name, text) for name, text in texts.items()}
-    return Export(source.model, source.metadata, source.sha256, Path(folder), files)
+    return Export(source.model, source.metadata, source.sha256, Path(folder), files, source.kernels)
 
 
 def generate(tflite: Path | str | bytes, pictures: Path = FOLDER) -> tuple[Source, dict[str, str]]:

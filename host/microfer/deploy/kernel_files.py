@@ -2,7 +2,7 @@
 
 from microfer.deploy import cpp
 from microfer.deploy.cpp_files import Source
-from microfer.deploy.kernel_plan import Addition, Convolution, plan_kernels
+from microfer.deploy.kernel_plan import Addition, Convolution
 
 NONE = "    {},\n"
 """An array in C++ must have an element."""
@@ -10,7 +10,7 @@ NONE = "    {},\n"
 
 def kernel_plan_header(source: Source) -> str:
     """Return kernel_plan.h: how many operators the kernels cover, and the declarations of the lists."""
-    plan = plan_kernels(source.model)
+    plan = source.kernels
     reasons = "".join(f"//   operator {index}: {reason}\n" for index, reason in plan.left_out.items())
     reasons = f"// Left to ESP-NN:\n{reasons}" if reasons else "// None is left to ESP-NN.\n"
     body = f"""
@@ -28,7 +28,7 @@ extern const kernels::AdditionPlan kAdditionPlans[];
 
 def kernel_plan_source(source: Source) -> str:
     """Return kernel_plan.cc: shapes, places of the weights in the model, and the constants of every channel."""
-    plan = plan_kernels(source.model)
+    plan = source.kernels
     convolutions = plan.convolutions
     constants = "\n".join(_constants(convolution) for convolution in convolutions)
     plans = "".join(map(_plan, convolutions)) or NONE
