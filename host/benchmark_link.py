@@ -8,7 +8,7 @@ from rich.table import Table
 
 from microfer import command
 from microfer.live.throughput import Speed, measure_cpp, measure_python
-from microfer.live.viewer_latency import Latency, measure_latency
+from microfer.viewer.latency import Latency, measure_latency
 
 EXAMPLES = """
   python host/benchmark_link.py

@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from rich.progress import Progress
 
 from microfer import command
-from microfer.live import export
 from microfer.live.connection import Connection
-from microfer.live.displays import choose_display
-from microfer.live.json_lines import line_of, summary_of
 from microfer.live.ports import DEFAULT_BAUD, find_ports, only_port
 from microfer.live.recording import Recording, read_recording
 from microfer.live.source import LiveSource, Replay, Source
-from microfer.live.viewer import KEYS, Viewer
+from microfer.viewer import export
+from microfer.viewer.displays import choose_display
+from microfer.viewer.json_lines import line_of, summary_of
+from microfer.viewer.viewer import KEYS, Viewer
 
 EXAMPLES = """
   python host/serial_viewer.py                                  the board on USB, in a window or the terminal
@@ -130,15 +130,15 @@ def _show(viewer: Viewer, display: str, options: argparse.Namespace) -> None:
         print(json.dumps(summary_of(viewer.view())), flush=True)
         return
     if display == "web":
-        from microfer.live import web
+        from microfer.viewer import web
 
         web.serve(viewer, options.web_port, browser=not options.no_browser)
     elif display == "window":
-        from microfer.live import window
+        from microfer.viewer import window
 
         window.show(viewer)
     else:
-        from microfer.live import terminal
+        from microfer.viewer import terminal
 
         terminal.show(viewer)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from tests.conftest import ROOT
 from tests.host.fake_board import FakeBoard
-from tests.host.test_live_viewer import wait_for
+from tests.host.test_viewer import wait_for
 
 from microfer.live.reader import Received
 from microfer.live.recording import read_recording

@@ -15,8 +15,8 @@ from microfer.live.messages import CROP_BYTES, CropPreview, Prediction
 from microfer.live.reader import Received
 from microfer.live.recording import Recorder, read_recording
 from microfer.live.source import LiveSource, Replay
-from microfer.live.view_model import ViewModel
-from microfer.live.viewer import Viewer
+from microfer.viewer.view_model import ViewModel
+from microfer.viewer.viewer import Viewer
 
 
 def record(path, frames=60, unplug_at=None, **options):

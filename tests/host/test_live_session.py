@@ -11,7 +11,7 @@ from microfer.live.connection import Connection
 from microfer.live.messages import Prediction
 from microfer.live.reader import Received
 from microfer.live.source import LiveSource
-from microfer.live.viewer import Viewer
+from microfer.viewer.viewer import Viewer
 
 FRAMES = 1000
 

@@ -1,4 +1,4 @@
-"""The prediction's oracle is itself tested: against powers in double precision, and by what a single picture's answer is."""
+"""The prediction's oracle is itself tested: against powers in double precision, and by one picture's answer."""
 
 import math
 from pathlib import Path

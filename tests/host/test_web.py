@@ -19,9 +19,9 @@ from tests.host.fake_board import FakeBoard, preview
 from microfer.errors import MicroferError
 from microfer.live.connection import Connection
 from microfer.live.source import LiveSource
-from microfer.live.viewer import Viewer
-from microfer.live.web import ENOUGH_STREAMS, HOST, WebServer, serve
-from microfer.live.web_request import FILES, FOLDER, PERIOD_S, SECURITY
+from microfer.viewer.viewer import Viewer
+from microfer.viewer.web import ENOUGH_STREAMS, HOST, WebServer, serve
+from microfer.viewer.web_request import FILES, FOLDER, PERIOD_S, SECURITY
 
 LIMIT_S = 10
 

@@ -14,10 +14,10 @@ from microfer.live.connection import Connection
 from microfer.live.messages import Answer, BoardError, ErrorCode, Prediction
 from microfer.live.recording import read_recording
 from microfer.live.source import LiveSource, Replay
-from microfer.live.viewer import Viewer
-from microfer.live.web import WebServer
-from microfer.live.web_request import FOLDER, Handler
 from microfer.simulate.annotate import COLORS
+from microfer.viewer.viewer import Viewer
+from microfer.viewer.web import WebServer
+from microfer.viewer.web_request import FOLDER, Handler
 
 pytestmark = pytest.mark.skipif(
     browser_path() is None, reason="there is no Chromium to open pages in: install chromium"

@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
-from tests.host.test_live_view_model import Feed
+from tests.host.test_view_model import Feed
 
 from microfer.errors import MicroferError
-from microfer.live import window
 from microfer.live.connection import Connection
 from microfer.live.link_events import Lost
 from microfer.live.messages import Answer, BoardError, ErrorCode
-from microfer.live.picture import HEIGHT, WIDTH, draw
 from microfer.live.reader import OtherVersion
 from microfer.live.source import LiveSource
-from microfer.live.view import View
-from microfer.live.viewer import KEYS, Viewer
+from microfer.viewer import window
+from microfer.viewer.picture import HEIGHT, WIDTH, draw
+from microfer.viewer.view import View
+from microfer.viewer.viewer import KEYS, Viewer
 
 
 def states():

@@ -9,8 +9,8 @@ from typing import Any
 from microfer.live.link_events import Timed
 from microfer.live.messages import Prediction, Statistics
 from microfer.live.reader import Received
-from microfer.live.view import FrameView, Shown, View
-from microfer.live.view_model import frame_view
+from microfer.viewer.view import FrameView, Shown, View
+from microfer.viewer.view_model import frame_view
 
 STAGES = ("face", "crop", "tensor", "invoke", "prediction")
 """The stages that compute; the first one, capture, waits for the camera."""

@@ -13,7 +13,7 @@ from rich.table import Table
 from microfer.command import console
 from microfer.demo.account import Account
 from microfer.demo.scenes import Scenery
-from microfer.live.view import View
+from microfer.viewer.view import View
 
 OK, NO_FACE, PROBLEM, STOPPED = 0, 1, 2, 130
 """Exit status; a problem comes before Ctrl-C, Ctrl-C before a face that was not seen."""

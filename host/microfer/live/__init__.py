@@ -1,6 +1,4 @@
-"""The live link between board and host: messages and frames, connection, recordings, and the viewer.
+"""The live link between board and host: messages and frames, connection, recordings, parity over the link, the doctor.
 
-From the wire to the eye: `protocol` and `reader` turn bytes into events, `connection` (or a recording, see `source`)
-gives them their times, `view_model` makes a `view` of them, which `terminal`, web page and window draw. `viewer` drives
-it all.
+`protocol` and `reader` turn bytes into events; `connection`, or a recording (see `source`), gives them their times.
 """

@@ -1,7 +1,6 @@
 """What is wrong with a board that runs, in words, each with the next step."""
 
 from microfer.live.messages import Hello, ResetReason, Statistics
-from microfer.live.view import LinkState
 
 SILENT_AFTER_S = 3.0
 HOT_C = 85
@@ -12,11 +11,14 @@ _BAD_RESETS = (ResetReason.PANIC, ResetReason.TASK_WATCHDOG, ResetReason.OTHER_W
 
 
 def warnings_of(
-    state: LinkState, hello: Hello | None, statistics: Statistics | None, silence_s: float | None
+    is_open: bool, hello: Hello | None, statistics: Statistics | None, silence_s: float | None
 ) -> tuple[str, ...]:
-    """Return the warnings; silence_s: since the latest message, None where none came."""
+    """Return the warnings.
+
+    is_open: the port is there and nobody was refused. silence_s: since the latest message, None where none came.
+    """
     found: list[str] = []
-    if state in {LinkState.CONNECTED, LinkState.WAITING} and silence_s is not None and silence_s > SILENT_AFTER_S:
+    if is_open and silence_s is not None and silence_s > SILENT_AFTER_S:
         found.append(f"nothing has arrived for {silence_s:.0f} s: does the board hang? Press its reset button")
     if hello is not None:
         found += _of_hello(hello)

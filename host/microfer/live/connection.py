@@ -1,7 +1,7 @@
 """The connection to a board: opens the port, gives events with their times, sends commands, comes back after a loss.
 
 Pulled by its user, in one thread: nothing happens outside `poll`, `send` and `ask`. So a program needs no locks, and
-Ctrl-C leaves nothing behind. `microfer.live.viewer` puts a thread around it.
+Ctrl-C leaves nothing behind. `microfer.viewer.viewer` puts a thread around it.
 """
 
 import select

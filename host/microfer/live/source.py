@@ -15,7 +15,7 @@ from microfer.live.recording import Recording, events_of
 
 
 class Source(Protocol):
-    """What `microfer.live.viewer.Viewer` reads."""
+    """What `microfer.viewer.viewer.Viewer` reads."""
 
     @property
     def port(self) -> str:

@@ -12,11 +12,11 @@ from microfer.contract import CROP_SIZE
 from microfer.errors import MicroferError
 from microfer.live.connection import Connection
 from microfer.live.messages import StreamSettings
-from microfer.live.picture import CROP_CARD, HEIGHT, WIDTH, ZOOM, draw
 from microfer.live.recording import read_recording
 from microfer.live.source import LiveSource
-from microfer.live.view import LinkState, View
-from microfer.live.viewer import Viewer
+from microfer.viewer.picture import CROP_CARD, HEIGHT, WIDTH, ZOOM, draw
+from microfer.viewer.view import LinkState, View
+from microfer.viewer.viewer import Viewer
 
 
 def watch(board, **options):

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from microfer.live.messages import Prediction, Statistics
-from microfer.live.view import FrameCount
+from microfer.viewer.view import FrameCount
 
 CAUSES = {"dropped_busy": "busy", "dropped_size": "size", "dropped_invoke": "invoke"}
 """Counters of the statistics, and the cause in a word."""

@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.live.facts import fact_groups
-from microfer.live.keys import terminal_keys
-from microfer.live.picture import color_of
-from microfer.live.view import CropView, FrameView, LinkState, Shown, Slot, View
-from microfer.live.viewer import KEYS, Viewer
+from microfer.viewer.facts import fact_groups
+from microfer.viewer.keys import terminal_keys
+from microfer.viewer.picture import color_of
+from microfer.viewer.view import CropView, FrameView, LinkState, Shown, Slot, View
+from microfer.viewer.viewer import KEYS, Viewer
 
 REDRAW_S = 0.1
 """How often the view is drawn where nothing new arrives, so that its ages and rates stay true."""

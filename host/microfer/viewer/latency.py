@@ -12,17 +12,17 @@ import numpy as np
 from rich.console import Console
 
 from microfer.errors import MicroferError
-from microfer.live import terminal
 from microfer.live.connection import Connection
 from microfer.live.link_events import Timed
 from microfer.live.messages import Prediction
-from microfer.live.picture import draw
 from microfer.live.protocol import LinkWriter
 from microfer.live.reader import Received
 from microfer.live.source import LiveSource
 from microfer.live.throughput import CROP_PREVIEW, PREDICTION
-from microfer.live.view import View
-from microfer.live.viewer import Viewer
+from microfer.viewer import terminal
+from microfer.viewer.picture import draw
+from microfer.viewer.view import View
+from microfer.viewer.viewer import Viewer
 
 PERIOD_S = 0.05
 """Between two frames of the camera, as of a board that runs at 20 frames a second."""

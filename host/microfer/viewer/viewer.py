@@ -17,13 +17,13 @@ from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.live.link_events import Instant, LinkChange, Opened, Timed
 from microfer.live.messages import AskHello, Prediction
-from microfer.live.picture import png
 from microfer.live.reader import Received
 from microfer.live.recording import SUFFIX, Recorder
 from microfer.live.source import LiveSource, Replay, Source
 from microfer.live.stream_wish import StreamWish, settings
-from microfer.live.view import View
-from microfer.live.view_model import ViewModel
+from microfer.viewer.picture import png
+from microfer.viewer.view import View
+from microfer.viewer.view_model import ViewModel
 
 REFUSAL_S = 2.0
 """How long a board of another protocol version has for its hello, so that the refusal can name it."""

@@ -17,8 +17,8 @@ from typing import Self
 from microfer import command
 from microfer.errors import MicroferError
 from microfer.live.link_events import Timed
-from microfer.live.viewer import Viewer
-from microfer.live.web_request import Handler
+from microfer.viewer.viewer import Viewer
+from microfer.viewer.web_request import Handler
 
 HOST = "127.0.0.1"
 KEY_BYTES = 16

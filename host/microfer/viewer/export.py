@@ -10,11 +10,11 @@ from microfer.errors import MicroferError
 from microfer.files import atomic_path, write_text
 from microfer.live.link_events import NANOSECONDS, Instant
 from microfer.live.messages import Prediction
-from microfer.live.picture import HEIGHT, WIDTH, draw
 from microfer.live.reader import Received
 from microfer.live.recording import Recording
-from microfer.live.view_model import STAGES, ViewModel, frame_view
 from microfer.simulate.opencv import cv2
+from microfer.viewer.picture import HEIGHT, WIDTH, draw
+from microfer.viewer.view_model import STAGES, ViewModel, frame_view
 
 COLUMNS = (
     *("frame", "arrived", "arrived_ns", "capture_time_us", "sequence", "missed", "answer", "label", "confidence"),

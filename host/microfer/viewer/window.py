@@ -1,10 +1,10 @@
 """The view in a window of this desktop, by OpenCV. It needs the full `opencv-python`: the headless build has none."""
 
 from microfer.errors import MicroferError
-from microfer.live.displays import why_no_window
-from microfer.live.picture import draw
-from microfer.live.viewer import KEYS, Viewer
 from microfer.simulate.opencv import DESKTOP_LIBRARIES, cv2
+from microfer.viewer.displays import why_no_window
+from microfer.viewer.picture import draw
+from microfer.viewer.viewer import KEYS, Viewer
 
 NAME = "microfer"
 REDRAW_MS = 40

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.live.facts import fact_groups
-from microfer.live.view import SLOTS, Shown, Slot, View
 from microfer.simulate.annotate import CARD, COLORS, EDGE, INK, MUTED, PAPER, TRACK, UNSURE
 from microfer.simulate.drawing import Box, font, picture, ring, rounded
+from microfer.viewer.facts import fact_groups
+from microfer.viewer.view import SLOTS, Shown, Slot, View
 
 WIDTH, HEIGHT = 1280, 720
 MARGIN = 24

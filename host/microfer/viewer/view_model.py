@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 
 from microfer.contract import LABELS, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.live.board_warnings import warnings_of
-from microfer.live.frame_tally import FrameTally
 from microfer.live.layout import Message
 from microfer.live.link_events import NANOSECONDS, Instant, Lost, Opened, Timed
 from microfer.live.messages import Answer, BoardError, CropPreview, Hello, Prediction, Statistics
 from microfer.live.protocol import next_sequence
 from microfer.live.reader import Damaged, Malformed, OtherVersion, Received, Text, TooLong, UnknownType
-from microfer.live.view import (
+from microfer.viewer.frame_tally import FrameTally
+from microfer.viewer.view import (
     SLOT_S,
     SLOTS,
     BoardView,
@@ -106,6 +106,7 @@ class ViewModel:
         """Return what there is to see at `now`, which is not before the latest event."""
         fps = self._rates(now)
         counts = self._counts
+        is_open = self._state in {LinkState.CONNECTED, LinkState.WAITING}
         return View(
             state=self._state,
             state_text=self._state_text,
@@ -132,7 +133,7 @@ class ViewModel:
             ),
             statistics=None if self._statistics is None else asdict(self._statistics),
             errors=tuple(self._errors.values()),
-            warnings=warnings_of(self._state, self._hello, self._statistics, self._silence_s(now)),
+            warnings=warnings_of(is_open, self._hello, self._statistics, self._silence_s(now)),
             log=tuple(self._log),
         )
 

@@ -14,8 +14,8 @@ from microfer.live.link_events import Instant, Lost, Opened, Timed
 from microfer.live.messages import Answer, BoardError, ErrorCode, Hello, ResetReason
 from microfer.live.protocol import encode
 from microfer.live.reader import Damaged, LinkReader, OtherVersion, Received, Text
-from microfer.live.view import SLOTS, LinkState, Shown
-from microfer.live.view_model import ViewModel
+from microfer.viewer.view import SLOTS, LinkState, Shown
+from microfer.viewer.view_model import ViewModel
 
 MILLISECOND = 1_000_000
 

@@ -14,17 +14,17 @@ import pytest
 from rich.console import Console
 from tests.conftest import ROOT
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
-from tests.host.test_live_view_model import Feed
+from tests.host.test_view_model import Feed
 
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
-from microfer.live import displays
-from microfer.live.export import COLUMNS, export_csv, export_mp4
 from microfer.live.messages import Answer, BoardError, ErrorCode
-from microfer.live.picture import HEIGHT, WIDTH
 from microfer.live.recording import Recorder, read_recording
-from microfer.live.terminal import HalfBlocks, render, summary
-from microfer.live.view import CropView, View
+from microfer.viewer import displays
+from microfer.viewer.export import COLUMNS, export_csv, export_mp4
+from microfer.viewer.picture import HEIGHT, WIDTH
+from microfer.viewer.terminal import HalfBlocks, render, summary
+from microfer.viewer.view import CropView, View
 
 VIEWER = ROOT / "host" / "serial_viewer.py"
 

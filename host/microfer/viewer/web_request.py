@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
-from microfer.live.facts import fact_groups
-from microfer.live.viewer import KEYS, Viewer
 from microfer.simulate.annotate import COLORS, UNSURE
+from microfer.viewer.facts import fact_groups
+from microfer.viewer.viewer import KEYS, Viewer
 
 if TYPE_CHECKING:
-    from microfer.live.web import WebServer
+    from microfer.viewer.web import WebServer
 
 FOLDER = Path(__file__).parent / "page"
 FILES = {

@@ -9,8 +9,8 @@ from microfer.live.layout import Code
 from microfer.live.link_events import Timed
 from microfer.live.messages import Prediction
 from microfer.live.reader import Received
-from microfer.live.view import View
-from microfer.live.view_model import frame_view
+from microfer.viewer.view import View
+from microfer.viewer.view_model import frame_view
 
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 
