@@ -1,19 +1,24 @@
 #include "kernels_tflm.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <new>
 
 #include "generated/kernel_plan.h"
 #include "generated/model_data.h"
 #include "kernels/convolution.h"
+#include "kernels/pooling.h"
 #include "tensorflow/lite/micro/kernels/add.h"
 #include "tensorflow/lite/micro/kernels/conv.h"
 #include "tensorflow/lite/micro/kernels/kernel_util.h"
+#include "tensorflow/lite/micro/kernels/pooling.h"
 
 namespace microfer {
 namespace {
 
 using kernels::AdditionPlan;
 using kernels::ConvolutionPlan;
+using kernels::PoolingShape;
 
 const TFLMRegistration& ElseConvolution() {
   static const TFLMRegistration registration = tflite::Register_CONV_2D();
@@ -22,6 +27,11 @@ const TFLMRegistration& ElseConvolution() {
 
 const TFLMRegistration& ElseAddition() {
   static const TFLMRegistration registration = tflite::Register_ADD();
+  return registration;
+}
+
+const TFLMRegistration& ElsePooling() {
+  static const TFLMRegistration registration = tflite::Register_MAX_POOL_2D();
   return registration;
 }
 
@@ -168,6 +178,61 @@ TfLiteStatus InvokeAddition(TfLiteContext* context, TfLiteNode* node) {
   return kTfLiteOk;
 }
 
+// Where the first window begins before the image, as TensorFlow Lite's SAME says.
+int PadBefore(const TfLitePoolParams& params, int size, int window, int stride, int outputs) {
+  if (params.padding != kTfLitePaddingSame) return 0;
+  return std::max(0, (outputs - 1) * stride + window - size) / 2;
+}
+
+// The shape of a pooling that the kernel covers: whole vectors of channels, no activation.
+bool FindPooling(TfLiteContext* context, TfLiteNode* node, PoolingShape& shape) {
+  tflite::MicroContext* micro = tflite::GetMicroContext(context);
+  const LookedAt input(context, micro->AllocateTempInputTensor(node, 0));
+  const LookedAt output(context, micro->AllocateTempOutputTensor(node, 0));
+  if (input.get() == nullptr || output.get() == nullptr) return false;
+  const TfLiteIntArray& from = *input.get()->dims;
+  const TfLiteIntArray& to = *output.get()->dims;
+  const auto& params = *static_cast<const TfLitePoolParams*>(node->builtin_data);
+  if (input.get()->type != kTfLiteInt8 || params.activation != kTfLiteActNone || from.size != 4 || to.size != 4 ||
+      from.data[0] != 1 || from.data[3] % kernels::kVectorBytes != 0) {
+    return false;
+  }
+  const auto narrow = [](int number) { return static_cast<std::int16_t>(number); };
+  shape.input_height = narrow(from.data[1]);
+  shape.input_width = narrow(from.data[2]);
+  shape.channels = narrow(from.data[3]);
+  shape.window_height = narrow(params.filter_height);
+  shape.window_width = narrow(params.filter_width);
+  shape.stride_height = narrow(params.stride_height);
+  shape.stride_width = narrow(params.stride_width);
+  shape.output_height = narrow(to.data[1]);
+  shape.output_width = narrow(to.data[2]);
+  shape.pad_top = narrow(PadBefore(params, from.data[1], params.filter_height, params.stride_height, to.data[1]));
+  shape.pad_left = narrow(PadBefore(params, from.data[2], params.filter_width, params.stride_width, to.data[2]));
+  return true;
+}
+
+TfLiteStatus PreparePooling(TfLiteContext* context, TfLiteNode* node) {
+  auto& own = *static_cast<Node<PoolingShape>*>(node->user_data);
+  PoolingShape shape{};
+  if (FindPooling(context, node, shape)) {
+    void* room = context->AllocatePersistentBuffer(context, sizeof(PoolingShape));
+    if (room == nullptr) return kTfLiteError;
+    own.plan = new (room) PoolingShape(shape);
+    return kTfLiteOk;
+  }
+  own.otherwise = ElsePooling().init(context, nullptr, 0);
+  return Else<PoolingShape>(ElsePooling().prepare, context, node);
+}
+
+TfLiteStatus InvokePooling(TfLiteContext* context, TfLiteNode* node) {
+  auto& own = *static_cast<Node<PoolingShape>*>(node->user_data);
+  if (own.plan == nullptr) return Else<PoolingShape>(ElsePooling().invoke, context, node);
+  kernels::MaxPool(*own.plan, tflite::micro::GetTensorData<std::int8_t>(tflite::micro::GetEvalInput(context, node, 0)),
+                   tflite::micro::GetTensorData<std::int8_t>(tflite::micro::GetEvalOutput(context, node, 0)));
+  return kTfLiteOk;
+}
+
 }  // namespace
 
 OwnKernels MicroferKernels() {
@@ -175,7 +240,10 @@ OwnKernels MicroferKernels() {
       tflite::micro::RegisterOp(InitNode<ConvolutionPlan>, PrepareConvolution, InvokeConvolution);
   static const TFLMRegistration addition =
       tflite::micro::RegisterOp(InitNode<AdditionPlan>, PrepareAddition, InvokeAddition);
+  static const TFLMRegistration pooling =
+      tflite::micro::RegisterOp(InitNode<PoolingShape>, PreparePooling, InvokePooling);
   OwnKernels own;
+  own.max_pool_2d = &pooling;
   own.add = &addition;
   own.conv_2d = &convolution;
   return own;

@@ -8,6 +8,7 @@
 
 #include "kernels/addition.h"
 #include "kernels/convolution.h"
+#include "kernels/pooling.h"
 
 // Random convolutions and TFLM's reference for them, written down as plainly as
 // can be: what the kernels must answer. Shared by the tests for a computer and by
@@ -197,6 +198,39 @@ inline AdditionConstants MakeAddition(Random& random) {
   constants.offset_low = static_cast<std::int16_t>(random.Between(0, 16383));
   constants.shift = random.Between(12, 24);
   return constants;
+}
+
+// A pooling of at most 12x12 pixels of 64 channels.
+inline PoolingShape MakePooling(Random& random) {
+  const auto pick = [&random](int low, int high) { return static_cast<std::int16_t>(random.Between(low, high)); };
+  PoolingShape shape{};
+  shape.channels = static_cast<std::int16_t>(random.Once(4) ? pick(1, 40) : 16 * pick(1, 4));
+  shape.window_height = pick(1, 4);
+  shape.window_width = pick(1, 4);
+  shape.stride_height = pick(1, 3);
+  shape.stride_width = pick(1, 3);
+  shape.pad_top = pick(0, shape.window_height / 2);
+  shape.pad_left = pick(0, shape.window_width / 2);
+  shape.input_height = pick(shape.window_height, 12);
+  shape.input_width = pick(shape.window_width, 12);
+  // The last window hangs over as far as it may and still holds a pixel.
+  shape.output_height = static_cast<std::int16_t>((shape.input_height + shape.pad_top - 1) / shape.stride_height + 1);
+  shape.output_width = static_cast<std::int16_t>((shape.input_width + shape.pad_left - 1) / shape.stride_width + 1);
+  return shape;
+}
+
+// The greatest of a window, looked for in the whole image.
+inline std::int8_t ReferencePooling(const PoolingShape& shape, const std::int8_t* input, int y, int x, int channel) {
+  int most = -128;
+  for (int row = 0; row < shape.input_height; ++row) {
+    for (int column = 0; column < shape.input_width; ++column) {
+      const int i = row + shape.pad_top - y * shape.stride_height;
+      const int j = column + shape.pad_left - x * shape.stride_width;
+      if (i < 0 || i >= shape.window_height || j < 0 || j >= shape.window_width) continue;
+      most = std::max<int>(most, input[(row * shape.input_width + column) * shape.channels + channel]);
+    }
+  }
+  return static_cast<std::int8_t>(most);
 }
 
 }  // namespace microfer::kernels::testing

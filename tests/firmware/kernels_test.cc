@@ -80,6 +80,25 @@ TEST(AnAdditionSaturatesAndRoundsDown) {
   EXPECT((sum == std::array<std::int8_t, 5>{2, 127, -128, 3, 6}));
 }
 
+TEST(FiveHundredRandomPoolingsFindTheGreatestOfEachWindow) {
+  alignas(kVectorBytes) static std::array<std::int8_t, 12 * 12 * 64> input;
+  alignas(kVectorBytes) static std::array<std::int8_t, 14 * 14 * 64> output;
+  testing::Random random(11);
+  for (int n = 0; n < 500; ++n) {
+    const PoolingShape shape = testing::MakePooling(random);
+    for (std::int8_t& pixel : input) pixel = random.Byte();
+    MaxPool(shape, input.data(), output.data());
+    const std::int8_t* answer = output.data();
+    for (int y = 0; y < shape.output_height; ++y) {
+      for (int x = 0; x < shape.output_width; ++x) {
+        for (int c = 0; c < shape.channels; ++c) {
+          EXPECT(*answer++ == testing::ReferencePooling(shape, input.data(), y, x, c));
+        }
+      }
+    }
+  }
+}
+
 TEST(OneHundredRandomConvolutionsEqualTheReference) {
   static testing::Case made;
   static std::array<std::int8_t, testing::kMostOutputBytes> expected;

@@ -30,6 +30,28 @@ void PackWeights(const ConvolutionShape& shape, const std::int8_t* weights, std:
   }
 }
 
+// Copies a few bytes. Sizes that stems have are known to the compiler, which then
+// calls no function.
+void CopyFew(const std::int8_t* from, std::int8_t* to, int bytes) {
+  switch (bytes) {
+    case 3:
+      __builtin_memcpy(to, from, 3);
+      break;
+    case 5:
+      __builtin_memcpy(to, from, 5);
+      break;
+    case 7:
+      __builtin_memcpy(to, from, 7);
+      break;
+    case 9:
+      __builtin_memcpy(to, from, 9);
+      break;
+    default:
+      std::memcpy(to, from, static_cast<std::size_t>(bytes));
+      break;
+  }
+}
+
 // Copies the pixels under the kernel, one output after the other, each into a row.
 class Gatherer {
  public:
@@ -80,7 +102,7 @@ class Gatherer {
     if (is_in_vectors_) {
       CopyVectors(from, row, bytes);
     } else {
-      std::memcpy(row, from, static_cast<std::size_t>(bytes));
+      CopyFew(from, row, bytes);
     }
     return row + bytes;
   }

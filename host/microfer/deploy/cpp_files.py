@@ -16,7 +16,7 @@ from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
 
-OWN_KERNELS = {"ADD": "add", "CONV_2D": "conv_2d"}
+OWN_KERNELS = {"ADD": "add", "CONV_2D": "conv_2d", "MAX_POOL_2D": "max_pool_2d"}
 """Operator that the firmware has kernels of its own for -> the member of `OwnKernels` in op_resolver.h."""
 
 

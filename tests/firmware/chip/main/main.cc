@@ -89,6 +89,24 @@ void RunAdditions() {
   std::printf("additions %d differ %u\n", kAdditions, differ);
 }
 
+// Random poolings: vector unit against portable twin.
+void RunPoolings() {
+  constexpr int kPoolings = 300;
+  alignas(16) static std::int8_t input[12 * 12 * 64], answer[14 * 14 * 64], twin[14 * 14 * 64];
+  kernels::testing::Random random(9);
+  unsigned differ = 0;
+  for (int n = 0; n < kPoolings; ++n) {
+    const kernels::PoolingShape shape = kernels::testing::MakePooling(random);
+    for (std::int8_t& pixel : input) pixel = random.Byte();
+    std::memset(answer, 99, sizeof(answer));
+    std::memset(twin, 99, sizeof(twin));
+    kernels::MaxPool(shape, input, answer);
+    kernels::MaxPoolPortable(shape, input, twin);
+    if (std::memcmp(answer, twin, sizeof(twin)) != 0) ++differ;
+  }
+  std::printf("poolings %d differ %u\n", kPoolings, differ);
+}
+
 // How long each operator takes, in the order of the model.
 class Stopwatch final : public tflite::MicroProfilerInterface {
  public:
@@ -158,6 +176,7 @@ void Run(void*) {
   }
   RunCases();
   RunAdditions();
+  RunPoolings();
   std::printf("end\n");
   std::fflush(stdout);
   vTaskDelete(nullptr);
