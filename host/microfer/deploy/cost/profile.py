@@ -1,0 +1,120 @@
+"""A profile measured on a board: it replaces the estimates of the model it was taken of, and corrects those of others.
+
+The file is JSON: {"format_version": 1, "model_sha256": "...", "unit": "us", "operators": [{"name": "CONV_2D", "value":
+1234}, ...]}, with one value for each operator in the order of execution, in microseconds ("us") or clock ticks at
+240 MHz ("ticks"), and, for models other than its own, "paths": {"conv rows": 1.08, ...}, which `host/profile_s3.py
+--refit` adds: how much longer each path took than an instruction a tick.
+"""
+
+import hashlib
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microfer.deploy.cost.memory import CLOCK_HZ
+from microfer.deploy.tflite_file import TfliteModel
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+
+if TYPE_CHECKING:
+    from microfer.deploy.cost.estimate import OperatorEstimate
+
+UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Times measured on a board, in seconds, and the name and factor of each path that they gave."""
+
+    name: str
+    model_sha256: str
+    operators: tuple[tuple[str, float], ...]
+    paths: Mapping[str, float]
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile in a file.
+
+    Raises:
+        MicroferError: it cannot be read, or is not such a profile.
+    """
+    try:
+        document = json.loads(read_bytes(path))
+        if document["format_version"] != 1:
+            raise MicroferError(f"{path} is of format {document['format_version']}; this version reads format 1")
+        unit = UNITS[document["unit"]]
+        operators = tuple((str(row["name"]), _time(row["value"]) * unit) for row in document["operators"])
+        factors = {str(name): _time(factor) for name, factor in document.get("paths", {}).items()}
+        return Profile(str(path), str(document["model_sha256"]), operators, factors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
+
+
+def _time(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError(f"{number} is not above 0")
+    return number
+
+
+def correction(
+    profile: Profile, model: TfliteModel, operators: tuple["OperatorEstimate", ...]
+) -> tuple["OperatorEstimate", ...]:
+    """Return `operators` as the profile has them: measured, or corrected path by path for another model.
+
+    Raises:
+        MicroferError: the profile is of this model, and has other operators; or it is of another and without factors.
+    """
+    if profile.model_sha256 == hashlib.sha256(model.content).hexdigest():
+        _check(profile, operators)
+        times = [seconds for _, seconds in profile.operators]
+        return tuple(
+            replace(one, shortest=seconds, longest=seconds, is_measured=True)
+            for one, seconds in zip(operators, times, strict=True)
+        )
+    if not profile.paths:
+        raise MicroferError(
+            f"{profile.name} was measured on another model and has no factors: write them with "
+            "python host/profile_s3.py ITS_MODEL --profile PROFILE --refit OUT"
+        )
+    return tuple(_scaled(one, profile.paths.get(one.path.name)) for one in operators)
+
+
+def _scaled(one: "OperatorEstimate", factor: float | None) -> "OperatorEstimate":
+    if factor is None:
+        return one
+    seconds = one.shortest * factor
+    return replace(one, shortest=seconds * (1 - one.error), longest=seconds * (1 + one.error))
+
+
+def factors(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> dict[str, float]:
+    """Return path name -> measured time over one instruction a tick, from the estimates of the profile's own model.
+
+    Raises:
+        MicroferError: the profile has other operators than the model.
+    """
+    _check(profile, operators)
+    measured: dict[str, float] = defaultdict(float)
+    counted: dict[str, float] = defaultdict(float)
+    for one, (_, seconds) in zip(operators, profile.operators, strict=True):
+        if one.instructions:
+            measured[one.path.name] += seconds
+            counted[one.path.name] += one.instructions / CLOCK_HZ
+    return {name: round(measured[name] / counted[name], 4) for name in sorted(measured)}
+
+
+def _check(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> None:
+    names = [one.step.kind for one in operators]
+    found = [name for name, _ in profile.operators]
+    if names != found:
+        at = next(
+            (n for n, (a, b) in enumerate(zip(names, found, strict=False)) if a != b), min(len(names), len(found))
+        )
+        raise MicroferError(
+            f"{profile.name} has {len(found)} operators and the model {len(names)}, the first difference at {at}: "
+            "profile this model again"
+        )
