@@ -6,6 +6,10 @@ from pathlib import Path
 from rich.markup import escape
 
 from microfer.command import console, parser, run
+from microfer.deploy import tflite_file
+from microfer.deploy.cost import report
+from microfer.deploy.cost.estimate import estimate
+from microfer.deploy.cost.lint import Finding, lint
 from microfer.deploy.export import Export, export_model
 from microfer.deploy.release import REPOSITORY, default_model
 
@@ -13,11 +17,12 @@ EXAMPLES = """
   python host/export_tflm.py                              the default release, into firmware/lib/generated/
   python host/export_tflm.py runs/mine/model.tflite       your own model
   python host/export_tflm.py --out /tmp/generated --json  elsewhere, with a report for other programs
+  python host/export_tflm.py mine.tflite --strict         write nothing where the board would be slow or wrong
 """
 
 
-def main() -> None:
-    """Parse the options, export, report."""
+def main() -> int:
+    """Parse the options, export, report; 1 where --strict finds something."""
     arguments = parser(__doc__ or "", EXAMPLES)
     arguments.add_argument(
         "model", nargs="?", type=Path, help="the .tflite (default: the release that models/DEFAULT names)"
@@ -29,15 +34,26 @@ def main() -> None:
         help="folder for the C++ files (default: firmware/lib/generated)",
     )
     arguments.add_argument("--json", action="store_true", help="print a JSON report on standard output")
+    arguments.add_argument(
+        "--strict", action="store_true", help="write nothing, and exit with status 1, where the lint finds something"
+    )
     options = arguments.parse_args()
-    done = export_model(options.model or default_model(), options.out)
+    path = options.model or default_model()
+    findings = lint(estimate(tflite_file.read(path)))
+    if options.strict and findings:
+        _warn(findings)
+        console.print(f"[bold red]not exported[/]: {len(findings)} findings, and --strict was given", highlight=False)
+        return 1
+    done = export_model(path, options.out)
     if options.json:
-        print(json.dumps(_report(done), indent=2))
+        print(json.dumps(_report(done, findings), indent=2))
     else:
         _show(done)
+        _warn(findings)
+    return 0
 
 
-def _report(done: Export) -> dict[str, object]:
+def _report(done: Export, findings: tuple[Finding, ...]) -> dict[str, object]:
     return {
         "model": done.model.name,
         "model_id": done.metadata.model_id,
@@ -53,7 +69,15 @@ def _report(done: Export) -> dict[str, object]:
         "folder": str(done.folder),
         "written": [name for name, changed in done.files.items() if changed],
         "unchanged": [name for name, changed in done.files.items() if not changed],
+        "findings": [report.finding_document(finding) for finding in findings],
     }
+
+
+def _warn(findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        console.print(f"  {report.finding_line(finding)}", highlight=False, soft_wrap=True)
+    if findings:
+        console.print("  what each operator costs on the chip: python host/profile_s3.py MODEL", highlight=False)
 
 
 def _show(done: Export) -> None:
