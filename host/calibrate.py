@@ -11,18 +11,24 @@ from rich.table import Table
 
 from microfer import command
 from microfer.command import console
+from microfer.deploy.metadata import MAX_SCORE_FLOOR
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.compress.calibrate import Calibration, ChooseThreshold
+    from microfer.deploy.metadata import ModelMetadata
 
 EXAMPLES = """
   python host/calibrate.py model.tflite --data fer2013.csv                      measure, write nothing
   python host/calibrate.py model.tflite --data fer2013.csv --out model.tflite   write the model anew, as a whole
   python host/calibrate.py model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
   python host/calibrate.py model.tflite --data fer2013.csv --report report      JSON and plots into a folder
+  python host/calibrate.py model.tflite --data fer2013.csv --label-smoothing 0.1 --out model.tflite
+                                                                               trained on labels smoothed by 0.1
 
-The temperature T is the one with the smallest negative log-likelihood, on the int8 scores and by the very formula of
-the board: p^(1/T), scaled to add up to one. It changes no label. The threshold does: below it the answer is
+The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the very
+formula of the board: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to
+each of the seven scores in training, 256 * smoothing / 7 levels; name the smoothing once, the model then carries the
+floor. Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is
 "uncertain". By default 80 % of the images are answered: a board looks several times a second and can wait for a better
 look, and 80 % is where this project states its aim for the accuracy of the answers.
 exit status: 0 done, 2 something could not be read or fitted
@@ -48,8 +54,15 @@ def main() -> None:
     runner = open_tflite(options.model, "tflm" if has_tflm() else "reference", need_int8=True)
     images = choose_images(load(options.data), options.split)
     raw = run_parallel(runner, images.data.images, "raw", workers=options.workers)
-    result = calibrate(raw, images.data.labels, _choice(options), precision=options.precision)
-    new = replace(metadata, temperature=result.temperature, uncertain_below=result.uncertain_below)
+    result = calibrate(
+        raw, images.data.labels, _choice(options), score_floor=_floor(options, metadata), precision=options.precision
+    )
+    new = replace(
+        metadata,
+        temperature=result.temperature,
+        uncertain_below=result.uncertain_below,
+        score_floor=result.score_floor,
+    )
     document = result.to_json() | {"model_id": metadata.model_id, "runner": runner.name, "data": images.to_json()}
     if options.report:
         title = f"{metadata.model_id}, int8, {options.split}"
@@ -78,14 +91,26 @@ def _choice(options: argparse.Namespace) -> "ChooseThreshold":
     return lambda images: for_coverage(images, options.coverage)
 
 
+def _floor(options: argparse.Namespace, metadata: "ModelMetadata") -> int:
+    """Return the floor that was asked for, or else the one that the model carries."""
+    from microfer.compress.temperature import natural_floor
+
+    if options.label_smoothing is not None:
+        return natural_floor(options.label_smoothing)
+    return metadata.score_floor if options.score_floor is None else int(options.score_floor)
+
+
 def _show(result: "Calibration", model_id: str, images: str) -> None:
-    before, after = result.before, result.after
+    before, after, alone = result.before, result.after, result.without_floor
     ece, low, high = result.spread("ece")
     lines = [
         f"[bold]{escape(model_id)}[/], {escape(images)}",
-        f"temperature          {result.temperature:g}",
+        f"temperature, floor   {result.temperature:g}, {result.score_floor} of 256",
         f"calibration error    {100 * before.ece:.2f} % before, {100 * after.ece:.2f} % after, {100 * ece:.2f} % "
         f"cross-fitted ({100 * low:.2f} to {100 * high:.2f} % over {len(result.cross_fits)} ways of halving)",
+        f"  without the floor  {100 * alone.ece:.2f} % at temperature {alone.temperature:g}, "
+        f"{100 * result.spread('ece_without_floor')[0]:.2f} % cross-fitted",
+        f"  with the floor     {after.lost_truths:.1%} of the true labels are left without confidence",
         f"  of a perfect model {100 * after.perfect_ece:.2f} % by chance, 97.5 % of the time under "
         f"{100 * after.perfect_ece_high:.2f} %",
         f"mean confidence      {100 * before.mean_confidence:.2f} % before, {100 * after.mean_confidence:.2f} % after, "
@@ -125,6 +150,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("model", type=Path, help="the int8 .tflite that quantize.py wrote")
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     parser.add_argument("--split", default="PublicTest", help="which images to fit on (default: PublicTest)")
+    floor = parser.add_mutually_exclusive_group()
+    floor.add_argument(
+        "--label-smoothing", type=float, metavar="E", help="what the network was trained with, which gives the floor"
+    )
+    floor.add_argument(
+        "--score-floor",
+        type=_levels,
+        metavar="N",
+        help=f"the floor itself, 0..{MAX_SCORE_FLOOR} of 256 levels (default: the model's own)",
+    )
     threshold = parser.add_mutually_exclusive_group()
     threshold.add_argument(
         "--coverage", type=_share, default=0.8, help="share of the images to answer, 0..1 (default: 0.8)"
@@ -138,6 +173,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     return parser.parse_args()
+
+
+def _levels(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MAX_SCORE_FLOOR:
+        raise argparse.ArgumentTypeError(f"{number} is not from 0 to {MAX_SCORE_FLOOR}")
+    return number
 
 
 def _share(text: str) -> float:

@@ -12,7 +12,7 @@ import pytest
 
 from microfer.compress import coverage
 from microfer.compress.calibrate import calibrate, cross_fit
-from microfer.compress.temperature import Scored, fit_temperature, perfect_ece, scored
+from microfer.compress.temperature import Scored, fit_temperature, lost_truths, natural_floor, perfect_ece, scored
 from microfer.data.synthetic import synthetic_dataset
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ModelMetadata, embed_metadata, read_metadata
@@ -23,13 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 
 
-def population(count: int, temperature: float, seed: int = 0) -> tuple[Any, Any]:
-    """Return int8 scores and labels of a model whose logits are `temperature` times too large."""
+def population(count: int, temperature: float, seed: int = 0, smoothing: float = 0.0) -> tuple[Any, Any]:
+    """Return int8 scores and labels of a model whose logits are `temperature` times too large, then smoothed."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, (count, 7))
     true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = (true.cumsum(1) > rng.random((count, 1))).argmax(1)
     shown = np.exp(temperature * logits) / np.exp(temperature * logits).sum(1, keepdims=True)
+    shown = (1 - smoothing) * shown + smoothing / 7
     return np.clip(np.round(256 * shown) - 128, -128, 127).astype(np.int8), labels
 
 
@@ -48,10 +49,46 @@ def test_calibrating_brings_the_error_down_to_what_a_perfect_model_shows():
     assert result.accuracy == float(scored(raw, labels, 1.0).right.mean())  # no label changed
 
 
-def test_confidence_and_certainty_are_the_boards():
+@pytest.mark.parametrize("temperature", [1.2, 1.5])
+def test_smoothed_labels_need_the_floor_to_find_the_temperature(temperature):
+    raw, labels = population(20_000, temperature, smoothing=0.1)
+    assert fit_temperature(raw, labels, natural_floor(0.1)) == pytest.approx(temperature, abs=0.12)
+    assert fit_temperature(raw, labels) < temperature - 0.15
+
+
+def test_the_floor_calibrates_smoothed_scores_better_than_a_temperature_alone():
+    raw, labels = population(20_000, 1.4, smoothing=0.1)
+    result = calibrate(raw, labels, score_floor=4, seeds=3)
+    assert result.after.ece < result.without_floor.ece
+    assert result.spread("ece")[0] < result.spread("ece_without_floor")[0]
+    assert result.without_floor.temperature == fit_temperature(raw, labels)
+    assert result.after.lost_truths == lost_truths(raw, labels, 4) > 0 == result.before.lost_truths
+    assert result.accuracy == float(scored(raw, labels, 1.0).right.mean())  # no label changed
+    assert not any("label smoothing" in sentence for sentence in result.misses())
+
+
+def test_a_floor_that_the_training_did_not_give_is_named():
+    raw, labels = population(8_000, 1.0)
+    result = calibrate(raw, labels, score_floor=20, seeds=2)
+    assert any("a score floor of 20 makes" in sentence for sentence in result.misses())
+
+
+@pytest.mark.parametrize(("smoothing", "floor"), [(0, 0), (0.05, 2), (0.1, 4), (0.2, 7), (0.8, 29)])
+def test_the_natural_floor_is_a_seventh_of_the_smoothing(smoothing, floor):
+    assert natural_floor(smoothing) == floor
+
+
+@pytest.mark.parametrize("smoothing", [-0.1, 0.9, 1.1, float("nan")])
+def test_a_smoothing_without_a_floor_is_refused(smoothing):
+    with pytest.raises(MicroferError, match="has no score floor from 0 to 30"):
+        natural_floor(smoothing)
+
+
+@pytest.mark.parametrize("floor", [0, 4])
+def test_confidence_and_certainty_are_the_boards(floor):
     raw, labels = population(200, 1.3)
-    made = scored(raw, labels, 1.3)
-    settings = settings_of(1.3, 0.5)
+    made = scored(raw, labels, 1.3, floor)
+    settings = settings_of(1.3, 0.5, floor)
     for index, row in enumerate(raw):
         board = Predictor(settings).update(row.tolist())
         assert (made.confidence[index], made.predicted[index]) == (board.confidence / 65536, board.label)
@@ -148,6 +185,9 @@ def test_an_image_without_any_score_is_a_damaged_model():
     raw[17] = -128
     with pytest.raises(MicroferError, match="first: image 17"):
         calibrate(raw, labels)
+    raw[17] = 30 - 128
+    with pytest.raises(MicroferError, match=r"above 30 of 256 on 1 images \(first: image 17"):
+        calibrate(raw, labels, score_floor=30)
 
 
 def command(*arguments: object) -> None:
@@ -193,6 +233,7 @@ def test_the_command_writes_what_it_fitted_into_the_model_and_nothing_else(tmp_p
     after = tflite_file.read(tmp_path / "new.tflite")
     metadata = read_metadata(after)
     assert (metadata.temperature, metadata.uncertain_below) == (document["temperature"], document["uncertain_below"])
+    assert metadata.score_floor == 0
     assert replace(metadata, temperature=1.0, uncertain_below=0.0) == read_metadata(before)
     assert after.operators == before.operators
     assert tflite_file.read(model).content == before.content
@@ -207,6 +248,24 @@ def test_calibrating_a_calibrated_model_changes_nothing(tmp_path, model, csv):
     once = model.read_bytes()
     command(model, "--data", csv, "--out", model)
     assert model.read_bytes() == once
+
+
+def test_a_label_smoothing_gives_the_model_its_floor_which_it_keeps(model, csv, capsys):
+    command(model, "--data", csv, "--label-smoothing", "0.05", "--out", model)
+    assert read_metadata(tflite_file.read(model)).score_floor == 2
+    once = model.read_bytes()
+    command(model, "--data", csv, "--out", model)
+    assert model.read_bytes() == once
+    capsys.readouterr()
+    command(model, "--data", csv, "--score-floor", "0", "--out", model, "--json")
+    assert json.loads(capsys.readouterr().out)["score_floor"] == 0
+    assert b"score_floor" not in tflite_file.read(model).metadata["microfer"]
+
+
+@pytest.mark.parametrize("wrong", [("--score-floor", "31"), ("--score-floor", "1", "--label-smoothing", "0.1")])
+def test_an_impossible_floor_is_no_option(model, csv, wrong):
+    with pytest.raises(SystemExit):
+        command(model, "--data", csv, *wrong)
 
 
 def test_the_table_is_for_people(model, csv, capsys):

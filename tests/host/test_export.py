@@ -30,6 +30,7 @@ METADATA = ModelMetadata(
     arena=Arena(bytes=31_337, measured_on="host: tflite-micro 0.dev1, Linux x86-64"),
     temperature=1.1,
     uncertain_below=0.35,
+    score_floor=4,
 )
 WARNINGS = ("-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 
@@ -112,6 +113,7 @@ def test_what_is_written_compiles_without_warnings_and_says_what_the_model_says(
         "output_zero_point": -128,
         "temperature": _float32(1.1),
         "uncertain_below": _float32(0.35),
+        "score_floor": 4,
         "host_arena_bytes": 31_337,
     }
 

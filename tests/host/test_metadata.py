@@ -38,6 +38,14 @@ def test_golden_scores_are_read_back_and_an_entry_without_them_says_none(embedde
     assert read_metadata(read(embedded)).golden is None
 
 
+def test_a_score_floor_is_read_back_and_an_entry_without_it_has_none(embedded):
+    floored = replace(METADATA, score_floor=4)
+    assert b'"score_floor":4' in floored.to_json()
+    assert read_metadata(read(embed_metadata(TINY, floored))) == floored
+    assert b"score_floor" not in METADATA.to_json()
+    assert read_metadata(read(embedded)).score_floor == 0
+
+
 def test_the_entry_is_compact_json_with_sorted_keys(embedded):
     entry = read(embedded).metadata[ENTRY_NAME]
     assert entry == (
@@ -123,6 +131,7 @@ WRONG_VALUES = {
     "labels": [list(LABELS[::-1]), list(LABELS[:6]), [*LABELS, "contempt"], "anger", None],
     "temperature": [0, -1.0, 1e9, "1", True, None],
     "uncertain_below": [-0.1, 1.0, "0", False, None],
+    "score_floor": [-1, 31, 4.0, "4", True, None],
     "arena": [[], 5, "122 KiB"],
     "arena.bytes": [0, -1, 1.5, True, 2**31, None],
     "golden": [None, [], 5],

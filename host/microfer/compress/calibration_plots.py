@@ -11,13 +11,13 @@ from microfer.training.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, draw_re
 
 
 def reliability_figure(result: Calibration, title: str) -> Figure:
-    """Draw accuracy against confidence without and with the temperature, side by side."""
+    """Draw accuracy against confidence uncalibrated and calibrated, side by side."""
     figure = Figure(figsize=(10.4, 6.2), layout="constrained", facecolor="white")
     axes = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=[3.4, 1])
     figure.suptitle(title, x=0.02, ha="left", color=INK, fontsize=13, fontweight="bold")
     halves = (
         ("as the network scores it", result.scored_before),
-        (f"temperature {result.temperature:g}", result.scored_after),
+        (_calibration_name(result), result.scored_after),
     )
     for column, (name, images) in enumerate(halves):
         upper, lower = axes[:, column]
@@ -27,6 +27,11 @@ def reliability_figure(result: Calibration, title: str) -> Figure:
     for only_left in axes[:, 1]:
         only_left.set_ylabel("")
     return figure
+
+
+def _calibration_name(result: Calibration) -> str:
+    floor = f"floor {result.score_floor} of 256, " if result.score_floor else ""
+    return f"{floor}temperature {result.temperature:g}"
 
 
 def coverage_figure(result: Calibration, title: str) -> Figure:

@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
   std::printf("\"temperature\": %.17g, \"uncertain_below\": %.17g, ",
               static_cast<double>(microfer::kTemperature),
               static_cast<double>(microfer::kUncertainBelow));
+  std::printf("\"score_floor\": %d, ", microfer::kScoreFloor);
   std::printf("\"host_arena_bytes\": %zu}\n", microfer::kHostArenaBytes);
 
   std::FILE* file = std::fopen(argv[1], "wb");
