@@ -9,9 +9,11 @@ from microfer.command import console, parser, run
 from microfer.deploy import tflite_file
 from microfer.deploy.cost import report
 from microfer.deploy.cost.estimate import estimate
-from microfer.deploy.cost.lint import Finding, lint
+from microfer.deploy.cost.finding import Finding
+from microfer.deploy.cost.lint import lint
+from microfer.deploy.cost.releases import pinned
 from microfer.deploy.export import Export, export_model
-from microfer.deploy.release import REPOSITORY, default_model
+from microfer.deploy.release import MANIFEST, REPOSITORY, default_model
 
 EXAMPLES = """
   python host/export_tflm.py                              the default release, into firmware/lib/generated/
@@ -39,7 +41,7 @@ def main() -> int:
     )
     options = arguments.parse_args()
     path = options.model or default_model()
-    findings = lint(estimate(tflite_file.read(path)))
+    findings = lint(estimate(tflite_file.read(path)), pinned(MANIFEST))
     if options.strict and findings:
         _warn(findings)
         console.print(f"[bold red]not exported[/]: {len(findings)} findings, and --strict was given", highlight=False)

@@ -29,7 +29,8 @@ def main() -> int:
     from microfer.deploy.cost.memory import Placement
     from microfer.deploy.cost.profile import read_profile
     from microfer.deploy.cost.refit import write_factors
-    from microfer.deploy.release import default_model
+    from microfer.deploy.cost.releases import pinned
+    from microfer.deploy.release import MANIFEST, default_model
 
     model = tflite_file.read(options.model or default_model())
     network = estimate(model)
@@ -40,7 +41,7 @@ def main() -> int:
         if options.refit:
             write_factors(options.profile, profile, network, options.refit)
         network = estimate(model, network.placement, profile)
-    findings = lint(network)
+    findings = lint(network, pinned(MANIFEST))
     if options.out:
         report.chart(network, options.out)
     if options.json:

@@ -11,6 +11,9 @@ MODELS = REPOSITORY / "models"
 
 MODEL_FILE = "model.tflite"
 
+MANIFEST = REPOSITORY / "firmware" / "src" / "idf_component.yml"
+"""Names the components that the firmware is built with, each pinned."""
+
 
 def default_model(models: Path = MODELS) -> Path:
     """Return the path of the default release's .tflite.

@@ -103,13 +103,14 @@ def estimate(model: TfliteModel, placement: Placement | None = None, profile: Pr
     arena = device_arena(model, taken, paths)
     if placement is None:
         placement = Placement("internal" if fits_internal(arena.needed) else "psram")
-    operators = tuple(_operator(step, path, placement) for step, path in zip(taken, paths, strict=True))
+    operators = tuple(operator_estimate(step, path, placement) for step, path in zip(taken, paths, strict=True))
     if profile is not None:
         operators = correction(profile, model, operators)
     return Estimate(model.name, operators, arena, placement, len(model.content))
 
 
-def _operator(step: Step, path: Path, placement: Placement) -> OperatorEstimate:
+def operator_estimate(step: Step, path: Path, placement: Placement) -> OperatorEstimate:
+    """Return what one operator costs on `path`."""
     costs = fitted().get(path.name) if path.work else None
     instructions = costs.instructions(path) if costs else None
     error = costs.error if costs else 0.0

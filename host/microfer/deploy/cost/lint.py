@@ -4,14 +4,16 @@ Standard library alone: the export runs it. What esp-nn computes wrongly is from
 dispatch that `path_of` follows.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from microfer.deploy.cost.costs import fitted, versions
 from microfer.deploy.cost.dispatch import path_of
 from microfer.deploy.cost.estimate import Estimate, OperatorEstimate
+from microfer.deploy.cost.finding import Finding
 from microfer.deploy.cost.memory import KEPT_IN_CACHE_BYTES, LARGEST_INTERNAL_BYTES
 from microfer.deploy.cost.path import round_up
+from microfer.deploy.cost.releases import release_findings, uneven_padding
 from microfer.deploy.cost.step import CONVOLUTIONS, Step
 from microfer.deploy.operators import RESOLVER_METHODS
 
@@ -24,28 +26,18 @@ ALWAYS = ("one-channel stem", "MEAN instead of AVERAGE_POOL_2D")
 """Rules that are given whatever they cost: the network's author can do without them at once."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One finding.
+def lint(network: Estimate, components: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """Return the findings: first what fails, then what costs the most.
 
-    rule: its name. operator: index, None for the whole network. is_error: the board would fail or compute wrongly.
-    problem, fix: sentences. instructions, bytes: what it costs in an invoke; 0 where it costs none of that.
+    components: name -> version of those that the firmware is built with; the default is what the costs were measured
+        with. `releases.pinned` reads them from the firmware.
     """
-
-    rule: str
-    operator: int | None
-    is_error: bool
-    problem: str
-    fix: str
-    instructions: float = 0.0
-    bytes: int = 0
-
-
-def lint(network: Estimate) -> tuple[Finding, ...]:
-    """Return the findings: first what fails, then what costs the most."""
-    found = [*_whole(network)]
+    built_with = {**versions(), **(components or {})}
+    found = [*_whole(network), *release_findings(built_with)]
     for one in network.operators:
         found += _wrong(one)
+        if one.step.kind in CONVOLUTIONS and one.step.is_padded_unevenly:
+            found.append(uneven_padding(one.step, built_with["esp-nn"]))
         found += [finding for finding in _slow(one) if _is_worth(finding, network)]
     return tuple(sorted(found, key=lambda finding: (not finding.is_error, -finding.instructions, -finding.bytes)))
 
@@ -100,24 +92,6 @@ def _wrong(one: OperatorEstimate) -> Iterator[Finding]:
             "esp-tflite-micro's wrapper reads the bias tensor and aborts where there is none",
             "give the convolution a bias, of zeros if need be",
         )
-    if step.kind in CONVOLUTIONS and step.is_padded_unevenly:
-        yield from _uneven(step)
-
-
-def _uneven(step: Step) -> Iterator[Finding]:
-    kernel = max(step.kernel)
-    is_wrong = step.kind == "CONV_2D" and kernel in (5, 7) and step.stride != (1, 1)
-    sides = f"{step.before[0]} before and {step.after[0]} after"
-    known = (
-        "esp-nn issue 31: the last row and column are wrong" if is_wrong else "esp-nn up to 1.2.0 reads past the input"
-    )
-    yield Finding(
-        "asymmetric SAME padding",
-        step.index,
-        is_wrong,
-        f"{step.kind} {step.kernel[0]}x{step.kernel[1]} of stride {step.stride[0]} is padded by {sides}; {known}",
-        "pad alike on all sides with an explicit PAD and VALID, or use stride 1 and a pool",
-    )
 
 
 def _slow(one: OperatorEstimate) -> Iterator[Finding]:
@@ -222,7 +196,7 @@ def _with_channels(step: Step, channels: int) -> Step:
 
 
 def _saved_by_regrouping(one: OperatorEstimate) -> float:
-    """Return the instructions that a 3x3 stem on four channels at half the resolution, the same outputs, would save."""
+    """Return the instructions that a 3x3 stem on four channels at half the resolution would save."""
     step = one.step
     small = tuple(max(size // 2, 1) for size in step.input[:2])
     stride = tuple(max(step.stride[axis] // 2, 1) for axis in (0, 1))
@@ -234,6 +208,7 @@ def _saved_by_regrouping(one: OperatorEstimate) -> float:
         stride=(stride[0], stride[1]),
         before=(1, 1),
         after=(1, 1),
+        output=(min(step.output[0], small[0]), min(step.output[1], small[1]), step.output[2]),
         weight_bytes=36 * step.output[2],
         weight_offset=0,
     )
@@ -252,35 +227,3 @@ def _pooled(step: Step) -> float:
 def _part_cost(one: OperatorEstimate, parts: tuple[str, ...]) -> float:
     costs = fitted()[one.path.name].parts
     return sum(costs.get(part, 0.0) * one.path.work.get(part, 0.0) for part in parts)
-
-
-def release_findings(components: dict[str, str]) -> tuple[Finding, ...]:
-    """Return what is known to be wrong with releases of esp-nn and esp-tflite-micro, by their names and versions."""
-    nn = _version(components.get("esp-nn", versions()["esp-nn"]))
-    micro = _version(components.get("esp-tflite-micro", versions()["esp-tflite-micro"]))
-    found = []
-    if nn == (1, 2, 3) and micro <= (1, 3, 5):
-        found.append(
-            Finding(
-                "esp-nn unused",
-                None,
-                True,
-                "esp-tflite-micro up to 1.3.5 with esp-nn 1.2.3 sends every CONV_2D to plain C (esp-nn issue 26)",
-                "take esp-tflite-micro 1.4.0",
-            )
-        )
-    if nn != _version(versions()["esp-nn"]):
-        found.append(
-            Finding(
-                "costs of another esp-nn",
-                None,
-                False,
-                f"the costs were measured with esp-nn {versions()['esp-nn']}; scratch and paths change with releases",
-                "take that release, or measure again",
-            )
-        )
-    return tuple(found)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.strip("=v~^ ").split(".")[:3])

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from microfer.deploy.cost.costs import versions
 from microfer.deploy.cost.estimate import Estimate, OperatorEstimate
-from microfer.deploy.cost.lint import Finding
+from microfer.deploy.cost.finding import Finding
 from microfer.deploy.cost.memory import FLASH_BYTES_PER_S, PSRAM_BYTES_PER_S
 from microfer.files import atomic_path
 
