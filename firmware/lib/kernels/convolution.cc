@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace microfer::kernels {
 namespace {
@@ -30,25 +31,23 @@ void PackWeights(const ConvolutionShape& shape, const std::int8_t* weights, std:
   }
 }
 
-// Copies a few bytes. Sizes that stems have are known to the compiler, which then
-// calls no function.
+// Copies bytes one after the other, without a loop or a call.
+template <std::size_t... kIndex>
+void CopyBytes(const std::int8_t* from, std::int8_t* to, std::index_sequence<kIndex...> /*count*/) {
+  ((to[kIndex] = from[kIndex]), ...);
+}
+
+// Copies a few bytes; as many as stems have under a row of their kernel, quickly.
 void CopyFew(const std::int8_t* from, std::int8_t* to, int bytes) {
   switch (bytes) {
     case 3:
-      __builtin_memcpy(to, from, 3);
-      break;
+      return CopyBytes(from, to, std::make_index_sequence<3>());
     case 5:
-      __builtin_memcpy(to, from, 5);
-      break;
+      return CopyBytes(from, to, std::make_index_sequence<5>());
     case 7:
-      __builtin_memcpy(to, from, 7);
-      break;
-    case 9:
-      __builtin_memcpy(to, from, 9);
-      break;
+      return CopyBytes(from, to, std::make_index_sequence<7>());
     default:
       std::memcpy(to, from, static_cast<std::size_t>(bytes));
-      break;
   }
 }
 
@@ -77,6 +76,26 @@ class Gatherer {
 
  private:
   void GatherOne(int top, int left, std::int8_t* row) const {
+    const bool is_inside = top >= 0 && left >= 0 && top + shape_.kernel_height <= shape_.input_height &&
+                           left + shape_.kernel_width <= shape_.input_width;
+    if (is_inside) {
+      GatherInside(input_ + top * line_bytes_ + left * pixel_bytes_, row);
+    } else {
+      GatherAtRim(top, left, row);
+    }
+  }
+
+  // In local variables: a store of bytes might change any member, for all that the compiler knows.
+  void GatherInside(const std::int8_t* from, std::int8_t* row) const {
+    const int bytes = shape_.kernel_width * pixel_bytes_;
+    const int line_bytes = line_bytes_;
+    const bool is_in_vectors = is_in_vectors_;
+    for (int lines = shape_.kernel_height; lines > 0; --lines, from += line_bytes, row += bytes) {
+      Copy(from, row, bytes, is_in_vectors);
+    }
+  }
+
+  void GatherAtRim(int top, int left, std::int8_t* row) const {
     const int before = std::clamp(-left, 0, static_cast<int>(shape_.kernel_width));
     const int end = std::clamp(shape_.input_width - left, before, static_cast<int>(shape_.kernel_width));
     for (int y = top; y < top + shape_.kernel_height; ++y) {
@@ -85,7 +104,9 @@ class Gatherer {
         continue;
       }
       row = Pad(before, row);
-      row = Copy(input_ + y * line_bytes_ + (left + before) * pixel_bytes_, end - before, row);
+      const int bytes = (end - before) * pixel_bytes_;
+      Copy(input_ + y * line_bytes_ + (left + before) * pixel_bytes_, row, bytes, is_in_vectors_);
+      row += bytes;
       row = Pad(shape_.kernel_width - end, row);
     }
   }
@@ -97,14 +118,12 @@ class Gatherer {
     return row + bytes;
   }
 
-  std::int8_t* Copy(const std::int8_t* from, int pixels, std::int8_t* row) const {
-    const int bytes = pixels * pixel_bytes_;
-    if (is_in_vectors_) {
-      CopyVectors(from, row, bytes);
+  static void Copy(const std::int8_t* from, std::int8_t* to, int bytes, bool is_in_vectors) {
+    if (is_in_vectors) {
+      CopyVectors(from, to, bytes);
     } else {
-      CopyFew(from, row, bytes);
+      CopyFew(from, to, bytes);
     }
-    return row + bytes;
   }
 
   const ConvolutionShape& shape_;
