@@ -18,7 +18,7 @@ from microfer.deploy.cost.step import CONVOLUTIONS, Step
 from microfer.deploy.operators import RESOLVER_METHODS
 
 WORTH_INSTRUCTIONS = 0.01
-"""Findings about speed are given where they cost at least this share of an invoke."""
+"""Findings about speed are given where they cost this share of an invoke, or so many bytes."""
 
 WORTH_COPIED_BYTES = 4096
 
@@ -45,9 +45,8 @@ def lint(network: Estimate, components: Mapping[str, str] | None = None) -> tupl
 def _is_worth(finding: Finding, network: Estimate) -> bool:
     if finding.rule in ALWAYS:
         return True
-    if finding.bytes and not finding.instructions:
-        return finding.bytes >= WORTH_COPIED_BYTES
-    return finding.instructions >= WORTH_INSTRUCTIONS * network.instructions
+    share = finding.instructions / max(network.instructions, 1.0)
+    return share >= WORTH_INSTRUCTIONS or finding.bytes >= WORTH_COPIED_BYTES
 
 
 def _whole(network: Estimate) -> Iterator[Finding]:
