@@ -45,7 +45,7 @@ def main() -> None:
         (options.pruned / "history.csv", "pruning-history.csv"),
     ):
         write_bytes(folder / name, source.read_bytes())
-    calibration = _calibrate(folder / "model.tflite", options.data)
+    calibration = _calibrate(folder / "model.tflite", options.data, _label_smoothing(options.run))
     robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
     floating = _evaluate(folder / "float.keras", options.data, None)
@@ -107,10 +107,20 @@ def _evaluate(model: Path, data: Path, plots: Path | None) -> dict[str, Any]:
         return result
 
 
-def _calibrate(model: Path, data: Path) -> dict[str, Any]:
-    """Write temperature and threshold into the model, its plots beside it; return calibrate.py's JSON without bins."""
+def _label_smoothing(run: Path) -> float | None:
+    """Return what a training's targets were smoothed by; None where a teacher's scores had part in them."""
+    settings = json.loads((run / "run.json").read_text())["settings"]
+    return None if "distillation" in settings else float(settings["recipe"]["label_smoothing"])
+
+
+def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[str, Any]:
+    """Write the calibration into the model, its plots beside it; return calibrate.py's JSON without bins.
+
+    Without a `label_smoothing` the model keeps the floor that it carries.
+    """
+    floor = () if label_smoothing is None else ("--label-smoothing", label_smoothing)
     with tempfile.TemporaryDirectory() as scratch:
-        _command("calibrate.py", model, "--data", data, "--out", model, "--report", scratch)
+        _command("calibrate.py", model, "--data", data, *floor, "--out", model, "--report", scratch)
         for name in ("calibration.png", "coverage.png"):
             shutil.copy(Path(scratch) / name, model.parent / name)
         result: dict[str, Any] = json.loads((Path(scratch) / "calibration.json").read_text())

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microfer.compress.calibrate import MAX_ECE
+from microfer.compress.temperature import natural_floor
 from microfer.data.synthetic import synthetic_dataset
 from microfer.deploy import model_card, tflite_file
 from microfer.deploy.contract_check import check_deployable
@@ -64,13 +66,15 @@ def test_the_release_keeps_what_was_promised(metrics: dict[str, Any]) -> None:
 
 def test_the_model_carries_the_calibration_that_its_card_reports(metrics: dict[str, Any]) -> None:
     metadata, calibration = read_metadata(tflite_file.read(default_model())), metrics["calibration"]
-    fitted = (calibration["temperature"], calibration["uncertain_below"])
-    assert (metadata.temperature, metadata.uncertain_below) == fitted
+    fitted = (calibration["temperature"], calibration["uncertain_below"], calibration["score_floor"])
+    assert (metadata.temperature, metadata.uncertain_below, metadata.score_floor) == fitted
+    assert metadata.score_floor == natural_floor(metrics["training"]["settings"]["recipe"]["label_smoothing"])
     # Evaluated apart, by LiteRT's reference kernels: the same confidence, image by image.
     assert metrics["int8"]["ece"] == pytest.approx(calibration["after"]["ece"], abs=1e-6)
     assert metrics["int8"]["ece_uncalibrated"] == pytest.approx(calibration["before"]["ece"], abs=1e-3)
     assert calibration["after"]["ece"] < calibration["before"]["ece"]
     assert len(calibration["cross_fits"]) == 10
+    assert calibration["cross_fitted"]["ece"]["mean"] <= MAX_ECE
 
 
 def test_the_robustness_report_is_of_the_whole_split_behind_the_firmwares_own_detector(metrics: dict[str, Any]) -> None:

@@ -70,11 +70,12 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
 def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
     before, after = calibration["before"]["ece"], calibration["after"]["ece"]
     crossed, accuracy = calibration["cross_fitted"]["ece"], calibration["cross_fitted"]["accuracy"]
-    chosen = calibration["chosen"]
+    chosen, without = calibration["chosen"], calibration["cross_fitted"]["ece_without_floor"]["mean"]
     return [
-        f"| expected calibration error, int8, at temperature {calibration['temperature']:g} | {_percent(after)} "
-        f"(without it {_percent(before)}; cross-fitted on halves {_percent(crossed['mean'])}, "
-        f"{_percent(crossed['low'])} to {_percent(crossed['high'])}) | "
+        f"| expected calibration error, int8, at temperature {calibration['temperature']:g} above a floor of "
+        f"{calibration['score_floor']} of 256 | {_percent(after)} (uncalibrated {_percent(before)}; cross-fitted on "
+        f"halves {_percent(crossed['mean'])}, {_percent(crossed['low'])} to {_percent(crossed['high'])}; by a "
+        f"temperature alone {_percent(without)}) | "
         f"`python host/calibrate.py {model}/model.tflite --data PATH` |",
         f'| accuracy of the answers with {_percent(chosen["coverage"])} answered, the rest "uncertain" | '
         f"{_percent(chosen['accuracy'])} (cross-fitted at 80 % {_percent(accuracy['mean'])}, "
@@ -149,14 +150,18 @@ def _confidence(calibration: dict[str, Any]) -> list[str]:
     return [
         "## Confidence",
         "",
-        f"The board shows p^(1/T), scaled to add up to one, with T = {calibration['temperature']:g}, and says "
-        f'"uncertain" below {calibration["uncertain_below"]:g}. Both were fitted on PublicTest and travel in '
-        "`model.tflite`. With so many images a perfectly calibrated model would be measured at an error of "
+        f"The board shows (p - {calibration['score_floor']}/256)^(1/T), at least 0, scaled to add up to one, with "
+        f"T = {calibration['temperature']:g}, and says "
+        f'"uncertain" below {calibration["uncertain_below"]:g}. What is taken away is what smoothed labels gave to '
+        "every class in training; it is not fitted. Temperature and threshold were fitted on PublicTest. "
+        "All three travel in `model.tflite`. "
+        f"The true label is left without any confidence on {_percent(after['lost_truths'])} of the "
+        "images. With so many images a perfectly calibrated model would be measured at an error of "
         f"{_percent(after['perfect_ece'])}, and 97.5 % of the time under {_percent(after['perfect_ece_high'])}.",
         "",
         *(f"Missed: {sentence}." for sentence in calibration["misses"]),
         *([""] if calibration["misses"] else []),
-        "![reliability without and with the temperature](calibration.png)",
+        "![reliability, uncalibrated and calibrated](calibration.png)",
         "![accuracy against coverage](coverage.png)",
         "",
         f"| perceived expression | precision of its answers | recall | precision {wanted} from | recall there |",
