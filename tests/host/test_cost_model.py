@@ -113,6 +113,13 @@ def test_an_operator_that_was_never_measured_is_named_and_not_zero() -> None:
     assert path_of(conv(all_int8=False)).name == "unknown"
 
 
+def test_two_images_cost_twice_as_much_as_one() -> None:
+    one, two = conv(), conv(batch=2)
+    costs = fitted()["conv 1x1 vector"]
+    assert costs.instructions(path_of(two)) == pytest.approx(2 * costs.instructions(path_of(one)))
+    assert two.macs == 2 * one.macs
+
+
 def test_buffers_that_live_together_never_overlap() -> None:
     buffers = [Buffer(16 * (1 + n * 7 % 5), n % 4, n % 4 + n % 3) for n in range(24)]
     offsets = place(buffers)
@@ -195,6 +202,23 @@ def test_the_command_prints_json_and_draws_a_chart(tmp_path: Path) -> None:
     assert document["arena"]["used_bytes"] == MEASURED_ARENA
     assert len(document["operators"]) == 59
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_released_network_is_compared_with_its_accuracy() -> None:
+    command = [sys.executable, "host/compare_s3.py", "thesis-bn", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (row,) = json.loads(done.stdout)
+    metrics = json.loads((MODEL.parent / "metrics.json").read_text())
+    assert row["accuracy"] == metrics["int8"]["accuracy"]
+    assert row["arena_in"] == "PSRAM"
+    assert row["milliseconds"][0] < row["milliseconds"][1]
+
+
+def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
+    command = [sys.executable, "host/compare_s3.py", "nothing"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "thesis-bn" in done.stderr
 
 
 def test_the_cost_model_needs_the_standard_library_alone() -> None:

@@ -1,6 +1,7 @@
 """From an operator to its path."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from microfer.deploy.cost.conv_path import conv_path
 from microfer.deploy.cost.depthwise_path import depthwise_path
@@ -41,4 +42,8 @@ def path_of(step: Step) -> Path:
         return Path("unknown", f"{step.kind} was never measured", is_fast=False)
     if not step.all_int8:
         return Path("unknown", f"{step.kind} on another type than int8 was never measured", is_fast=False)
-    return _PATHS[step.kind](step)
+    path = _PATHS[step.kind](step)
+    if step.batch == 1:
+        return path
+    work = {part: count * step.batch for part, count in path.work.items()}
+    return replace(path, work=work, filter_passes=path.filter_passes * step.batch)

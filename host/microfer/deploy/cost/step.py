@@ -35,6 +35,7 @@ class Step:
     offset_is_zero: the input's zero point is 0, so that nothing needs to be corrected for it.
     keeps_dimensions: a reduction over height and width whose output still has four dimensions.
     all_int8: its computed inputs, its outputs and its filter are int8.
+    batch: images that a convolution or pool takes one after another.
     """
 
     index: int
@@ -61,6 +62,7 @@ class Step:
     keeps_dimensions: bool = False
     all_int8: bool = True
     is_custom: bool = False
+    batch: int = 1
 
     @property
     def pixels(self) -> int:
@@ -73,9 +75,9 @@ class Step:
         taps = self.kernel[0] * self.kernel[1]
         match self.kind:
             case "CONV_2D":
-                return self.pixels * self.output[2] * taps * self.filter_channels
+                return self.batch * self.pixels * self.output[2] * taps * self.filter_channels
             case "DEPTHWISE_CONV_2D":
-                return self.pixels * self.output[2] * taps
+                return self.batch * self.pixels * self.output[2] * taps
             case "FULLY_CONNECTED":
                 return self.weight_bytes * max(self.output_elements // max(self.output[2], 1), 1)
         return 0
@@ -173,6 +175,7 @@ def _step(model: TfliteModel, index: int, operator: Operator) -> Step:
         keeps_dimensions=operator.name == "MEAN" and len(out.shape) == len(first.shape),
         all_int8=all(tensor.type == "INT8" for tensor in taken),
         is_custom=operator.is_custom,
+        batch=max(out.shape[0], 1) if operator.name in (*CONVOLUTIONS, *POOLS) and len(out.shape) == 4 else 1,
         **geometry,
     )
 
