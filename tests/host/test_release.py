@@ -1,6 +1,7 @@
 """What is shipped: the model, its card, the figures that the README quotes."""
 
 import hashlib
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -75,6 +76,20 @@ def test_the_model_carries_the_calibration_that_its_card_reports(metrics: dict[s
     assert calibration["after"]["ece"] < calibration["before"]["ece"]
     assert len(calibration["cross_fits"]) == 10
     assert calibration["cross_fitted"]["ece"]["mean"] <= MAX_ECE
+
+
+@pytest.mark.parametrize(("more", "expected"), [({}, 0.1), ({"distillation": {"weight": 0.7}}, None)])
+def test_the_floor_follows_from_the_labels_unless_a_teacher_taught_too(
+    tmp_path: Path, more: dict[str, Any], expected: float | None
+) -> None:
+    spec = importlib.util.spec_from_file_location("release_command", ROOT / "scripts" / "release.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    settings = {"recipe": {"label_smoothing": 0.1}} | more
+    (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
+    assert module._label_smoothing(tmp_path) == expected
 
 
 def test_the_robustness_report_is_of_the_whole_split_behind_the_firmwares_own_detector(metrics: dict[str, Any]) -> None:
