@@ -6,6 +6,7 @@ import numpy as np
 
 from microfer.compress.quantize import quantize
 from microfer.contract import CROP_SIZE, PIXEL_MAX
+from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import write_bytes
 from microfer.model.build import build
@@ -31,5 +32,12 @@ def untrained_tflite(config: Network, folder: Path) -> Path:
         images = np.random.default_rng(0).integers(0, PIXEL_MAX + 1, (IMAGES, CROP_SIZE, CROP_SIZE)).astype(np.uint8)
         images[0, 0, :2] = 0, PIXEL_MAX
         folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, quantize(build(config, tf_keras), config, images))
+        # Embedding lays the weights on multiples of 16 bytes, as in a release.
+        tflite = embed_metadata(quantize(build(config, tf_keras), config, images), metadata(config))
+        write_bytes(path, tflite)
     return path
+
+
+def metadata(config: Network) -> ModelMetadata:
+    """Return what a network says of itself that was neither trained nor measured."""
+    return ModelMetadata("untrained", config.name, None, input_layout=config.input_layout)
