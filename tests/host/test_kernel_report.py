@@ -1,0 +1,70 @@
+"""Reading what the chip's program printed, and what is written from it."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from microfer.deploy import tflite_file
+from microfer.deploy.release import default_model
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import kernel_report  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def log() -> str:
+    """A run in which ESP-NN takes 40,000 us for an operator and microfer 4,000."""
+    names = [operator.name for operator in tflite_file.read(default_model()).operators]
+    lines = ["I (376) main_task: Calling app_main()"]
+    for backend, us in (("esp-nn", 40_000), ("microfer", 4_000)):
+        lines.append(f"network {backend} equal 35 of 35 arena 1000 us {us * len(names)}")
+        lines += [f"operator {backend} {index} {name} {us}" for index, name in enumerate(names)]
+    return "\n".join([*lines, "cases 2500 outputs 1 differ 0", "end"])
+
+
+def test_microseconds_become_instructions_and_products_an_instruction(log):
+    counts, networks, cases = kernel_report.read_log(log)
+    rows = kernel_report.rows_of(default_model(), counts)
+    stem = rows[1]
+    assert (stem.name, stem.outputs, stem.products) == ("CONV_2D", 24 * 24 * 96, 49)
+    assert (stem.esp_nn, stem.microfer) == (10_000_000, 1_000_000)
+    assert stem.per_instruction == round(24 * 24 * 96 * 49 / 1_000_000, 2)
+    assert networks["microfer"]["instructions"] == 1_000_000 * len(rows)
+    assert cases == ["cases 2500 outputs 1 differ 0"]
+    assert kernel_report.table(rows)[-1].startswith(f"| **everything** | | | {10_000_000 * len(rows):,} | ")
+
+
+def test_weights_of_rows_gathered_in_parts_are_read_again(log):
+    rows = kernel_report.rows_of(default_model(), kernel_report.read_log(log)[0])
+    twice = next(row for row in rows if row.what == "3x3, 32 to 128, 12x12")
+    once = next(row for row in rows if row.what == "3x3, 32 to 128, 6x6")
+    assert (twice.weights_bytes, once.weights_bytes) == (2 * 288 * 128, 288 * 128)
+
+
+def test_json_picture_and_the_pages_table_are_written(log, tmp_path, monkeypatch, capsys):
+    (tmp_path / "log.txt").write_text(log)
+    (tmp_path / "kernels.md").write_text("<!-- kernels: by a test -->\nold\n<!-- end of kernels -->\n")
+    arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", arguments)
+    kernel_report.main()
+    assert json.loads((tmp_path / "kernels.json").read_text())["totals"]["CONV_2D"]["microfer"] == 35_000_000
+    assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
+    assert "old" not in (tmp_path / "kernels.md").read_text()
+    assert "everything" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("cut", "reason"), [("operator microfer", "no operators of both"), ("operator microfer 58", "of another model")]
+)
+def test_an_incomplete_log_is_refused(log, cut, reason):
+    text = "\n".join(line for line in log.splitlines() if not line.startswith(cut))
+    with pytest.raises(SystemExit, match=reason):
+        kernel_report.rows_of(default_model(), kernel_report.read_log(text)[0])
+
+
+def test_the_room_for_gathered_rows_is_the_firmwares():
+    header = (ROOT / "firmware" / "lib" / "kernels" / "convolution.h").read_text()
+    assert f"kMostGatheredBytes = {kernel_report.MOST_GATHERED_BYTES};" in header
