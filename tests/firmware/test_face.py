@@ -187,7 +187,7 @@ def test_the_table_is_the_one_that_the_script_writes():
 def test_bounds_never_decide_otherwise_than_the_whole_sum():
     """What a tree can vote lies within the bounds, so what is decided early would be decided at the end."""
     for stage in cascade_table.read(CASCADE).stages:
-        rows = cascade_table._stage_rows(stage, [])
+        rows = cascade_table._stage_rows(stage)
         fails, passes = zip(*(map(int, row.rstrip("},").split(", ")[-2:]) for row in rows), strict=True)
         assert fails[-1] == passes[-1] == round(stage.threshold * 2**24)
         assert all(fail <= passed for fail, passed in zip(fails, passes, strict=True))
@@ -202,6 +202,7 @@ def test_bounds_never_decide_otherwise_than_the_whole_sum():
         ("<opencv_storage>", "<opencv_storag>", "no XML"),
         ("<tilted>0", "<tilted>1", "tilted"),
         ("3.</_>", "5.</_>", "weighs its rectangles"),
+        ("2 9 16 2 2.", "2 8 16 2 2.", "no halves"),
     ],
 )
 def test_a_cascade_of_another_kind_is_refused(tmp_path, old, new, message):

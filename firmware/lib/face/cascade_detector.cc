@@ -48,6 +48,37 @@ std::uint32_t SumOf(const std::uint32_t* window, const Corners& corners) {
   return window[corners[3]] - window[corners[2]] - window[corners[1]] + window[corners[0]];
 }
 
+// What bends in a row of three values: 0 where they are in even steps.
+std::uint32_t Bend(std::uint32_t first, std::uint32_t middle, std::uint32_t last) {
+  return 2 * middle - (first + last);
+}
+
+// The feature's value. The sums are modulo 2^32, what comes out is within an int32.
+std::uint32_t Weigh(const HaarFeature& feature, const std::uint32_t* window) {
+  const int step = feature.step;
+  const int across = feature.across;
+  const std::uint32_t* one = window + feature.first;
+  const std::uint32_t* two = one + across;
+  const std::uint32_t first = *two - *one;  // between the columns
+  if (feature.shape == HaarShape::kThirds) {
+    const std::uint32_t second = *(two += step) - *(one += step);
+    const std::uint32_t third = *(two += step) - *(one += step);
+    const std::uint32_t last = *(two += step) - *(one += step);
+    return 3 * (third - second) - (last - first);
+  }
+  if (feature.shape == HaarShape::kHalves) {
+    const std::uint32_t middle = *(two += step) - *(one += step);
+    const std::uint32_t last = *(two += step) - *(one += step);
+    return Bend(first, middle, last);
+  }
+  const std::uint32_t* three = two + across;
+  const std::uint32_t upper = Bend(*one, *two, *three);
+  const std::uint32_t middle = Bend(*(one += step), *(two += step), *(three += step));
+  const std::uint32_t lower = Bend(*(one += step), *(two += step), *(three += step));
+  const std::uint32_t quarters = Bend(upper, middle, lower);
+  return feature.shape == HaarShape::kQuarters ? quarters : 0 - quarters;
+}
+
 // Puts the cascade's questions to the windows of one level.
 class Judge {
  public:
@@ -74,12 +105,18 @@ class Judge {
   }
 
  private:
-  // The stage that begins with this tree.
-  [[nodiscard]] bool Passes(const HaarTree* tree, const std::uint32_t* window, std::int32_t contrast_q15) const {
+  // The stage that begins with this tree. A function of its own, so that the
+  // chip's registers hold all that it needs.
+  [[gnu::noinline]] static bool Passes(const HaarTree* tree, const std::uint32_t* window, std::int32_t contrast_q15) {
     std::int32_t votes_q24 = 0;
     while (true) {
-      std::int32_t vote_q24 = Ask(tree->nodes[0], window, contrast_q15);
-      if (vote_q24 < 0) vote_q24 = Ask(tree->nodes[1], window, contrast_q15);
+      // One place that asks, so that the compiler puts the sums right here. The
+      // second node always votes.
+      const HaarNode* node = tree->nodes.data();
+      std::int32_t vote_q24 = kAskNext;
+      do {
+        vote_q24 = Ask(*node++, window, contrast_q15);
+      } while (vote_q24 < 0);
       votes_q24 += vote_q24;
       if (votes_q24 < tree->fail_below_q24) return false;
       if (votes_q24 >= tree->pass_from_q24) return true;
@@ -87,11 +124,8 @@ class Judge {
     }
   }
 
-  [[nodiscard]] std::int32_t Ask(const HaarNode& node, const std::uint32_t* window, std::int32_t contrast_q15) const {
-    std::uint32_t parts = SumOf(window, node.part);
-    if (node.second != 0) parts += SumOf(window, cascade_.second_parts[node.second - std::size_t{1}]);
-    const auto whole = static_cast<std::int32_t>(SumOf(window, node.whole));
-    const std::int32_t feature = static_cast<std::int32_t>(parts) * node.part_weight - whole;
+  static std::int32_t Ask(const HaarNode& node, const std::uint32_t* window, std::int32_t contrast_q15) {
+    const auto feature = static_cast<std::int32_t>(Weigh(node.feature, window));
     // In Q13, rounded down: a whole number is below a limit that is not one,
     // just where it is at most the next whole number below.
     const auto limit_q13 = static_cast<std::int32_t>((std::int64_t{node.threshold_q30} * contrast_q15) >> 32);

@@ -83,11 +83,9 @@ def table(path: Path) -> str:
         MicroferError: a number does not fit the table's fixed point.
     """
     cascade = read(path)
-    seconds: list[Rectangle] = []
-    trees = [row for stage in cascade.stages for row in _stage_rows(stage, seconds)]
+    trees = [row for stage in cascade.stages for row in _stage_rows(stage)]
     firsts = accumulate((len(stage.trees) for stage in cascade.stages[:-1]), initial=0)
     notice = "\n".join(f"// {line}".rstrip() for line in cascade.notice.strip("\n").splitlines())
-    rectangles = "\n".join(f"    Rectangle({', '.join(map(str, one))})," for one in seconds)
     return f"""// Written by scripts/cascade_table.py from OpenCV's {path.name}; change that instead.
 // What follows is that file's own notice.
 //
@@ -103,22 +101,18 @@ namespace {{
 
 constexpr std::uint16_t kFirstTrees[] = {{{", ".join(map(str, firsts))}}};
 
-// Of each node the rectangle that weighs -1, the part, the threshold, the vote
-// below it and from it on, the part's weight, the second part; of each tree its
-// nodes and the bounds. A stage's trees with the most different votes come first.
+// Of each node the feature, the threshold, the vote below it and from it on; of
+// each tree its nodes and the bounds. A stage's trees with the most different
+// votes come first.
 constexpr HaarTree kTrees[] = {{
 {chr(10).join(trees)}
-}};
-
-constexpr Corners kSecondParts[] = {{
-{rectangles}
 }};
 
 // clang-format on
 
 }}  // namespace
 
-const Cascade kFrontalFace = {{kFirstTrees, kTrees, kSecondParts}};
+const Cascade kFrontalFace = {{kFirstTrees, kTrees}};
 
 }}  // namespace microfer
 """
@@ -163,7 +157,7 @@ def _vote(way: int, leaves: list[float]) -> float | None:
     return None if way > 0 else leaves[-way]
 
 
-def _stage_rows(stage: Stage, seconds: list[Rectangle]) -> list[str]:
+def _stage_rows(stage: Stage) -> list[str]:
     """Return a stage's trees as rows of the table, in the order in which the bounds soonest decide.
 
     The votes are added as whole numbers, so their order does not change the sum.
@@ -177,7 +171,7 @@ def _stage_rows(stage: Stage, seconds: list[Rectangle]) -> list[str]:
     for tree in trees:
         least -= min(_votes(tree))
         most -= max(_votes(tree))
-        nodes = ", ".join(_node(node, seconds) for node in tree)
+        nodes = ", ".join(_node(node) for node in tree)
         rows.append(f"    {{{{{{{nodes}}}}}, {threshold - most}, {threshold - least}}},")
     return rows
 
@@ -187,17 +181,35 @@ def _votes(tree: tuple[Node, Node]) -> list[int]:
     return [_fixed(vote, 24) for node in tree for vote in (node.below, node.above) if vote is not None]
 
 
-def _node(node: Node, seconds: list[Rectangle]) -> str:
-    """Return a node as C++; its second part, where it has one, goes to `seconds`."""
-    second = 0
-    if len(node.parts) == 2:
-        seconds.append(node.parts[1])
-        second = len(seconds)
+def _node(node: Node) -> str:
+    """Return a node as C++."""
     if node.threshold == 0:
         raise MicroferError("a threshold is 0, at which the firmware's comparison would differ from OpenCV's")
-    whole, part = (f"Rectangle({', '.join(map(str, one))})" for one in (node.whole, node.parts[0]))
     below, above = ("kAskNext" if vote is None else str(_fixed(vote, 24)) for vote in (node.below, node.above))
-    return f"{{{whole}, {part}, {_fixed(node.threshold, 30)}, {below}, {above}, {node.weight}, {second}}}"
+    feature = f"{_shape(node)}({', '.join(map(str, node.whole))})"
+    return f"{{{feature}, {_fixed(node.threshold, 30)}, {below}, {above}}}"
+
+
+def _shape(node: Node) -> str:
+    """Return the function of cascade.h that makes the node's feature from its whole rectangle."""
+    left, top, width, height = node.whole
+    half_width, half_height = width // 2, height // 2
+    right, lower = left + half_width, top + half_height
+    shapes: dict[tuple[int, tuple[Rectangle, ...]], str] = {
+        (3, ((left, top + height // 3, width, height // 3),)): "MiddleRow",
+        (3, ((left + width // 3, top, width // 3, height),)): "MiddleColumn",
+        (2, ((left, lower, width, half_height),)): "LowerHalf",
+        (2, ((left, top, width, half_height),)): "UpperHalf",
+        (2, ((right, top, half_width, height),)): "RightHalf",
+        (2, ((left, top, half_width, height),)): "LeftHalf",
+        (2, ((left, top, half_width, half_height), (right, lower, half_width, half_height))): "FallingQuarters",
+        (2, ((left, lower, half_width, half_height), (right, top, half_width, half_height))): "RisingQuarters",
+    }
+    shape = shapes.get((node.weight, tuple(sorted(node.parts))))
+    area = sum(part[2] * part[3] for part in node.parts)
+    if shape is None or area * node.weight != width * height:
+        raise MicroferError(f"the parts {node.parts} of {node.whole} are no halves, middle third or quarters of it")
+    return shape
 
 
 def _fixed(number: float, bits: int) -> int:
