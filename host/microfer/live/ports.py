@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import serial
 from serial.tools import list_ports
@@ -131,6 +132,7 @@ def open_port(name: str, baud: int = DEFAULT_BAUD) -> Any:
     Raises:
         PortError: it cannot be opened; the text says what to do.
     """
+    _check_address(name)
     # pyserial's RFC 2217 refuses a write timeout; it writes into a socket, which takes what the network does not.
     write_timeout_s = None if name.lower().startswith("rfc2217:") else WRITE_TIMEOUT_S
     try:
@@ -143,6 +145,19 @@ def open_port(name: str, baud: int = DEFAULT_BAUD) -> Any:
     except PORT_ERRORS as error:
         raise PortError(f"cannot open {name}: {_reason(error)}. {_advice(name, error)}") from error
     return port
+
+
+def _check_address(name: str) -> None:
+    """Refuse a network address without host or port, of which pyserial speaks in terms of its own code."""
+    if not name.lower().startswith(("socket:", "rfc2217:")):
+        return
+    try:
+        address = urlsplit(name)
+        complete = bool(address.hostname and address.port)
+    except ValueError:
+        complete = False
+    if not complete:
+        raise PortError(f"{name} names no host with a port: expected such as socket://127.0.0.1:5333")
 
 
 def same_device(before: FoundPort, found: Iterable[FoundPort]) -> FoundPort | None:
