@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from microfer import command
+from microfer.errors import MicroferError
 from microfer.model import networks, saved
 from microfer.model.networks import NETWORKS, Network, network
 from microfer.model.table import Layer, layers
 
 EXAMPLES = """
   python host/describe_model.py thesis-bn
-  python host/describe_model.py models/thesis-bn-1/model.keras
+  python host/describe_model.py models/thesis-bn-1/float.keras
   python host/describe_model.py thesis --json
 """
 
@@ -28,12 +29,20 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="show layers without parameters too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
-    config = saved.read_config(options.network)[0] if options.network.endswith(".keras") else network(options.network)
+    config = _config(options.network)
     if options.json:
         rows = [asdict(layer) for layer in layers(config)]
         print(json.dumps({"network": networks.to_json(config), "layers": rows}, indent=2))
     else:
         Console().print(_table(config, every_layer=options.all))
+
+
+def _config(name: str) -> Network:
+    if name.endswith(".keras"):
+        return saved.read_config(name)[0]
+    if name.endswith(".tflite"):
+        raise MicroferError(f"{name} is quantized; name the network that it was made of: a preset or a .keras file")
+    return network(name)
 
 
 def _table(config: Network, *, every_layer: bool) -> Table:
