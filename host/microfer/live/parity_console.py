@@ -50,7 +50,7 @@ def show(level: BoardLevel) -> None:
         ]
     lines += [
         f"  link: {link.retries} sent again, {link.losses} losses, {link.restarts} restarts, {link.missed} missed, "
-        f"{link.damaged} damaged, in {link.sittings} sittings",
+        f"{link.damaged} damaged, in {link.sittings} sitting{'' if link.sittings == 1 else 's'}",
         "  one run of the network, in ms:",
     ]
     for line in lines:
