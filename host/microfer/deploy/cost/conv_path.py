@@ -63,14 +63,15 @@ def _reach(step: Step) -> tuple[int, int]:
 
 
 def _reference(step: Step, name: str, why: str, scratch: tuple[int, ...]) -> Path:
-    work = {"call": 1, "outputs": step.pixels * step.output[2], "taps": _reference_taps(step)}
-    work["products"] = work["taps"] * step.filter_channels
+    filters = step.output[2]
+    work = {
+        "call": 1,
+        "outputs": step.pixels * filters,
+        "taps": step.pixels * filters * step.kernel[0] * step.kernel[1],
+        "inner taps": step.taps * filters,
+        "products": step.taps * filters * step.filter_channels,
+    }
     return Path(name, why, is_fast=False, work=work, scratch_bytes=scratch, filter_passes=step.pixels)
-
-
-def _reference_taps(step: Step) -> int:
-    """Return window positions, those in the padding included, over all outputs: each is tested."""
-    return step.pixels * step.output[2] * step.kernel[0] * step.kernel[1]
 
 
 def _pointwise(step: Step, scratch: tuple[int, ...]) -> Path:

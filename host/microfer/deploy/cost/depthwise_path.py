@@ -190,5 +190,13 @@ def _multiplied(step: Step) -> Path:
 
 
 def _plain(step: Step, name: str, why: str, scratch: tuple[int, ...] = ()) -> Path:
-    work = {"call": 1, "outputs": step.output_elements, "taps": step.taps * step.output[2]}
+    channels, (fours, rest) = step.input[2], divmod(step.multiplier, 4)
+    work = {
+        "call": 1,
+        "outputs": step.pixels * channels * rest,
+        "taps": step.taps * channels * rest,
+        "outputs by 4": step.pixels * channels * fours,
+        "taps by 4": step.taps * channels * fours,
+        "window rows": step.filter_rows * channels * (rest + fours),
+    }
     return Path(name, why, False, work, scratch, 0, step.pixels)

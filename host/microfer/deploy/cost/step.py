@@ -105,7 +105,8 @@ class Step:
 
     def _inside(self, axis: int) -> list[int]:
         starts = [place * self.stride[axis] - self.before[axis] for place in range(self.output[axis])]
-        return [max(min(start + self.kernel[axis], self.input[axis]) - max(start, 0), 0) for start in starts]
+        reach = range(0, self.kernel[axis] * self.dilation[axis], self.dilation[axis])
+        return [sum(0 <= start + step < self.input[axis] for step in reach) for start in starts]
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from a default, as JSON values; `from_json` takes it back."""
