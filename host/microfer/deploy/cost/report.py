@@ -17,6 +17,7 @@ from microfer.files import atomic_path
 
 def table(network: Estimate) -> Table:
     """Return a table of the operators; the last row is the sum."""
+    least = "≥ " if network.unknown else ""
     rows = Table(box=box.SIMPLE, title=escape(network.name), title_justify="left", show_footer=True)
     rows.add_column("#", justify="right")
     rows.add_column("operator", footer="together")
@@ -24,11 +25,11 @@ def table(network: Estimate) -> Table:
     rows.add_column("MACs", justify="right", footer=f"{network.macs:,}")
     rows.add_column("weights", justify="right", footer=f"{network.weight_bytes:,}")
     rows.add_column("code", footer=f"±{100 * network.error:.1f} %")
-    rows.add_column("instructions", justify="right", footer=f"{network.instructions:,.0f}")
+    rows.add_column("instructions", justify="right", footer=f"{least}{network.instructions:,.0f}")
     rows.add_column("share", justify="right")
     rows.add_column("scratch", justify="right", footer=f"{network.arena.scratch:,}")
     rows.add_column("read", justify="right", footer=f"{sum(one.weights_read for one in network.operators):,}")
-    rows.add_column("ms", justify="right", footer=f"{1e3 * network.shortest:.1f}..{1e3 * network.longest:.1f}")
+    rows.add_column("ms", justify="right", footer=f"{least}{1e3 * network.shortest:.1f}..{1e3 * network.longest:.1f}")
     for one in network.operators:
         rows.add_row(*_cells(one, network.instructions), style=None if one.path.is_fast else "yellow")
     return rows
@@ -56,11 +57,12 @@ def summary(network: Estimate) -> list[str]:
     """Return sentences about the whole network."""
     arena = network.arena
     place = "in internal RAM" if network.fits_internal else "in PSRAM, as internal RAM has no piece so large"
+    least = "at least " if network.unknown else ""
     lines = [
-        f"instructions  {network.instructions / 1e6:.2f} M ±{100 * network.error:.1f} % with ESP-NN",
-        f"time          {1e3 * network.shortest:.1f} ms at one instruction a cycle and 240 MHz, at most about "
-        f"{1e3 * network.longest:.1f} ms with the weights in {network.placement.weights} and the arena in "
-        f"{network.placement.arena} memory",
+        f"instructions  {least}{network.instructions / 1e6:.2f} M ±{100 * network.error:.1f} % with ESP-NN",
+        f"time          {least}{1e3 * network.shortest:.1f} ms, at one instruction a cycle and 240 MHz, to "
+        f"{1e3 * network.longest:.1f} ms, with all the memory traffic of weights in {network.placement.weights} and an "
+        f"arena in {'internal RAM' if network.placement.arena == 'internal' else 'PSRAM'}",
         f"arena         {arena.used / 1024:.1f} KiB ({arena.activations / 1024:.1f} KiB tensors alone, "
         f"{arena.planned / 1024:.1f} KiB with ESP-NN's scratch, {arena.kept / 1024:.1f} KiB TFLM's own), {place}",
         f"flash         {network.flash_bytes / 1024:.1f} KiB",
