@@ -7,13 +7,16 @@ from rich.markup import escape
 
 from microfer.command import console, parser, run
 from microfer.deploy import tflite_file
+from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cost import report
 from microfer.deploy.cost.estimate import estimate
 from microfer.deploy.cost.finding import Finding
 from microfer.deploy.cost.lint import lint
 from microfer.deploy.cost.releases import pinned
 from microfer.deploy.export import Export, export_model
+from microfer.deploy.kernel_plan import plan_kernels
 from microfer.deploy.release import MANIFEST, REPOSITORY, default_model
+from microfer.deploy.tflite_file import TfliteModel
 
 EXAMPLES = """
   python host/export_tflm.py                              the default release, into firmware/lib/generated/
@@ -41,9 +44,11 @@ def main() -> int:
     )
     options = arguments.parse_args()
     path = options.model or default_model()
-    findings = lint(estimate(tflite_file.read(path)), pinned(MANIFEST))
+    model = tflite_file.read(path)
+    check_deployable(model)
+    findings = lint(estimate(model), pinned(MANIFEST))
     if options.strict and findings:
-        _warn(findings)
+        _warn(findings, model)
         console.print(f"[bold red]not exported[/]: {len(findings)} findings, and --strict was given", highlight=False)
         return 1
     done = export_model(path, options.out)
@@ -51,11 +56,12 @@ def main() -> int:
         print(json.dumps(_report(done, findings), indent=2))
     else:
         _show(done)
-        _warn(findings)
+        _warn(findings, model)
     return 0
 
 
 def _report(done: Export, findings: tuple[Finding, ...]) -> dict[str, object]:
+    own = _own(done.model)
     return {
         "model": done.model.name,
         "model_id": done.metadata.model_id,
@@ -71,15 +77,25 @@ def _report(done: Export, findings: tuple[Finding, ...]) -> dict[str, object]:
         "folder": str(done.folder),
         "written": [name for name, changed in done.files.items() if changed],
         "unchanged": [name for name, changed in done.files.items() if not changed],
-        "findings": [report.finding_document(finding) for finding in findings],
+        "findings": [
+            {**report.finding_document(finding), "with_esp_nn_alone": finding.operator in own} for finding in findings
+        ],
     }
 
 
-def _warn(findings: tuple[Finding, ...]) -> None:
+def _own(model: TfliteModel) -> set[int]:
+    """Return the operators that the firmware computes with kernels of its own, unless it is built without."""
+    plan = plan_kernels(model)
+    return {one.operator for one in (*plan.convolutions, *plan.additions)}
+
+
+def _warn(findings: tuple[Finding, ...], model: TfliteModel) -> None:
+    own = _own(model) if findings else set()
     for finding in findings:
-        console.print(f"  {report.finding_line(finding)}", highlight=False, soft_wrap=True)
+        note = " [dim](with CONFIG_MICROFER_KERNELS=n alone)[/]" if finding.operator in own else ""
+        console.print(f"  {report.finding_line(finding)}{note}", highlight=False, soft_wrap=True)
     if findings:
-        console.print("  what each operator costs on the chip: python host/profile_s3.py MODEL", highlight=False)
+        console.print("  what each operator costs with ESP-NN: python host/profile_s3.py MODEL", highlight=False)
 
 
 def _show(done: Export) -> None:
