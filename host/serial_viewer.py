@@ -17,6 +17,8 @@ from microfer.viewer.displays import choose_display
 from microfer.viewer.json_lines import line_of, summary_of
 from microfer.viewer.viewer import KEYS, Viewer
 
+HIGHEST_PORT = 65_535
+
 EXAMPLES = """
   python host/serial_viewer.py                                  the board on USB, in a window or the terminal
   python host/serial_viewer.py --port socket://127.0.0.1:5333   a virtual board
@@ -95,6 +97,12 @@ def _options() -> argparse.Namespace:
         parser.error("--record keeps what a board sends: it does not go with --replay")
     if options.display != "web" and (options.web_port or options.no_browser):
         parser.error("--web-port and --no-browser need --web")
+    if not 0 <= options.web_port <= HIGHEST_PORT:
+        parser.error(
+            f"--web-port {options.web_port} is no TCP port: they go to {HIGHEST_PORT}, and 0 takes any free one"
+        )
+    if options.seconds is not None and not options.seconds > 0:
+        parser.error(f"--seconds {options.seconds:g} is not above 0")
     return options
 
 

@@ -116,6 +116,19 @@ def run_viewer(*options, **settings):
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--seconds", -3), "--seconds -3 is not above 0"),
+        (("--seconds", "nan"), "--seconds nan is not above 0"),
+        (("--web", "--web-port", 80_000), "--web-port 80000 is no TCP port"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_before_a_board_is_looked_for(options, said):
+    done = run_viewer(*options)
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
 def test_json_prints_one_object_a_line_and_ends_with_where_every_frame_went():
     with FakeBoard() as board:
         done = run_viewer("--port", board.port, "--json", "--frames", 20, "--previews")
