@@ -63,18 +63,18 @@ std::uint32_t Weigh(const HaarFeature& feature, const std::uint32_t* window) {
   if (feature.shape == HaarShape::kThirds) {
     const std::uint32_t second = *(two += step) - *(one += step);
     const std::uint32_t third = *(two += step) - *(one += step);
-    const std::uint32_t last = *(two += step) - *(one += step);
+    const std::uint32_t last = two[step] - one[step];
     return 3 * (third - second) - (last - first);
   }
   if (feature.shape == HaarShape::kHalves) {
     const std::uint32_t middle = *(two += step) - *(one += step);
-    const std::uint32_t last = *(two += step) - *(one += step);
+    const std::uint32_t last = two[step] - one[step];
     return Bend(first, middle, last);
   }
   const std::uint32_t* three = two + across;
   const std::uint32_t upper = Bend(*one, *two, *three);
   const std::uint32_t middle = Bend(*(one += step), *(two += step), *(three += step));
-  const std::uint32_t lower = Bend(*(one += step), *(two += step), *(three += step));
+  const std::uint32_t lower = Bend(one[step], two[step], three[step]);
   const std::uint32_t quarters = Bend(upper, middle, lower);
   return feature.shape == HaarShape::kQuarters ? quarters : 0 - quarters;
 }
