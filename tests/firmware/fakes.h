@@ -80,16 +80,18 @@ class FakeClassifier final : public Classifier {
     ++loads;
     return load_outcome;
   }
-  const char* fault() const override { return load_outcome == LoadOutcome::kOk ? "" : "as the test wants it"; }
+  [[nodiscard]] const char* fault() const override {
+    return load_outcome == LoadOutcome::kOk ? "" : "as the test wants it";
+  }
   Span<std::int8_t> input() override { return {tensor.data(), input_size}; }
   bool Invoke() override {
     ++invokes;
     return runs;
   }
   Span<const std::int8_t> output() override { return {scores.data(), scores.size()}; }
-  std::size_t arena_used_bytes() const override { return 1000; }
-  std::size_t arena_size_bytes() const override { return 2000; }
-  const char* kernels() const override { return "fake"; }
+  [[nodiscard]] std::size_t arena_used_bytes() const override { return 1000; }
+  [[nodiscard]] std::size_t arena_size_bytes() const override { return 2000; }
+  [[nodiscard]] const char* kernels() const override { return "fake"; }
 
   LoadOutcome load_outcome = LoadOutcome::kOk;
   bool runs = true;

@@ -10,6 +10,9 @@
 #include "kernels/convolution.h"
 #include "kernels/pooling.h"
 
+// Small tensors: places in them are counted in int.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result,readability-function-cognitive-complexity)
+
 // Random convolutions and TFLM's reference for them, written down as plainly as
 // can be: what the kernels must answer. Shared by the tests for a computer and by
 // the program for the emulated chip, so it takes no heap.
@@ -234,5 +237,7 @@ inline std::int8_t ReferencePooling(const PoolingShape& shape, const std::int8_t
 }
 
 }  // namespace microfer::kernels::testing
+
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result,readability-function-cognitive-complexity)
 
 #endif  // MICROFER_TESTS_KERNEL_CASES_H_

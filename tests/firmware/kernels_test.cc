@@ -1,4 +1,5 @@
 #include <array>
+#include <cstddef>
 
 #include "check.h"
 #include "kernel_cases.h"
@@ -43,7 +44,7 @@ TEST(WeightsThatDoNotFillTheirVectorsAreSpreadOutInTheScratch) {
 }
 
 TEST(HalvesOfNegativeSumsAreRoundedAwayFromZeroUnlessAReluFollows) {
-  alignas(kVectorBytes) std::array<std::int8_t, 3 * kVectorBytes> rows{};
+  alignas(kVectorBytes) std::array<std::int8_t, std::size_t{3} * kVectorBytes> rows{};
   alignas(kVectorBytes) std::array<std::int8_t, kVectorBytes> weights{};
   weights[0] = 1;
   const std::array<std::int8_t, 3> inputs{-6, 6, -2};  // a quarter of them ends in a half
@@ -81,8 +82,8 @@ TEST(AnAdditionSaturatesAndRoundsDown) {
 }
 
 TEST(FiveHundredRandomPoolingsFindTheGreatestOfEachWindow) {
-  alignas(kVectorBytes) static std::array<std::int8_t, 12 * 12 * 64> input;
-  alignas(kVectorBytes) static std::array<std::int8_t, 14 * 14 * 64> output;
+  alignas(kVectorBytes) static std::array<std::int8_t, std::size_t{12} * 12 * 64> input;
+  alignas(kVectorBytes) static std::array<std::int8_t, std::size_t{14} * 14 * 64> output;
   testing::Random random(11);
   for (int n = 0; n < 500; ++n) {
     const PoolingShape shape = testing::MakePooling(random);
@@ -103,7 +104,7 @@ TEST(OneHundredRandomConvolutionsEqualTheReference) {
   static testing::Case made;
   static std::array<std::int8_t, testing::kMostOutputBytes> expected;
   static std::array<std::int8_t, testing::kMostOutputBytes> answer;
-  alignas(kVectorBytes) static std::array<std::int8_t, 96 * 1024> scratch;
+  alignas(kVectorBytes) static std::array<std::int8_t, std::size_t{96} * 1024> scratch;
   for (std::uint32_t seed = 1; seed <= 100; ++seed) {
     testing::MakeCase(seed, made);
     testing::ReferenceConvolution(made, expected.data());

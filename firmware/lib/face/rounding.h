@@ -9,7 +9,7 @@ template <typename Float>
 constexpr int RoundHalfEven(Float number) {
   const int whole = static_cast<int>(number);
   const Float rest = number - static_cast<Float>(whole);
-  const bool up = rest > Float(0.5) || (rest == Float(0.5) && whole % 2 == 1);
+  const bool up = rest > Float(0.5) || (rest == Float(0.5) && whole % 2 == 1);  // NOLINT(google-readability-casting)
   return up ? whole + 1 : whole;
 }
 

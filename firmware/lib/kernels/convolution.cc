@@ -4,6 +4,9 @@
 #include <cstring>
 #include <utility>
 
+// Places in a tensor are counted in int: no tensor that this chip can hold is too large for that.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result,bugprone-misplaced-widening-cast,bugprone-signed-char-misuse)
+
 namespace microfer::kernels {
 namespace {
 
@@ -178,3 +181,5 @@ void Convolve(const ConvolutionShape& shape, const std::int8_t* input, const std
 }
 
 }  // namespace microfer::kernels
+
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result,bugprone-misplaced-widening-cast,bugprone-signed-char-misuse)

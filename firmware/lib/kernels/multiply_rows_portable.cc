@@ -5,6 +5,9 @@
 
 #if __has_include("sdkconfig.h")
 #include "sdkconfig.h"
+
+// Places in a tensor are counted in int: no tensor that this chip can hold is too large for that.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result)
 #endif
 
 namespace microfer::kernels {
@@ -56,3 +59,5 @@ const char* KernelTarget() { return "portable"; }
 #endif
 
 }  // namespace microfer::kernels
+
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result)

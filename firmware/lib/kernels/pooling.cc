@@ -4,6 +4,9 @@
 
 #if __has_include("sdkconfig.h")
 #include "sdkconfig.h"  // ESP-IDF says for which chip this is compiled
+
+// Places in a tensor are counted in int: no tensor that this chip can hold is too large for that.
+// NOLINTBEGIN(bugprone-implicit-widening-of-multiplication-result,readability-identifier-naming)
 #endif
 
 namespace microfer::kernels {
@@ -102,3 +105,5 @@ void MaxPool(const PoolingShape& shape, const std::int8_t* input, std::int8_t* o
 }
 
 }  // namespace microfer::kernels
+
+// NOLINTEND(bugprone-implicit-widening-of-multiplication-result,readability-identifier-naming)
