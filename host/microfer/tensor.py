@@ -3,13 +3,18 @@
 The firmware's own encoder is tested against this module, bit for bit.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT, PIXEL_MAX
+from microfer.input_layout import InputLayout, block_side, input_shape
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 INPUT_SHAPE = (CROP_SIZE, CROP_SIZE, 1)
-"""Height, width, channels of one input."""
+"""Height, width, channels of one input of a float network, whatever its layout on the board."""
 
 
 def encode_float(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -18,10 +23,17 @@ def encode_float(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return images[..., np.newaxis].astype(np.float32) / np.float32(PIXEL_MAX)
 
 
-def encode_int8(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int8]:
-    """Return crops, uint8 (n, 48, 48), as an int8 network's input: int8 (n, 48, 48, 1), pixel - 128, exact."""
+def encode_int8(images: npt.NDArray[np.uint8], layout: InputLayout = "plain") -> npt.NDArray[np.int8]:
+    """Return crops, uint8 (n, 48, 48), as an int8 network's input: pixel - 128, int8 (n, *input_shape(layout))."""
     check_crops(images)
-    return (images[..., np.newaxis].astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8)
+    return regroup((images[..., np.newaxis].astype(np.int16) + INPUT_ZERO_POINT).astype(np.int8), layout)
+
+
+def regroup(inputs: npt.NDArray[_Number], layout: InputLayout) -> npt.NDArray[_Number]:
+    """Return inputs, (n, 48, 48, 1) of any type, as the layout has them: (n, *input_shape(layout))."""
+    side = block_side(layout)
+    blocks = inputs.reshape(-1, CROP_SIZE // side, side, CROP_SIZE // side, side).transpose(0, 1, 3, 2, 4)
+    return np.ascontiguousarray(blocks).reshape(-1, *input_shape(layout))
 
 
 def decode_scores(raw: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:

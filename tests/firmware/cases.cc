@@ -96,9 +96,10 @@ bool AnswerCrop(Reader& question, Writer& answer) {
 }
 
 bool AnswerEncode(Reader& question, Writer& answer) {
+  const auto layout = static_cast<InputLayout>(question.Take<std::uint8_t>());
   const auto crop = question.Take<Crop>();
   std::array<std::int8_t, kCropPixels> tensor{};
-  answer.Put(EncodeCrop(crop, tensor));
+  answer.Put(EncodeCrop(crop, layout, tensor));
   answer.Put(tensor);
   return question.ok();
 }

@@ -13,7 +13,7 @@
 //
 //     crop     i32 width, height, stride, box left, top, width, height; pixels
 //              -> u8 outcome, 48x48 u8 where it is 0
-//     encode   48x48 u8 -> u8 outcome, 48x48 i8
+//     encode   u8 layout, 48x48 u8 -> u8 outcome, 48x48 i8
 //     predict  u32 x 5 settings; for each frame u8 reset first?, 7 i8
 //              -> for each u8 outcome; where it is 0 u8 certain, u8 label,
 //                 u32 confidence, 7 u32

@@ -8,6 +8,7 @@ import numpy as np
 from microfer import tensor
 from microfer.contract import CROP_SIZE, NUM_CLASSES
 from microfer.deploy.metadata import MAX_SCORE_FLOOR
+from microfer.input_layout import INPUT_LAYOUTS, InputLayout
 from microfer.simulate import crop, prediction
 
 CROP, ENCODE, PREDICT, SETTINGS = 1, 2, 3, 4
@@ -60,8 +61,8 @@ def _crop_answer(question: bytes) -> bytes:
 
 
 def _encode_answer(question: bytes) -> bytes:
-    pixels = np.frombuffer(question, np.uint8).reshape(1, CROP_SIZE, CROP_SIZE)
-    return bytes([OK]) + tensor.encode_int8(pixels).tobytes()
+    pixels = np.frombuffer(question, np.uint8, offset=1).reshape(1, CROP_SIZE, CROP_SIZE)
+    return bytes([OK]) + tensor.encode_int8(pixels, INPUT_LAYOUTS[question[0]]).tobytes()
 
 
 def _predict_answer(question: bytes) -> bytes:
@@ -94,9 +95,9 @@ def crop_case(frame, box, stride=None) -> Case:
     return asked(CROP, struct.pack("<7i", width, height, stride, *box) + pixels)
 
 
-def encode_case(pixels) -> Case:
+def encode_case(pixels, layout: InputLayout) -> Case:
     """`pixels`: uint8 (48, 48)."""
-    return asked(ENCODE, pixels.tobytes())
+    return asked(ENCODE, bytes([INPUT_LAYOUTS.index(layout)]) + pixels.tobytes())
 
 
 def predict_case(settings: prediction.Settings, frames) -> Case:
@@ -158,7 +159,8 @@ def random_predict_case(random) -> Case:
 
 
 def random_encode_case(random) -> Case:
-    return encode_case(random.integers(0, 256, (CROP_SIZE, CROP_SIZE), dtype=np.uint8))
+    pixels = random.integers(0, 256, (CROP_SIZE, CROP_SIZE), dtype=np.uint8)
+    return encode_case(pixels, random.choice(INPUT_LAYOUTS))
 
 
 def random_settings_case(random) -> Case:

@@ -16,6 +16,7 @@ if __name__ == "__main__":
 
 from tests.firmware import cases  # noqa: E402
 
+from microfer.input_layout import INPUT_LAYOUTS  # noqa: E402
 from microfer.simulate.prediction import Settings  # noqa: E402
 
 SETTINGS = ((0.05, 0), (0.9, 1), (1, 4), (1.7, 17), (20, 30))
@@ -41,7 +42,7 @@ def make() -> bytes:
         cases.crop_case(np.full((1, 1), 255, np.uint8), (-4000, -77, 4096, 100)),  # mostly beyond the edges
         cases.crop_case(small, (23, 0, 9, 9)),  # beside the frame
         cases.crop_case(small, (0, 0, 0, 9)),  # no area
-        cases.encode_case(np.arange(48 * 48).astype(np.uint8).reshape(48, 48)),
+        *(cases.encode_case(np.arange(48 * 48).astype(np.uint8).reshape(48, 48), layout) for layout in INPUT_LAYOUTS),
         cases.predict_case(Settings(), [(False, cases.NOTHING), (False, (127, *cases.NOTHING[1:]))]),
         cases.predict_case(Settings(score_floor=30), [(False, EVEN), (False, SWALLOWED), (True, BARELY), (True, EVEN)]),
         *(cases.random_predict_case(random) for _ in range(20)),

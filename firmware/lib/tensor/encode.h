@@ -13,14 +13,20 @@ enum class [[nodiscard]] EncodeOutcome : std::uint8_t{
     kWrongSize,  // the tensor does not hold one crop
 };
 
-// Writes the crop into the network's input tensor: q = p + kInputZeroPoint,
-// row by row. The one place where uint8 becomes int8; it is exact for all 256
-// gray values. host/microfer/tensor.py says the same in NumPy.
+// Writes the crop into the network's input tensor: q = p + kInputZeroPoint, in
+// the order of the layout (contract.h). The one place where uint8 becomes int8;
+// it is exact for all 256 gray values. host/microfer/tensor.py says the same in
+// NumPy.
 //
 // `tensor` is the caller's, usually TFLM's, whose arena may use the memory
 // again at every invoke: encode before each of them. It is overwritten as a
 // whole where the outcome is kOk and left alone otherwise.
-EncodeOutcome EncodeCrop(const Crop& crop, Span<std::int8_t> tensor);
+EncodeOutcome EncodeCrop(const Crop& crop, InputLayout layout, Span<std::int8_t> tensor);
+
+// The same in the layout of the model that the firmware was built with.
+inline EncodeOutcome EncodeCrop(const Crop& crop, Span<std::int8_t> tensor) {
+  return EncodeCrop(crop, kInputLayout, tensor);
+}
 
 }  // namespace microfer
 

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE, NUM_CLASSES, PIXEL_MAX
+from microfer.contract import NUM_CLASSES, PIXEL_MAX
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.input_layout import input_shape
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
 from microfer.simulate.parallel import run_parallel
 from microfer.simulate.parity import Limits, ScoreComparison, compare_scores
 from microfer.simulate.runners import KerasRunner, LiteRTRunner
 from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
-from microfer.tensor import encode_float
+from microfer.tensor import encode_float, regroup
 
 SQNR_IMAGES = 16
 
@@ -53,7 +54,7 @@ def representative_images(training: Dataset, count: int, seed: int) -> npt.NDArr
 def quantize(model: Any, config: Network, images: npt.NDArray[np.uint8]) -> bytes:
     """Return the int8 .tflite of a trained Keras 3 `model` of `config`, calibrated on `images` (n, 48, 48).
 
-    Input: int8 (1, 48, 48, 1), q = pixel - 128. Output: int8 (1, 7), probability = (q + 128) / 256.
+    Input: int8, a crop in the layout of `config`, q = pixel - 128. Output: int8 (1, 7), probability = (q + 128) / 256.
     """
     return _convert(model, config, images)
 
@@ -71,15 +72,15 @@ def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | N
         raise MicroferError(f"quantization needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
     # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
     # operators that compute shapes out of it.
-    twin = build(config, tf_keras, fixed_batch=1)
+    twin = build(config, tf_keras, fixed_batch=1, regrouped=True)
     copy_weights(model, twin)
     function = tf.function(lambda x: twin(x, training=False))
-    signature = tf.TensorSpec((1, CROP_SIZE, CROP_SIZE, 1), tf.float32, name="crop")
+    signature = tf.TensorSpec((1, *input_shape(config.input_layout)), tf.float32, name="crop")
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(signature)], twin)
     if calibration is not None:
 
         def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
-            for image in encode_float(calibration):
+            for image in regroup(encode_float(calibration), config.input_layout):
                 yield [image[np.newaxis]]
 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -7,10 +7,11 @@ import math
 import struct
 from dataclasses import dataclass
 
-from microfer.contract import CROP_SIZE, INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
+from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import Tensor, TfliteModel
 from microfer.errors import MicroferError
+from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
 
 SCHEMA_VERSION = 3
 """The one that TFLM reads (TFLITE_SCHEMA_VERSION in micro_interpreter.h)."""
@@ -21,7 +22,7 @@ class End:
     """What the firmware counts on at one end of the network. fix: what to do where the quantization differs."""
 
     name: str
-    shape: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
     scale: float
     zero_point: int
     fix: str
@@ -29,14 +30,14 @@ class End:
 
 INPUT = End(
     name="input",
-    shape=(1, CROP_SIZE, CROP_SIZE, 1),
+    shapes=tuple((1, *shape) for shape in LAYOUT_OF_SHAPE),
     scale=INPUT_SCALE,
     zero_point=INPUT_ZERO_POINT,
     fix="convert it again with representative crops that span black to white (0.0 to 1.0)",
 )
 OUTPUT = End(
     name="output",
-    shape=(1, NUM_CLASSES),
+    shapes=((1, NUM_CLASSES),),
     scale=OUTPUT_SCALE,
     zero_point=OUTPUT_ZERO_POINT,
     fix="end the network with a softmax and convert it again",
@@ -54,8 +55,8 @@ def check_deployable(model: TfliteModel) -> None:
 
     Raises:
         MicroferError: the schema is not version 3; there is more than one subgraph, input or output; the input is not
-            int8 (1, 48, 48, 1) of scale 1/255 and zero point -128, the output not int8 (1, 7) of scale 1/256 and zero
-            point -128; TFLM has no such operator; constant data has a wrong size or is not aligned.
+            int8 of a layout's shape, scale 1/255 and zero point -128, the output not int8 (1, 7) of scale 1/256 and
+            zero point -128; TFLM has no such operator; constant data has a wrong size or is not aligned.
     """
     if model.schema_version != SCHEMA_VERSION:
         raise MicroferError(
@@ -75,22 +76,44 @@ def check_deployable(model: TfliteModel) -> None:
 
 def check_ends(model: TfliteModel) -> None:
     """Raise MicroferError unless the model takes one int8 crop and gives one int8 score vector, by the contract."""
+    crop, scores = _only_ends(model)
+    _check_quantized(model, crop, INPUT)
+    _check_quantized(model, scores, OUTPUT)
+
+
+def check_shapes(model: TfliteModel) -> None:
+    """Raise MicroferError unless the model, of whatever type, takes one crop and gives one score vector."""
+    for tensor, end in zip(_only_ends(model), (INPUT, OUTPUT), strict=True):
+        _check_shape(f"{model.name}: {end.name} {tensor.name!r}", tensor, end)
+
+
+def layout(model: TfliteModel) -> InputLayout:
+    """Return the input layout of a model that `check_ends` or `check_shapes` accepted."""
+    height, width, channels = model.tensors[model.inputs[0]].shape[1:]
+    return LAYOUT_OF_SHAPE[height, width, channels]
+
+
+def _only_ends(model: TfliteModel) -> tuple[Tensor, Tensor]:
     for what, count in (("inputs", len(model.inputs)), ("outputs", len(model.outputs))):
         if count != 1:
             raise MicroferError(
                 f"{model.name} has {count} {what}, expected one; export a network that takes one crop and gives one "
                 "score vector"
             )
-    _check_end(model, model.tensors[model.inputs[0]], INPUT)
-    _check_end(model, model.tensors[model.outputs[0]], OUTPUT)
+    return model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
 
 
-def _check_end(model: TfliteModel, tensor: Tensor, end: End) -> None:
+def _check_shape(what: str, tensor: Tensor, end: End) -> None:
+    if tensor.shape not in end.shapes:
+        expected = " or ".join(str(shape) for shape in end.shapes)
+        raise MicroferError(f"{what} has the shape {tensor.shape}, expected {expected}; export a network of this size")
+
+
+def _check_quantized(model: TfliteModel, tensor: Tensor, end: End) -> None:
     what = f"{model.name}: {end.name} {tensor.name!r}"
     if tensor.type != "INT8":
         raise MicroferError(f"{what} is {tensor.type}, expected INT8; {_FULL_INTEGER}")
-    if tensor.shape != end.shape:
-        raise MicroferError(f"{what} has the shape {tensor.shape}, expected {end.shape}; export a network of this size")
+    _check_shape(what, tensor, end)
     (scale,) = struct.unpack("<f", struct.pack("<f", end.scale))  # as the file holds it
     if tensor.scales != (scale,) or tensor.zero_points != (end.zero_point,):
         raise MicroferError(

@@ -4,6 +4,7 @@ Every function returns the whole content of one file; the same model gives the s
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,9 +13,10 @@ from microfer.deploy import cpp
 from microfer.deploy.contract_check import ALIGNMENT_BYTES
 from microfer.deploy.golden import GoldenPicture
 from microfer.deploy.kernel_plan import KernelPlan, plan_kernels
-from microfer.deploy.metadata import INPUT_LAYOUTS, ModelMetadata
+from microfer.deploy.metadata import ModelMetadata
 from microfer.deploy.operators import RESOLVER_METHODS
 from microfer.deploy.tflite_file import TfliteModel
+from microfer.input_layout import INPUT_LAYOUTS
 
 OWN_KERNELS = {"ADD": "add", "CONV_2D": "conv_2d", "MAX_POOL_2D": "max_pool_2d"}
 """Operator that the firmware has kernels of its own for -> the member of `OwnKernels` in op_resolver.h."""
@@ -66,7 +68,8 @@ inline constexpr const char* kLabels[kNumLabels] = {{
 // Width and height of the face crop: gray, 8 bits, row by row from the top left.
 inline constexpr int kCropSizePx = {CROP_SIZE};
 
-// How the crop fills the input tensor. kPlain: row by row.
+// How the crop fills the input tensor. kPlain: row by row. kSpaceToDepthN:
+// each block of N x N pixels becomes the N * N channels of one place.
 enum class InputLayout {{ {layouts} }};
 inline constexpr InputLayout kInputLayout = InputLayout::{_constant(metadata.input_layout)};
 
@@ -179,4 +182,4 @@ inline constexpr std::size_t kHostArenaBytes = {metadata.arena.bytes};"""
 
 
 def _constant(name: str) -> str:
-    return "k" + "".join(part.capitalize() for part in name.split("-"))
+    return "k" + "".join(part.capitalize() for part in re.split("[-_]", name))

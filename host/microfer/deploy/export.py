@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microfer.deploy import cpp_files, golden_files, kernel_files
-from microfer.deploy.contract_check import check_deployable
+from microfer.deploy.contract_check import check_deployable, layout
 from microfer.deploy.cpp_files import Source
 from microfer.deploy.golden import FOLDER, check_scores, read_pictures
 from microfer.deploy.kernel_plan import KernelPlan
 from microfer.deploy.messages_header import messages_header
 from microfer.deploy.metadata import ModelMetadata, read_metadata
 from microfer.deploy.tflite_file import TfliteModel, read
+from microfer.errors import MicroferError
 from microfer.files import write_if_changed
 
 GENERATORS: dict[str, Callable[[Source], str]] = {
@@ -67,6 +68,12 @@ def generate(tflite: Path | str | bytes, pictures: Path = FOLDER) -> tuple[Sourc
     """Return what the .tflite (a path, or its bytes) says and the text of each file; raises as `export_model` does."""
     model = read(tflite)
     check_deployable(model)
-    source = Source(model, read_metadata(model), read_pictures(pictures))
+    metadata = read_metadata(model)
+    if metadata.input_layout != layout(model):
+        raise MicroferError(
+            f"{model.name} says that its input is {metadata.input_layout}, its input tensor is {layout(model)}: "
+            "quantize the network again"
+        )
+    source = Source(model, metadata, read_pictures(pictures))
     check_scores(source.metadata, source.pictures)
     return source, {name: write(source) for name, write in GENERATORS.items()}

@@ -14,12 +14,10 @@ from typing import Any
 from microfer.contract import LABELS, NUM_CLASSES
 from microfer.deploy.tflite_file import TfliteModel, read
 from microfer.errors import MicroferError
+from microfer.input_layout import INPUT_LAYOUTS, InputLayout
 
 ENTRY_NAME = "microfer"
 FORMAT_VERSION = 1
-
-INPUT_LAYOUTS = ("plain",)
-"""How the 48x48 gray crop fills the input tensor. plain: row by row into (1, 48, 48, 1)."""
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Calibration divides the logits by the temperature. Outside this range it is a fault of the calibration, not a fit."""
@@ -95,7 +93,7 @@ class ModelMetadata:
     arena: Arena | None
     temperature: float = 1.0
     uncertain_below: float = 0.0
-    input_layout: str = "plain"
+    input_layout: InputLayout = "plain"
     labels: tuple[str, ...] = LABELS
     format_version: int = FORMAT_VERSION
     golden: Golden | None = None

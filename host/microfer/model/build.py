@@ -5,6 +5,7 @@ from typing import Any
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES
 from microfer.errors import MicroferError
+from microfer.input_layout import input_shape
 from microfer.model.baselines import Application
 from microfer.model.graph import nodes
 from microfer.model.networks import Network
@@ -14,7 +15,7 @@ NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
 
 
-def build(config: Network, framework: Any = None, *, fixed_batch: int | None = None) -> Any:
+def build(config: Network, framework: Any = None, *, fixed_batch: int | None = None, regrouped: bool = False) -> Any:
     """Return the uncompiled functional model of `config`, weights freshly initialised.
 
     It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, 7) that sum to one; the layer
@@ -22,6 +23,7 @@ def build(config: Network, framework: Any = None, *, fixed_batch: int | None = N
 
     framework: `keras` (the default) or `tf_keras`.
     fixed_batch: batch size to fix in the graph, for export.
+    regrouped: let it take crops as the board gives them, regrouped by `tensor.regroup` for the input layout.
     """
     if framework is None:
         import keras
@@ -32,14 +34,27 @@ def build(config: Network, framework: Any = None, *, fixed_batch: int | None = N
     tensors: dict[str, Any] = {}
     for node in nodes(config):
         if node.op == "input":
-            tensors[node.name] = framework.Input((CROP_SIZE, CROP_SIZE, 1), batch_size=fixed_batch, name=node.name)
+            shape = input_shape(config.input_layout if regrouped else "plain")
+            tensors[node.name] = framework.Input(shape, batch_size=fixed_batch, name=node.name)
             continue
         inputs = [tensors[name] for name in node.inputs]
-        tensors[node.name] = _layer(node, framework)(inputs if len(inputs) > 1 else inputs[0])
+        if node.op == "space_to_depth":
+            tensors[node.name] = inputs[0] if regrouped else _regrouped(inputs[0], node.stride, framework)
+        else:
+            shape = tuple(inputs[0].shape[1:])
+            tensors[node.name] = _layer(node, shape, framework)(inputs if len(inputs) > 1 else inputs[0])
     return framework.Model(tensors["input"], tensors["softmax"], name=config.name.replace("-", "_"))
 
 
-def _layer(node: Node, framework: Any) -> Any:
+def _regrouped(x: Any, side: int, framework: Any) -> Any:
+    """Return the tensor that `tensor.regroup` makes of a crop: (batch, 48, 48, 1) to (batch, 48/n, 48/n, n * n)."""
+    layers, places = framework.layers, CROP_SIZE // side
+    x = layers.Reshape((places, side, places, side), name="regroup_blocks")(x)
+    x = layers.Permute((1, 3, 2, 4), name="regroup_order")(x)
+    return layers.Reshape((places, places, side * side), name="regroup")(x)
+
+
+def _layer(node: Node, shape: tuple[int, ...], framework: Any) -> Any:
     layers = framework.layers
     match node.op:
         case "pad":
@@ -72,7 +87,11 @@ def _layer(node: Node, framework: Any) -> Any:
         case "relu":
             return layers.ReLU(max_value=node.limit, name=node.name)
         case "max_pool":
-            return layers.MaxPooling2D(node.kernel, strides=node.stride, padding="same", name=node.name)
+            return layers.MaxPooling2D(
+                node.kernel, strides=node.stride, padding="valid" if node.valid else "same", name=node.name
+            )
+        case "average_pool":
+            return layers.AveragePooling2D(shape[:2], name=node.name)
         case "concat":
             return layers.Concatenate(name=node.name)
         case "add":

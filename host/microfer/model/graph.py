@@ -5,6 +5,7 @@ same names, so that weights carry over by name.
 """
 
 from microfer.contract import NUM_CLASSES
+from microfer.input_layout import block_side
 from microfer.model import baselines
 from microfer.model.networks import Network
 from microfer.model.node import Node
@@ -22,10 +23,13 @@ def nodes(config: Network) -> tuple[Node, ...]:
     if not isinstance(config, SqueezeNet):
         return baselines.nodes(config)
     net = _Network(config)
-    net.add(Node("input", "input"))
-    net.add(Node("stem_pad", "pad", ("input",), margin=config.stem_kernel // 2))
-    last = net.conv("stem", "stem_pad", config.stem_filters, config.stem_kernel, normed=config.norm == "all", stride=2)
-    last = net.max_pool("stem", last)
+    last = net.add(Node("input", "input"))
+    if (side := block_side(config.input_layout)) > 1:
+        last = net.add(Node("regroup", "space_to_depth", (last,), stride=side))
+    last = net.add(Node("stem_pad", "pad", (last,), margin=(config.stem_kernel - 1) // 2))
+    last = net.stem(last)
+    if config.stem_pool:
+        last = net.max_pool("stem", last)
     channels = config.stem_filters
     for number, (squeeze, expand) in enumerate(config.fires, start=1):
         bypass = config.bypass and channels == 2 * expand
@@ -34,11 +38,13 @@ def nodes(config: Network) -> tuple[Node, ...]:
         if number in config.pool_after:
             last = net.max_pool(f"fire{number}", last)
     last = net.dropout("head", last, config.head_dropout)
+    if config.average_first:
+        last = net.add(Node("average", "average_pool", (last,)))
     # Small first logits, as SqueezeNet's authors have them: with He's, the bypasses' sums start at a loss above 3.
     last = net.add(Node("classifier", "conv", (last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01))
     if config.classifier_relu:
         last = net.add(Node("classifier_relu", "relu", (last,)))
-    net.add(Node("logits", "global_average", (last,)))
+    net.add(Node("logits", "flatten" if config.average_first else "global_average", (last,)))
     net.add(Node("softmax", "softmax", ("logits",)))
     return tuple(net.nodes)
 
@@ -54,9 +60,18 @@ class _Network:
         self.nodes.append(node)
         return node.name
 
-    def conv(self, name: str, source: str, filters: int, kernel: int, *, normed: bool, stride: int = 1) -> str:
+    def stem(self, source: str) -> str:
+        """Add the first convolution, on a map that is padded already."""
+        config = self.config
+        kernel, stride = config.stem_kernel, config.stem_stride
+        return self.conv(
+            "stem", source, config.stem_filters, kernel, normed=config.norm == "all", stride=stride, valid=True
+        )
+
+    def conv(
+        self, name: str, source: str, filters: int, kernel: int, *, normed: bool, stride: int = 1, valid: bool = False
+    ) -> str:
         """Add a convolution, its batch normalization if `normed`, and its ReLU."""
-        valid = stride != 1
         last = self.add(
             Node(name, "conv", (source,), filters=filters, kernel=kernel, stride=stride, valid=valid, bias=not normed)
         )
@@ -80,4 +95,7 @@ class _Network:
         return self.add(Node(f"{name}_dropout", "dropout", (source,), rate=rate)) if rate else source
 
     def max_pool(self, name: str, source: str) -> str:
-        return self.add(Node(f"{name}_pool", "max_pool", (source,), kernel=3, stride=2))
+        config = self.config
+        return self.add(
+            Node(f"{name}_pool", "max_pool", (source,), kernel=config.pool_kernel, stride=2, valid=config.pool_valid)
+        )

@@ -5,6 +5,7 @@ from typing import Literal
 
 Op = Literal[
     "input",
+    "space_to_depth",
     "pad",
     "conv",
     "depthwise",
@@ -16,6 +17,7 @@ Op = Literal[
     "add",
     "dropout",
     "flatten",
+    "average_pool",
     "global_average",
     "softmax",
 ]
@@ -28,8 +30,8 @@ class Node:
     name: unique, and the name of the Keras layer.
     inputs: names of the nodes whose outputs it takes.
     filters, kernel, stride: of a conv; kernel and stride also of a depthwise and a max_pool; filters also of a dense,
-        which takes flat tensors. A conv and a depthwise pad to keep the size ("same") unless `valid`; a max_pool
-        always pads.
+        which takes flat tensors. A conv, a depthwise and a max_pool pad ("same") unless `valid`. An average_pool spans
+        the whole map and leaves (batch, 1, 1, channels). The stride of a space_to_depth is the side of its blocks.
     initial_std: standard deviation of a conv's first kernel, drawn from a normal distribution; zero for He's.
     bias: whether a conv, depthwise or dense has one; it has none where batch normalization follows.
     rate: of a dropout. limit: upper bound of a relu, or None. margin: pixels that a pad adds on each side.

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from microfer.errors import MicroferError
+from microfer.input_layout import InputLayout
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,14 @@ class SqueezeNet:
     head_dropout: dropout rate before the classifier.
     activation_limit: upper bound of every ReLU, or None. A bound keeps int8 ranges narrow where bypasses add up.
     classifier_relu: ReLU on the seven class maps, as in the original.
-    stem_filters, stem_kernel: the first convolution, of stride 2, padded alike on all four sides because an uneven
+    stem_filters, stem_kernel: the first convolution, padded alike on all four sides because an uneven
         padding is computed wrongly by some ESP-NN releases (esp-nn issue 31).
-    input_layout: how the crop fills the input tensor; "plain" is (48, 48, 1), row by row.
+    stem_stride, stem_pool: stride of the stem, and whether the first max pool follows it.
+    pool_kernel, pool_valid: side of the max pools' windows; padded to "same" unless `pool_valid`. Even padding needs
+        odd maps under a window of 3, or a window of 2.
+    average_first: average the maps before the classifier, not its seven maps after it. The answer is the same, for
+        the average of a linear map is the map of the average, at a fraction of the products.
+    input_layout: how the crop fills the input tensor, see `microfer.input_layout`.
     """
 
     name: str
@@ -40,7 +46,12 @@ class SqueezeNet:
     classifier_relu: bool = False
     stem_filters: int = 96
     stem_kernel: int = 7
-    input_layout: Literal["plain"] = "plain"
+    stem_stride: int = 2
+    stem_pool: bool = True
+    pool_kernel: int = 3
+    pool_valid: bool = False
+    average_first: bool = False
+    input_layout: InputLayout = "plain"
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON values; `from_json` takes it back."""
@@ -67,6 +78,37 @@ class SqueezeNet:
 _ORIGINAL_FIRES = ((16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256))
 _THESIS_FIRES = (*_ORIGINAL_FIRES, (64, 256), (64, 256), (64, 256))
 
+
+def _for_the_chip(
+    name: str,
+    fires: tuple[tuple[int, int], ...],
+    *,
+    pool_after: tuple[int, ...],
+    stem_filters: int,
+    head_dropout: float,
+) -> SqueezeNet:
+    """Return a SqueezeNet shaped by what ESP-NN does fast on an ESP32-S3 (docs/cost-model.md, docs/s3-presets.md).
+
+    The stem sees 4x4 places of 2x2 pixels each, whole vectors of 16. Its maps are odd, 23, 11 and 5 pixels wide, so
+    that 3x3 pools of stride 2 need no padding. No 3x3 filter bank is above the 48 KiB that stay in the data cache.
+    """
+    return SqueezeNet(
+        name,
+        fires,
+        pool_after,
+        bypass=True,
+        norm="all",
+        head_dropout=head_dropout,
+        activation_limit=6.0,
+        stem_filters=stem_filters,
+        stem_kernel=4,
+        stem_stride=1,
+        pool_valid=True,
+        average_first=True,
+        input_layout="space_to_depth_2",
+    )
+
+
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -84,6 +126,8 @@ PRESETS = {
             head_dropout=0.3,
             activation_limit=6.0,
         ),
+        _for_the_chip("s3", ((48, 80),) * 2 + ((48, 112),) * 4, pool_after=(2,), stem_filters=24, head_dropout=0.2),
+        _for_the_chip("nano", ((32, 32),) * 2 + ((32, 64),) * 2, pool_after=(2,), stem_filters=16, head_dropout=0.1),
     )
 }
 

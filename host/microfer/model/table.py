@@ -50,6 +50,8 @@ def _layer(node: Node, inputs: list[tuple[int, int, int]]) -> Layer:
     height, width, channels = inputs[0] if inputs else (CROP_SIZE, CROP_SIZE, 1)
     parameter_count, int8_bytes, mac_count = 0, 0, 0
     match node.op:
+        case "space_to_depth":
+            height, width, channels = height // node.stride, width // node.stride, channels * node.stride**2
         case "pad":
             height, width = height + 2 * node.margin, width + 2 * node.margin
         case "conv":
@@ -76,9 +78,10 @@ def _layer(node: Node, inputs: list[tuple[int, int, int]]) -> Layer:
         case "norm":
             parameter_count = 4 * channels
         case "max_pool":
-            height, width = -(-height // node.stride), -(-width // node.stride)
+            lost = node.kernel - 1 if node.valid else 0
+            height, width = -(-(height - lost) // node.stride), -(-(width - lost) // node.stride)
         case "concat":
             channels = sum(shape[2] for shape in inputs)
-        case "global_average":
+        case "global_average" | "average_pool":
             height, width = 1, 1
     return Layer(node.name, node.op, (height, width, channels), parameter_count, int8_bytes, mac_count)

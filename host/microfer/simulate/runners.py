@@ -6,7 +6,7 @@ kernels are quicker and round differently. Knows nothing about data sets, metric
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,14 +15,16 @@ import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES
 from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import check_ends
+from microfer.deploy.contract_check import check_ends, check_shapes
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
 from microfer.tensor import (
     INPUT_SHAPE,
     check_crops,
     decode_scores,
     encode_float,
     encode_int8,
+    regroup,
 )
 
 Crops = npt.NDArray[np.uint8]
@@ -108,6 +110,7 @@ class LiteRTRunner:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self.is_int8 = self._output["dtype"] == np.int8
+        self._layout = layout_of(self._input["shape"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy to another process by loading the model there again; an interpreter itself cannot travel."""
@@ -118,13 +121,13 @@ class LiteRTRunner:
         """Return probabilities, float32 (n, 7)."""
         if self.is_int8:
             return decode_scores(self.raw(images, progress))
-        return self._invoke_each(encode_float(images), np.dtype(np.float32), progress)
+        return self._invoke_each(regroup(encode_float(images), self._layout), np.dtype(np.float32), progress)
 
     def raw(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.int8]:
         """Return int8 (n, 7)."""
         if not self.is_int8:
             raise MicroferError(f"{self._arguments[1]} has a float output; a full-int8 model is needed here")
-        return self._invoke_each(encode_int8(images), np.dtype(np.int8), progress)
+        return self._invoke_each(encode_int8(images, self._layout), np.dtype(np.int8), progress)
 
     def invoke(self, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the output tensor, flat, for an input tensor of the model's own type and shape."""
@@ -160,6 +163,7 @@ class TflmRunner:
             self._interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_bytes)
         except RuntimeError as error:
             raise MicroferError(f"{source}: TFLM cannot run it: {str(error).strip()}") from error
+        self._layout = layout_of(self._interpreter.get_input_details(0)["shape"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy to another process by loading the model there again."""
@@ -171,7 +175,7 @@ class TflmRunner:
 
     def raw(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.int8]:
         """Return int8 (n, 7)."""
-        inputs = encode_int8(images)
+        inputs = encode_int8(images, self._layout)
         result = np.empty((len(inputs), NUM_CLASSES), np.int8)
         for i, one in enumerate(inputs):
             result[i] = self.invoke(one[np.newaxis])
@@ -226,10 +230,7 @@ def check_contract(model: tflite_file.TfliteModel, *, need_int8: bool) -> None:
     if need_int8 or kinds != ["FLOAT32", "FLOAT32"]:
         check_ends(model)
         return
-    for index, shape in ((model.inputs[0], (1, *INPUT_SHAPE)), (model.outputs[0], (1, NUM_CLASSES))):
-        tensor = model.tensors[index]
-        if tensor.shape != shape:
-            raise MicroferError(f"{model.name}: {tensor.name!r} has the shape {tensor.shape}, expected {shape}")
+    check_shapes(model)
 
 
 def tflm_runtime() -> Any:
@@ -252,6 +253,12 @@ def has_tflm() -> bool:
     except MicroferError:
         return False
     return True
+
+
+def layout_of(input_shape: Sequence[int]) -> InputLayout:
+    """Return the layout of a model with this input; plain where it takes no crop, which the contract's check tells."""
+    shape = tuple(int(size) for size in input_shape[1:])
+    return next((layout for known, layout in LAYOUT_OF_SHAPE.items() if known == shape), "plain")
 
 
 def _load_litert(content: bytes, source: str, optimized: bool) -> LiteRTRunner:

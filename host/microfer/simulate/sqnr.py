@@ -10,8 +10,8 @@ import numpy.typing as npt
 from microfer.deploy import tflite_file
 from microfer.deploy.tflite_file import TfliteModel
 from microfer.errors import MicroferError
-from microfer.simulate.runners import LiteRTRunner
-from microfer.tensor import encode_float, encode_int8
+from microfer.simulate.runners import LiteRTRunner, layout_of
+from microfer.tensor import encode_float, encode_int8, regroup
 
 Layers = list[tuple[str, float]]
 
@@ -46,7 +46,8 @@ def layer_sqnr(
         )
     signal = dict.fromkeys(shared, 0.0)
     noise = dict.fromkeys(shared, 0.0)
-    for exact, coded in zip(encode_float(images), encode_int8(images), strict=True):
+    layout = layout_of(quantized.input_shape)
+    for exact, coded in zip(regroup(encode_float(images), layout), encode_int8(images, layout), strict=True):
         reference.invoke(exact)
         quantized.invoke(coded)
         for name in shared:
@@ -87,6 +88,7 @@ class _Probe:
         self._interpreter.allocate_tensors()
         self.name = model.name
         self._input = self._interpreter.get_input_details()[0]
+        self.input_shape = tuple(self._input["shape"])
         if self._input["dtype"] != input_type:
             raise MicroferError(f"{model.name} takes {np.dtype(self._input['dtype'])} input, expected {input_type}")
         self.activations = {

@@ -99,14 +99,18 @@ class TorchNetwork:
                 )
             case "relu":
                 return F.relu(x) if node.limit is None else F.hardtanh(x, 0.0, node.limit)
+            case "space_to_depth":
+                return space_to_depth(x, node.stride)
             case "max_pool":
-                return _max_pool_same(x, node)
+                return F.max_pool2d(x, node.kernel, node.stride) if node.valid else _max_pool_same(x, node)
             case "concat":
                 return torch.cat(inputs, 1)
             case "add":
                 return inputs[0] + inputs[1]
             case "dropout":
                 return self._dropout(x, node.rate) if training else x
+            case "average_pool":
+                return x.mean((2, 3), keepdim=True)
             case "global_average":
                 return x.mean((2, 3))
             case _:
@@ -119,6 +123,11 @@ def _max_pool_same(x: torch.Tensor, node: Node) -> torch.Tensor:
     before = total // 2
     padded = F.pad(x, (before, total - before) * 2, value=float("-inf")) if total else x
     return F.max_pool2d(padded, node.kernel, node.stride)
+
+
+def space_to_depth(x: torch.Tensor, side: int) -> torch.Tensor:
+    """Return (b, side * side, h / side, w / side) of (b, 1, h, w): each block's pixels, row by row, as channels."""
+    return F.pixel_unshuffle(x, side).contiguous(memory_format=torch.channels_last)
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:
