@@ -1,6 +1,6 @@
 // What the core's face detector and tracker say of frames, for tests that compare it with OpenCV:
 //
-//     face_probe detect SMALLEST_FACE_PX MIN_NEIGHBOURS LOOK_CLOSER_FROM_STAGE
+//     face_probe detect SMALLEST_FACE_PX MIN_NEIGHBOURS LOOK_CLOSER_FROM_STAGE MOST_TREES
 //     face_probe follow
 //
 // Frames on standard input, each i32 width, i32 height, pixels; a line for each on standard output.
@@ -36,7 +36,9 @@ int Detect(const microfer::DetectorSettings& settings) {
   microfer::GrayView frame;
   while (ReadFrame(pixels, frame)) {
     microfer::FoundFaces found;
-    std::printf("%d %d", static_cast<int>(detector.Detect(frame, found)), found.is_truncated ? 1 : 0);
+    const auto outcome = static_cast<int>(detector.Detect(frame, found));
+    std::printf("%d %d %d %u", outcome, found.is_truncated ? 1 : 0, found.is_cut_short ? 1 : 0,
+                static_cast<unsigned int>(found.questions));
     for (std::size_t i = 0; i < found.count; ++i) {
       Print(found.faces[i].box);
       std::printf(" %d", found.faces[i].neighbours);
@@ -65,8 +67,9 @@ int Follow() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc == 5 && std::strcmp(argv[1], "detect") == 0) {
-    return Detect({std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4])});
+  if (argc == 6 && std::strcmp(argv[1], "detect") == 0) {
+    return Detect(
+        {std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), static_cast<std::uint32_t>(std::atoi(argv[5]))});
   }
   return argc == 2 && std::strcmp(argv[1], "follow") == 0 ? Follow() : 2;
 }

@@ -126,8 +126,8 @@ TEST(AFrameThatCannotBeSearchedIsRefusedAndTheAnswerLeftAlone) {
 
 TEST(SettingsAreCheckedAtCompileTime) {
   static_assert(DetectorSettings{}.valid() && TrackerSettings{}.valid());
-  static_assert(!DetectorSettings{0, 2, 10}.valid() && !DetectorSettings{40, 0, 10}.valid());
-  static_assert(!DetectorSettings{40, 2, -1}.valid());
+  static_assert(!DetectorSettings{0, 2, 12, 0}.valid() && !DetectorSettings{40, 0, 12, 0}.valid());
+  static_assert(!DetectorSettings{40, 2, -1, 0}.valid());
   static_assert(!TrackerSettings{0, 2}.valid() && !TrackerSettings{4, -1}.valid());
   EXPECT(true);
 }

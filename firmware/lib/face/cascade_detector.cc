@@ -79,6 +79,8 @@ std::uint32_t Weigh(const HaarFeature& feature, const std::uint32_t* window) {
   return feature.shape == HaarShape::kQuarters ? quarters : 0 - quarters;
 }
 
+}  // namespace
+
 // Puts the cascade's questions to the windows of one level.
 class Judge {
  public:
@@ -88,7 +90,7 @@ class Judge {
   // The number of stages that the window at (x, y) passes, the first `spared`
   // ones counted as passed; all of them: a face. kFlat where there is nothing to
   // see.
-  [[nodiscard]] int StagesPassed(int x, int y, std::size_t spared = 0) const {
+  [[nodiscard]] int StagesPassed(int x, int y, std::size_t spared = 0) {
     const std::size_t place = static_cast<std::size_t>(y) * kSumsStride + static_cast<std::size_t>(x);
     const std::uint32_t* window = sums_ + place;
     const std::uint32_t sum = SumOf(window, kContrastCorners);
@@ -99,15 +101,27 @@ class Judge {
     if (spread <= kFlatSpread) return kFlat;
     const auto contrast_q15 = static_cast<std::int32_t>(RootQ15(spread));
     for (std::size_t stage = spared; stage < cascade_.first_trees.size(); ++stage) {
-      if (!Passes(&cascade_.trees[cascade_.first_trees[stage]], window, contrast_q15)) return static_cast<int>(stage);
+      const Verdict verdict = Vote(&cascade_.trees[cascade_.first_trees[stage]], window, contrast_q15);
+      trees_asked_ += verdict.trees_asked;
+      if (!verdict.passes) return static_cast<int>(stage);
     }
     return static_cast<int>(cascade_.first_trees.size());
   }
 
+  // By all windows so far.
+  [[nodiscard]] std::uint32_t trees_asked() const { return trees_asked_; }
+
  private:
+  struct Verdict {
+    bool passes;
+    std::uint32_t trees_asked;
+  };
+
   // The stage that begins with this tree. A function of its own, so that the
   // chip's registers hold all that it needs.
-  [[gnu::noinline]] static bool Passes(const HaarTree* tree, const std::uint32_t* window, std::int32_t contrast_q15) {
+  [[gnu::noinline]] static Verdict Vote(const HaarTree* const first, const std::uint32_t* window,
+                                        std::int32_t contrast_q15) {
+    const HaarTree* tree = first;
     std::int32_t votes_q24 = 0;
     while (true) {
       // One place that asks, so that the compiler puts the sums right here. The
@@ -118,9 +132,9 @@ class Judge {
         vote_q24 = Ask(*node++, window, contrast_q15);
       } while (vote_q24 < 0);
       votes_q24 += vote_q24;
-      if (votes_q24 < tree->fail_below_q24) return false;
-      if (votes_q24 >= tree->pass_from_q24) return true;
       ++tree;
+      if (votes_q24 < tree[-1].fail_below_q24) return {false, static_cast<std::uint32_t>(tree - first)};
+      if (votes_q24 >= tree[-1].pass_from_q24) return {true, static_cast<std::uint32_t>(tree - first)};
     }
   }
 
@@ -135,7 +149,10 @@ class Judge {
   const Cascade& cascade_;
   const std::uint32_t* sums_;
   const std::uint32_t* squares_;
+  std::uint32_t trees_asked_ = 0;
 };
+
+namespace {
 
 bool IsFrame(const GrayView& frame) {
   return frame.pixels != nullptr && frame.width_px >= 1 && frame.height_px >= 1 && frame.stride_bytes >= frame.width_px;
@@ -149,7 +166,7 @@ struct CascadeDetector::Level {
   int side_px;  // of a window in the frame
   int columns;  // windows across, at least 1
   int rows;     // and down
-  Judge judge;
+  Judge& judge;
 };
 
 DetectOutcome CascadeDetector::Detect(const GrayView& frame, FoundFaces& out) {
@@ -162,19 +179,27 @@ DetectOutcome CascadeDetector::Detect(const GrayView& frame, FoundFaces& out) {
   has_room_ = true;
   const Span<std::uint32_t> sums = workspace_.First(kSumsElements);
   const Span<std::uint32_t> squares = workspace_.From(kSumsElements).First(kSumsElements);
-  for (const float scale : kScales) {
-    const int side_px = RoundHalfEven(kWindowSidePx * scale);
-    if (side_px > std::min(frame.width_px, frame.height_px)) break;
-    if (side_px < settings_.smallest_face_px) continue;
-    const int width_px = SideAt(frame.width_px, scale);
-    const int height_px = SideAt(frame.height_px, scale);
+  Judge judge(cascade_, sums.data(), squares.data());
+  // The largest faces first: where the trees do not last, it is the far faces
+  // that are left out.
+  for (auto scale = kScales.rbegin(); scale != kScales.rend(); ++scale) {
+    const int side_px = RoundHalfEven(kWindowSidePx * *scale);
+    if (side_px > std::min(frame.width_px, frame.height_px)) continue;
+    if (side_px < settings_.smallest_face_px) break;
+    const int width_px = SideAt(frame.width_px, *scale);
+    const int height_px = SideAt(frame.height_px, *scale);
     BuildSums(frame, width_px, height_px, sums, squares);
-    Search({scale, side_px, width_px - kWindowSidePx + 1, height_px - kWindowSidePx + 1,
-            Judge(cascade_, sums.data(), squares.data())});
+    Search({*scale, side_px, width_px - kWindowSidePx + 1, height_px - kWindowSidePx + 1, judge});
   }
   GroupWindows(Span<const Window>(window_room_).First(windows_), settings_.min_neighbours, out);
   out.is_truncated = out.is_truncated || !has_room_;
+  out.is_cut_short = !MayAsk(judge);
+  out.questions = judge.trees_asked();
   return DetectOutcome::kOk;
+}
+
+bool CascadeDetector::MayAsk(const Judge& judge) const {
+  return settings_.most_trees == 0 || judge.trees_asked() < settings_.most_trees;
 }
 
 void CascadeDetector::Search(const Level& level) {
@@ -190,7 +215,7 @@ void CascadeDetector::Search(const Level& level) {
 // beside it is left out.
 void CascadeDetector::SearchAllOf(const Level& level) {
   const int all = static_cast<int>(cascade_.first_trees.size());
-  for (int y = 0; y < level.rows; ++y) {
+  for (int y = 0; y < level.rows && MayAsk(level.judge); ++y) {
     for (int x = 0; x < level.columns; ++x) {
       const int passed = level.judge.StagesPassed(x, y);
       if (passed == all) Add(level, x, y);
@@ -205,7 +230,7 @@ void CascadeDetector::SearchCoarsely(const Level& level) {
   for (int y = 0; y < level.rows; y += 2) {
     int furthest = 0;
     for (int x = 0; x < level.columns; x += 2) {
-      const int passed = std::max(level.judge.StagesPassed(x, y), 0);
+      const int passed = MayAsk(level.judge) ? std::max(level.judge.StagesPassed(x, y), 0) : 0;
       if (passed == all) Add(level, x, y);
       coarse_stages_[place++] = static_cast<std::uint8_t>(passed);
       furthest = std::max(furthest, passed);
@@ -221,7 +246,7 @@ void CascadeDetector::LookCloser(const Level& level) {
     const auto above = static_cast<std::size_t>(y / 2);
     const auto below = static_cast<std::size_t>(std::min(y + 1, (level.rows - 1) / 2 * 2) / 2);
     if (std::max(furthest_of_row_[above], furthest_of_row_[below]) < spared) continue;
-    for (int x = 1 - y % 2; x < level.columns; x += 2 - y % 2) {
+    for (int x = 1 - y % 2; x < level.columns && MayAsk(level.judge); x += 2 - y % 2) {
       if (FurthestBeside(level, x, y) >= spared &&
           level.judge.StagesPassed(x, y, static_cast<std::size_t>(spared)) == all) {
         Add(level, x, y);

@@ -14,6 +14,7 @@
 namespace microfer {
 
 struct Cascade;
+class Judge;
 
 // OpenCV's frontal face cascade, as scripts/cascade_table.py turned it into a
 // table; its licence stands there.
@@ -39,8 +40,13 @@ struct DetectorSettings {
   // Of a level's windows, every second one of every second row is looked at, and
   // then those beside one that passed so many stages of the cascade: these stages
   // they are spared. 0: all windows are, which finds the very faces that OpenCV
-  // finds, at more than twice the work.
-  int look_closer_from_stage = 10;
+  // finds where most_trees is 0 too, at more than twice the work.
+  int look_closer_from_stage = 12;
+
+  // What a frame may cost: once so many of the cascade's trees were asked, no
+  // further window is looked at. The largest faces are looked for first. 0: as
+  // many as it takes.
+  std::uint32_t most_trees = 55'000;
 
   [[nodiscard]] constexpr bool valid() const {
     return smallest_face_px >= 1 && min_neighbours >= 1 && look_closer_from_stage >= 0;
@@ -71,6 +77,7 @@ class CascadeDetector final : public FaceDetector {
   void SearchCoarsely(const Level& level);
   void LookCloser(const Level& level);
   [[nodiscard]] int FurthestBeside(const Level& level, int x, int y) const;
+  [[nodiscard]] bool MayAsk(const Judge& judge) const;
   void Add(const Level& level, int x, int y);
 
   const Cascade& cascade_;

@@ -19,7 +19,9 @@ inline constexpr std::size_t kMaxFaces = 8;
 struct FoundFaces {
   std::array<FoundFace, kMaxFaces> faces{};  // the first `count` of them, the largest first
   std::size_t count = 0;
-  bool is_truncated = false;  // there was more than the detector has room for
+  bool is_truncated = false;    // there was more than the detector has room for
+  bool is_cut_short = false;    // the search ended before the smallest faces
+  std::uint32_t questions = 0;  // what the search took, in the detector's own unit
 };
 
 enum class [[nodiscard]] DetectOutcome : std::uint8_t{

@@ -29,8 +29,8 @@ struct Track {
 // times as large about its middle, and moved down by a part of its side, both in
 // 256ths. Measured with `python host/evaluate_detector.py --data ... --box`; see
 // docs/face.md.
-inline constexpr int kCropSideQ8 = 272;
-inline constexpr int kCropDownQ8 = 0;
+inline constexpr int kCropSideQ8 = 256;
+inline constexpr int kCropDownQ8 = 12;
 Box CropBox(const Box& face);
 
 struct TrackerSettings {

@@ -1,12 +1,16 @@
 #include "tensor/encode.h"
 
+#include <cstddef>
+
 namespace microfer {
 namespace {
 
+// The side of the blocks that lie in the tensor one after the other, each row by
+// row; the plain layout is one block.
 constexpr int BlockSidePx(InputLayout layout) {
   switch (layout) {
     case InputLayout::kPlain:
-      return 1;
+      return kCropSizePx;
     case InputLayout::kSpaceToDepth2:
       return 2;
     case InputLayout::kSpaceToDepth4:
@@ -23,14 +27,12 @@ EncodeOutcome EncodeCrop(const Crop& crop, InputLayout layout, Span<std::int8_t>
   if (side == 0 || tensor.size() != crop.size()) {
     return EncodeOutcome::kWrongSize;
   }
-  std::size_t at = 0;
+  std::int8_t* out = tensor.data();
   for (int top = 0; top < kCropSizePx; top += side) {
     for (int left = 0; left < kCropSizePx; left += side) {
-      for (int y = top; y < top + side; ++y) {
-        for (int x = left; x < left + side; ++x) {
-          const std::uint8_t pixel = crop[static_cast<std::size_t>(y) * kCropSizePx + static_cast<std::size_t>(x)];
-          tensor[at++] = static_cast<std::int8_t>(pixel + kInputZeroPoint);
-        }
+      const std::uint8_t* row = crop.data() + static_cast<std::ptrdiff_t>(top) * kCropSizePx + left;
+      for (int y = 0; y < side; ++y, row += kCropSizePx) {
+        for (int x = 0; x < side; ++x) *out++ = static_cast<std::int8_t>(row[x] + kInputZeroPoint);
       }
     }
   }

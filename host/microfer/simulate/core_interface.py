@@ -132,7 +132,18 @@ def parts_of(functions: dict[str, Callable[..., Any]]) -> CParts:
 def _declare(library: ctypes.CDLL) -> None:
     for name, result, *arguments in (
         ("microfer_struct_sizes", c_size_t, POINTER(c_uint32), c_size_t),
-        ("microfer_detect", c_int32, POINTER(CFrame), c_int32, c_int32, c_int32, POINTER(CFace), c_size_t),
+        (
+            "microfer_detect",
+            c_int32,
+            POINTER(CFrame),
+            c_int32,
+            c_int32,
+            c_int32,
+            c_uint32,
+            POINTER(CFace),
+            c_size_t,
+            POINTER(c_uint32),
+        ),
         ("microfer_crop", c_int32, POINTER(CFrame), POINTER(CBox), c_void_p),
         ("microfer_encode", c_int32, c_void_p, c_void_p, c_size_t),
         ("microfer_tracker_create", c_void_p),

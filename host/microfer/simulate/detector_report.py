@@ -153,13 +153,13 @@ def finders_of(core: FirmwareCore) -> dict[str, Finder]:
         )
         return sorted(_row((*box, count)) for box, count in zip(np.asarray(boxes), counts, strict=True))
 
-    def with_firmware(frame: Gray, look_closer_from_stage: int) -> Found:
-        found = core.detect(frame, SMALLEST_PX, MIN_NEIGHBOURS, look_closer_from_stage)
+    def with_firmware(frame: Gray, **every_window: int) -> Found:
+        found = core.detect(frame, SMALLEST_PX, MIN_NEIGHBOURS, **every_window)
         return sorted((*_within(frame, face.box), face.neighbours) for face in found)
 
     return {
-        FIRMWARE: lambda frame: with_firmware(frame, 10),
-        EVERY_WINDOW: lambda frame: with_firmware(frame, 0),
+        FIRMWARE: with_firmware,
+        EVERY_WINDOW: lambda frame: with_firmware(frame, look_closer_from_stage=0, most_trees=0),
         OPENCV: with_opencv,
     }
 

@@ -80,25 +80,32 @@ class FirmwareCore:
         self._library = open_library(library)
 
     def detect(
-        self, frame: GrayFrame, smallest_face_px: int = 40, min_neighbours: int = 2, look_closer_from_stage: int = 10
+        self,
+        frame: GrayFrame,
+        smallest_face_px: int = 40,
+        min_neighbours: int = 2,
+        look_closer_from_stage: int = 12,
+        most_trees: int = 55_000,
     ) -> list[FoundFace]:
         """Return the faces that the board's detector finds, the largest first, at most 8; empty where there is none.
 
         frame: gray, uint8 (height, width), at most 120 x 160.
-        smallest_face_px, min_neighbours, look_closer_from_stage: the firmware's DetectorSettings, at least 1, 1 and 0;
-            the board's own where not given. look_closer_from_stage 0 looks at every window and finds what OpenCV finds.
+        smallest_face_px, min_neighbours, look_closer_from_stage, most_trees: the firmware's DetectorSettings, at least
+            1, 1, 0 and 0; the board's own where not given. With 0 for the last two every window is looked at, and what
+            is found is what OpenCV finds.
 
         Raises:
             MicroferError: the frame is larger, or a setting is out of range.
         """
         faces = (CFace * _MAX_FACES)()
         view = view_of(frame)
-        settings = smallest_face_px, min_neighbours, look_closer_from_stage
-        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces))
+        settings = smallest_face_px, min_neighbours, look_closer_from_stage, most_trees
+        asked = ctypes.c_uint32()
+        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces), ctypes.byref(asked))
         if count < 0:
             raise MicroferError(
                 f"the detector refused a frame of {frame.shape[1]}x{frame.shape[0]} pixels with "
-                f"(smallest_face_px, min_neighbours, look_closer_from_stage) = {settings}: "
+                f"(smallest_face_px, min_neighbours, look_closer_from_stage, most_trees) = {settings}: "
                 f"{_DETECT_REFUSALS[-count - 2]}"
             )
         return [FoundFace(_box(face.box), face.neighbours) for face in faces[:count]]

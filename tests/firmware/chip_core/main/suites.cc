@@ -86,7 +86,7 @@ void CheckMessages() {
 void CheckDetector(Span<const StoredFrame> frames) {
   static std::array<std::uint32_t, kDetectorWorkspaceWords> workspace;
   static CascadeDetector by_default(kFrontalFace, DetectorSettings{}, workspace);
-  constexpr DetectorSettings kEveryWindow{40, 2, 0};
+  constexpr DetectorSettings kEveryWindow{40, 2, 0, 0};
   static CascadeDetector every_window(kFrontalFace, kEveryWindow, workspace);
   Count host;
   Count opencv;
