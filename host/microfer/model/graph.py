@@ -30,11 +30,8 @@ def nodes(config: Network) -> tuple[Node, ...]:
     last = net.stem(last)
     if config.stem_pool:
         last = net.max_pool("stem", last)
-    channels = config.stem_filters
-    for number, (squeeze, expand) in enumerate(config.fires, start=1):
-        bypass = config.bypass and channels == 2 * expand
-        last = net.fire(f"fire{number}", last, squeeze, expand, bypass=bypass)
-        channels = 2 * expand
+    for number in range(1, len(config.fires) + 1):
+        last = net.fire(number, last)
         if number in config.pool_after:
             last = net.max_pool(f"fire{number}", last)
     last = net.dropout("head", last, config.head_dropout)
@@ -79,13 +76,14 @@ class _Network:
             last = self.add(Node(f"{name}_norm", "norm", (last,)))
         return self.add(Node(f"{name}_relu", "relu", (last,), limit=self.config.activation_limit))
 
-    def fire(self, name: str, source: str, squeeze: int, expand: int, *, bypass: bool) -> str:
-        """Add a fire module: squeeze, the two expansions side by side, and the bypass around all if asked for."""
+    def fire(self, number: int, source: str) -> str:
+        """Add a fire module: squeeze, the two expansions side by side, and the bypass around all if there is one."""
+        name, (squeeze, expand1x1, expand3x3) = f"fire{number}", self.config.fire(number)
         last = self._fire_conv(f"{name}_squeeze", source, squeeze, 1, normed=self.config.norm != "none")
-        left = self._fire_conv(f"{name}_expand1x1", last, expand, 1, normed=self.config.norm == "all")
-        right = self._fire_conv(f"{name}_expand3x3", last, expand, 3, normed=self.config.norm == "all")
+        left = self._fire_conv(f"{name}_expand1x1", last, expand1x1, 1, normed=self.config.norm == "all")
+        right = self._fire_conv(f"{name}_expand3x3", last, expand3x3, 3, normed=self.config.norm == "all")
         last = self.add(Node(f"{name}_concat", "concat", (left, right)))
-        return self.add(Node(f"{name}_bypass", "add", (source, last))) if bypass else last
+        return self.add(Node(f"{name}_bypass", "add", (source, last))) if self.config.bypasses(number) else last
 
     def _fire_conv(self, name: str, source: str, filters: int, kernel: int, *, normed: bool) -> str:
         last = self.conv(name, source, filters, kernel, normed=normed)

@@ -17,9 +17,10 @@ class SqueezeNet:
     """A SqueezeNet for the 48x48 gray crop: stem, max pool, fire modules, 1x1 classifier, global average, softmax.
 
     name: the preset's name.
-    fires: (squeeze, expand) filters of each fire module; its output has 2 * expand channels.
+    fires: (squeeze, expand) filters of each fire module, whose output has 2 * expand channels; where channels were
+        pruned (squeeze, expand1x1, expand3x3).
     pool_after: fire modules, counted from 1, that a 3x3 max pool of stride 2 follows.
-    bypass: add a fire module's input to its output wherever the channel counts match.
+    bypass: add a fire module's input to its output wherever the channel counts match; or in the modules counted here.
     norm: convolutions that batch normalization follows: none, the squeeze ones, or all but the classifier.
     fire_dropout: dropout rate after each convolution of a fire module.
     head_dropout: dropout rate before the classifier.
@@ -36,9 +37,9 @@ class SqueezeNet:
     """
 
     name: str
-    fires: tuple[tuple[int, int], ...]
+    fires: tuple[tuple[int, ...], ...]
     pool_after: tuple[int, ...]
-    bypass: bool = False
+    bypass: bool | tuple[int, ...] = False
     norm: Literal["none", "squeeze", "all"] = "none"
     fire_dropout: float = 0.0
     head_dropout: float = 0.0
@@ -52,6 +53,18 @@ class SqueezeNet:
     pool_valid: bool = False
     average_first: bool = False
     input_layout: InputLayout = "plain"
+
+    def fire(self, number: int) -> tuple[int, int, int]:
+        """Return the squeeze, expand1x1 and expand3x3 filters of a fire module, counted from 1."""
+        squeeze, *expand = self.fires[number - 1]
+        return squeeze, expand[0], expand[-1]
+
+    def bypasses(self, number: int) -> bool:
+        """Return whether the input of a fire module, counted from 1, is added to its output."""
+        if isinstance(self.bypass, tuple):
+            return number in self.bypass
+        channels = sum(self.fire(number - 1)[1:]) if number > 1 else self.stem_filters
+        return self.bypass and channels == sum(self.fire(number)[1:])
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON values; `from_json` takes it back."""
@@ -67,7 +80,8 @@ class SqueezeNet:
         """
         try:
             lists_as_tuples = {
-                "fires": tuple((int(squeeze), int(expand)) for squeeze, expand in values["fires"]),
+                "fires": tuple(tuple(int(filters) for filters in fire) for fire in values["fires"]),
+                "bypass": values["bypass"] if isinstance(values["bypass"], bool) else tuple(values["bypass"]),
                 "pool_after": tuple(int(module) for module in values["pool_after"]),
             }
             return cls(**{**values, **lists_as_tuples})

@@ -1,0 +1,127 @@
+"""Channel pruning as a person sees it: the cut, the healing, the table, the files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from microfer.command import console
+from microfer.compress.budget import instructions
+from microfer.compress.channels import Kept, choose, cut, groups
+from microfer.errors import MicroferError
+from microfer.files import write_json
+from microfer.model import saved
+from microfer.model.presets import SqueezeNet
+from microfer.model.table import layers, macs, parameters
+from microfer.simulate.versions import package_versions
+from microfer.training.distill import Distillation, Teachers
+from microfer.training.engine import make_engine, use_threads
+from microfer.training.loop import Run
+from microfer.training.recipe import Recipe, recipe
+from microfer.training.session import Screen, load_splits
+
+
+def healing(base: Recipe, epochs: int, learning_rate: float) -> Recipe:
+    """Return how what is left is trained on: `base` over `epochs`, from a lower rate, for most of it is learnt."""
+    return replace(base, name=f"{base.name}-channels", epochs=epochs, learning_rate=learning_rate, warmup_epochs=0.5)
+
+
+def prune_channels(
+    source: Path,
+    *,
+    data: Path | None,
+    out: Path,
+    share: float,
+    multiple: int,
+    epochs: int,
+    learning_rate: float,
+    recipe_name: str,
+    seed: int,
+    teachers: Sequence[Path],
+    threads: int | None = None,
+    resume: bool = False,
+    limit: int | None = None,
+    as_json: bool = False,
+) -> int:
+    """Cut channels out of the .keras network `source` and heal it; see `host/prune_channels.py --help` for the options.
+
+    Writes to `out` what a training run writes and `channels.json`: channels of each group, instructions, parameters and
+    accuracy before, right after the cut and at the end.
+
+    Raises:
+        MicroferError: a network without fire modules or whose channels cannot be ranked, bad data, a missing package, a
+            run in `out` that would be overwritten.
+    """
+    if epochs < 1:
+        raise MicroferError(f"--epochs must be at least 1, not {epochs}")
+    if not resume and (out / "last.npz").exists():
+        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+    config, _ = saved.read_config(source)
+    if not isinstance(config, SqueezeNet):
+        raise MicroferError(f"{source} holds {config.name}; channels are pruned in SqueezeNets only")
+    training, validation = load_splits(data, limit)
+    use_threads(threads)
+    whole, _ = saved.load(source)
+    kept = choose(whole, config, share, multiple)
+    model, smaller = cut(whole, config, kept, f"{config.name}-c{round(100 * share)}")
+    tuning = healing(recipe(recipe_name), epochs, learning_rate)
+    followed = Teachers(teachers, Distillation()) if teachers else None
+    distillation = followed.settings if followed else None
+    run = Run(smaller, tuning, training, validation, seed, out, teachers=followed)
+    before = run.validate(make_engine(whole, config, tuning))[1]
+    engine = make_engine(model, smaller, tuning, distillation=distillation)
+    cut_open = run.validate(engine)[1]
+    _print_cut(config, smaller, kept)
+    console.print(
+        f"accuracy {before:.2%} before, {cut_open:.2%} after the cut; healing for {epochs} epochs, {engine.name}"
+    )
+    with Screen(run, resume=resume) as screen:
+        result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
+    report = {
+        "source": source.name,
+        "share": share,
+        "multiple": multiple,
+        "epochs": epochs,
+        "seed": seed,
+        "recipe": tuning.to_json(),
+        "teachers": followed.to_json() if followed else None,
+        "channels": {group.name: [group.channels, len(kept[group.name])] for group in groups(config)},
+        **{name: {"before": old, "after": new} for name, old, new in _costs(config, smaller)},
+        "validation_accuracy": {"before": before, "cut": cut_open, "after": result.best_accuracy},
+        "versions": package_versions(),
+    }
+    write_json(out / "channels.json", report)
+    console.print(
+        f"instructions {instructions(smaller) / instructions(config):.1%} of what they were; validation accuracy "
+        f"{before:.2%} before, {result.best_accuracy:.2%} after; wrote {result.best_model}"
+    )
+    if as_json:
+        print(json.dumps(report))
+    return 0
+
+
+def _costs(config: SqueezeNet, smaller: SqueezeNet) -> list[tuple[str, int, int]]:
+    """Return (what, before, after) of everything that the cut makes smaller."""
+    measures: dict[str, Any] = {
+        "instructions": instructions,
+        "macs": macs,
+        "parameters": parameters,
+        "int8_weight_bytes": lambda one: sum(layer.int8_bytes for layer in layers(one)),
+    }
+    return [(name, round(measure(config)), round(measure(smaller))) for name, measure in measures.items()]
+
+
+def _print_cut(config: SqueezeNet, smaller: SqueezeNet, kept: Kept) -> None:
+    table = Table(title=f"what is left of {config.name}")
+    for title in ("", "before", "after"):
+        table.add_column(title, justify="right" if title else "left")
+    for group in groups(config):
+        table.add_row(", ".join(group.producers[:: len(group.producers) - 1 or 1]), str(group.channels),
+                      str(len(kept[group.name])))  # fmt: skip
+    table.add_section()
+    for name, old, new in _costs(config, smaller):
+        table.add_row(name.replace("_", " "), f"{old:,}", f"{new:,}")
+    console.print(table)
