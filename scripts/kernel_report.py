@@ -2,6 +2,8 @@
 
 idf.py -C tests/firmware/chip -B build/kernels build   builds the program first, for the default release
 python scripts/kernel_report.py build/kernels          runs it, prints each operator, writes docs/kernels.json and .png
+python scripts/kernel_report.py build/kernels --model models/s3-1/model.tflite    another model, which the program was
+                                                       built with (MICROFER_MODEL): a row of the page's second table
 python scripts/kernel_report.py --log run.txt          reads what an earlier run, or a real chip, printed
 
 QEMU counts instructions (-icount, 4 ns each), so the figures are the same on every computer. It knows no caches and no
@@ -15,6 +17,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
@@ -22,6 +25,7 @@ sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 from firmware_qemu import FLASH_BYTES, find_qemu, qemu_command  # noqa: E402
 from microfer.deploy import tflite_file  # noqa: E402
 from microfer.deploy.kernel_plan import Convolution, plan_kernels  # noqa: E402
+from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
 from microfer.deploy.release import default_model  # noqa: E402
 from microfer.files import atomic_path, write_json  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
@@ -168,8 +172,9 @@ def table(rows: list[Row]) -> list[str]:
                 f"| {row.esp_nn / row.microfer:.1f} | {row.per_instruction:.1f} | {row.bound} |"
             )
     for name, entry in totals_of(rows).items():
-        times = entry["esp_nn"] / entry["microfer"]
-        lines.append(f"| all {name} | | | {entry['esp_nn']:,} | {entry['microfer']:,} | {times:.1f} | | |")
+        # A copy of a few bytes may take less than the microsecond that the program counts in.
+        times = f"{entry['esp_nn'] / entry['microfer']:.1f}" if entry["microfer"] else ""
+        lines.append(f"| all {name} | | | {entry['esp_nn']:,} | {entry['microfer']:,} | {times} | | |")
     lines.append(lines.pop(next(i for i, line in enumerate(lines) if line.startswith("| all all |"))))
     return [line.replace("| all all |", "| **everything** |") for line in lines]
 
@@ -215,6 +220,38 @@ def roofline(rows: list[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
+def others_in(folder: Path) -> dict[str, Any]:
+    """Return what kernels.json in a folder says of other models; nothing where there is no such file."""
+    path = folder / "kernels.json"
+    found: dict[str, Any] = json.loads(path.read_text()).get("others", {}) if path.is_file() else {}
+    return found
+
+
+def keep_other(folder: Path, metadata: ModelMetadata, networks: dict[str, dict[str, Any]], cases: list[str]) -> None:
+    """Add a model to kernels.json in a folder, and to the page's table of all models."""
+    path = folder / "kernels.json"
+    if not path.is_file():
+        raise SystemExit(f"error: {path} is missing; measure the default release first")
+    others = others_in(folder) | {metadata.model_id: {"networks": networks, "cases": cases}}
+    write_json(path, json.loads(path.read_text()) | {"others": dict(sorted(others.items()))})
+    if (page := folder / "kernels.md").is_file():
+        update_block(page, "others", others_table(json.loads(path.read_text())))
+
+
+def others_table(report: dict[str, Any]) -> list[str]:
+    """Return the lines of a Markdown table: each measured model's whole inference by backend, the default one first."""
+    lines = [
+        "| model | ESP-NN | microfer | arena with ESP-NN | arena with microfer | golden scores equal |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    models = {report["model"]: report["networks"]} | {name: one["networks"] for name, one in report["others"].items()}
+    for name, networks in models.items():
+        spent = [f"{networks[backend]['instructions'] / 1e6:.2f} M" for backend in BACKENDS]
+        arenas = [f"{int(networks[backend]['arena_bytes']) / 1024:.0f} KiB" for backend in BACKENDS]
+        lines.append(f"| {name} | {' | '.join([*spent, *arenas])} | {networks['microfer']['equal']} |")
+    return lines
+
+
 def main() -> None:
     """Run or read, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,6 +268,9 @@ def main() -> None:
     model = options.model or default_model()
     rows = rows_of(model, counts)
     print("\n".join([*table(rows), "", *(f"{name}: {found}" for name, found in networks.items()), *cases]))
+    if model.resolve() != default_model().resolve():
+        keep_other(options.out, read_metadata(tflite_file.read(model)), networks, cases)
+        return
     report = {
         "model": model.parent.name,
         "bandwidths": {"clock_hz": CLOCK_HZ, "psram": PSRAM_BYTES_PER_S, "flash": FLASH_BYTES_PER_S},
@@ -238,11 +278,13 @@ def main() -> None:
         "cases": cases,
         "totals": totals_of(rows),
         "operators": [asdict(row) for row in rows],
+        "others": others_in(options.out),
     }
     write_json(options.out / "kernels.json", report)
     roofline(rows, options.out / "kernels.png")
     if (page := options.out / "kernels.md").is_file():
         update_block(page, "kernels", table(rows))
+        update_block(page, "others", others_table(report))
 
 
 if __name__ == "__main__":

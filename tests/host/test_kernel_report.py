@@ -2,16 +2,20 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from microfer.deploy import tflite_file
+from microfer.deploy.metadata import embed_metadata, read_metadata
 from microfer.deploy.release import default_model
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import kernel_report  # noqa: E402
+
+PAGE = "".join(f"<!-- {name}: by a test -->\nstale\n<!-- end of {name} -->\n" for name in ("kernels", "others"))
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +50,37 @@ def test_weights_of_rows_gathered_in_parts_are_read_again(log):
 
 def test_json_picture_and_the_pages_table_are_written(log, tmp_path, monkeypatch, capsys):
     (tmp_path / "log.txt").write_text(log)
-    (tmp_path / "kernels.md").write_text("<!-- kernels: by a test -->\nold\n<!-- end of kernels -->\n")
+    (tmp_path / "kernels.md").write_text(PAGE)
     arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
     kernel_report.main()
     assert json.loads((tmp_path / "kernels.json").read_text())["totals"]["CONV_2D"]["microfer"] == 35_000_000
     assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
-    assert "old" not in (tmp_path / "kernels.md").read_text()
+    assert "stale" not in (tmp_path / "kernels.md").read_text()
     assert "everything" in capsys.readouterr().out
+
+
+def test_another_model_is_a_row_beside_the_default_release(log, tmp_path, monkeypatch):
+    (tmp_path / "log.txt").write_text(log)
+    (tmp_path / "kernels.md").write_text(PAGE)
+    other = tmp_path / "other.tflite"
+    content = default_model().read_bytes()
+    metadata = replace(read_metadata(tflite_file.read(content)), model_id="other-1")
+    other.write_bytes(embed_metadata(content, metadata))
+    arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--model", str(other)])
+    with pytest.raises(SystemExit, match="measure the default release first"):
+        kernel_report.main()
+    monkeypatch.setattr(sys, "argv", arguments)
+    kernel_report.main()
+    whole = json.loads((tmp_path / "kernels.json").read_text())
+    for more in (["--model", str(other)], []):  # measuring the default release again forgets no other
+        monkeypatch.setattr(sys, "argv", [*arguments, *more])
+        kernel_report.main()
+        kept = json.loads((tmp_path / "kernels.json").read_text())
+        assert kept["operators"] == whole["operators"]
+        assert kept["others"]["other-1"]["networks"]["microfer"]["equal"] == "35 of 35"
+        assert "| other-1 | 590.00 M | 59.00 M | 1 KiB | 1 KiB | 35 of 35 |" in (tmp_path / "kernels.md").read_text()
 
 
 @pytest.mark.parametrize(
