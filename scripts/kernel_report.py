@@ -227,12 +227,13 @@ def others_in(folder: Path) -> dict[str, Any]:
     return found
 
 
-def keep_other(folder: Path, metadata: ModelMetadata, networks: dict[str, dict[str, Any]], cases: list[str]) -> None:
-    """Add a model to kernels.json in a folder, and to the page's table of all models."""
+def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) -> None:
+    """Add what was measured of a model to kernels.json in a folder, and the model to the page's table of all."""
     path = folder / "kernels.json"
     if not path.is_file():
         raise SystemExit(f"error: {path} is missing; measure the default release first")
-    others = others_in(folder) | {metadata.model_id: {"networks": networks, "cases": cases}}
+    name = f"{metadata.preset}, random weights" if metadata.model_id == "untrained" else metadata.model_id
+    others = others_in(folder) | {name: measured}
     write_json(path, json.loads(path.read_text()) | {"others": dict(sorted(others.items()))})
     if (page := folder / "kernels.md").is_file():
         update_block(page, "others", others_table(json.loads(path.read_text())))
@@ -248,7 +249,8 @@ def others_table(report: dict[str, Any]) -> list[str]:
     for name, networks in models.items():
         spent = [f"{networks[backend]['instructions'] / 1e6:.2f} M" for backend in BACKENDS]
         arenas = [f"{int(networks[backend]['arena_bytes']) / 1024:.0f} KiB" for backend in BACKENDS]
-        lines.append(f"| {name} | {' | '.join([*spent, *arenas])} | {networks['microfer']['equal']} |")
+        equal = "" if name.endswith("random weights") else networks["microfer"]["equal"]
+        lines.append(f"| {name} | {' | '.join([*spent, *arenas])} | {equal} |")
     return lines
 
 
@@ -269,7 +271,10 @@ def main() -> None:
     rows = rows_of(model, counts)
     print("\n".join([*table(rows), "", *(f"{name}: {found}" for name, found in networks.items()), *cases]))
     if model.resolve() != default_model().resolve():
-        keep_other(options.out, read_metadata(tflite_file.read(model)), networks, cases)
+        metadata = read_metadata(tflite_file.read(model))
+        keep_other(
+            options.out, metadata, {"networks": networks, "cases": cases, "operators": [asdict(row) for row in rows]}
+        )
         return
     report = {
         "model": model.parent.name,
