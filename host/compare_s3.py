@@ -1,5 +1,6 @@
-"""Put what every network costs on an ESP32-S3 side by side, and its accuracy where a release has it."""
+"""Put what every network costs on an ESP32-S3 side by side, and its accuracy where one was recorded."""
 
+import argparse
 import json
 from pathlib import Path
 
@@ -8,12 +9,45 @@ from microfer import command
 EXAMPLES = """
   python host/compare_s3.py                          all networks; untrained ones are made once, in runs/s3/
   python host/compare_s3.py thesis-bn mini-xception  some
+  python host/compare_s3.py --out runs/front         the picture of accuracy against cost too, and the rows as JSON
+  python host/compare_s3.py --results runs/compare/compare.json --out runs/front
+                                                     with the accuracies that host/compare.py measured in one budget
   python host/compare_s3.py --json
 """
 
 
 def main() -> None:
-    """Parse the options, estimate each network, print."""
+    """Parse the options, estimate each network, print, draw."""
+    options = _options()
+    from rich.console import Console
+
+    from microfer.bench.accuracies import read_results
+    from microfer.bench.chip import compare, deployable, notes, rows_table
+    from microfer.files import write_json
+
+    results = read_results(options.results) if options.results else {}
+    names, left_out = (options.networks, []) if options.networks else deployable()
+    left_out += [f"{name}: in {options.results}, and not among these networks" for name in results if name not in names]
+    for line in left_out:
+        command.console.print(line, highlight=False, soft_wrap=True, markup=False)
+    rows = compare(names, options.cache, results)
+    document = [row.to_json() for row in rows]
+    if options.out:
+        from microfer.bench.front import front_figure
+        from microfer.training.plots import save
+
+        save(front_figure(rows), options.out / "front.png")
+        write_json(options.out / "networks.json", document)
+        command.console.print(f"wrote {options.out}: front.png, networks.json", highlight=False, soft_wrap=True)
+    if options.json:
+        print(json.dumps(document, indent=2))
+    else:
+        Console().print(rows_table(rows))
+        for line in notes(rows):
+            command.console.print(line, highlight=False)
+
+
+def _options() -> argparse.Namespace:
     parser = command.parser(
         "Compare networks on an ESP32-S3 with ESP-NN: accuracy, weights, arena, instructions, time and frames a second "
         "of the network alone, all but the accuracy by the cost model of docs/cost-model.md.",
@@ -23,20 +57,10 @@ def main() -> None:
     parser.add_argument(
         "--cache", type=Path, default=Path("runs/s3"), help="folder for untrained networks (default: runs/s3)"
     )
+    parser.add_argument("--results", type=Path, metavar="FILE", help="a compare.json of host/compare.py")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write front.png and networks.json there")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args()
-    from rich.console import Console
-
-    from microfer.bench.chip import compare, deployable, rows_table
-
-    names, left_out = (options.networks, []) if options.networks else deployable()
-    for line in left_out:
-        command.console.print(line, highlight=False)
-    rows = compare(names, options.cache)
-    if options.json:
-        print(json.dumps([row.to_json() for row in rows], indent=2))
-    else:
-        Console().print(rows_table(rows))
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
