@@ -92,6 +92,8 @@ class HostClassifier final : public Classifier {
   Span<std::int8_t> input() override { return input_; }
   bool Invoke() override { return parts_.classifier_invoke(input_.data(), output_.data()) != 0; }
   Span<const std::int8_t> output() override { return output_; }
+  // A host's time would say nothing of a chip, and the host's TFLM has no profiler.
+  bool TimeOperators(OperatorTimes* /*times*/) override { return false; }
   [[nodiscard]] std::size_t arena_used_bytes() const override { return model_.arena_used_bytes; }
   [[nodiscard]] std::size_t arena_size_bytes() const override { return model_.arena_size_bytes; }
   [[nodiscard]] const char* kernels() const override { return kernels_.c_str(); }

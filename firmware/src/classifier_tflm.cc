@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "esp_cpu.h"
 #include "generated/model_data.h"
 #include "kernels_tflm.h"
 #include "pipeline/model_check.h"
@@ -52,6 +53,26 @@ bool IsAboutMemory(const char* line) { return std::strstr(line, "missing:") != n
 
 }  // namespace
 
+// ---- Timing. One task calls all of this, on one core: each core counts for itself.
+
+void OperatorClock::BeginRun() {
+  if (times_ != nullptr) times_->BeginRun(esp_cpu_get_cycle_count());
+}
+
+void OperatorClock::EndRun() {
+  if (times_ != nullptr) times_->EndRun(esp_cpu_get_cycle_count());
+}
+
+std::uint32_t OperatorClock::BeginEvent(const char* tag) {
+  return times_ == nullptr ? 0 : times_->Begin(tag, esp_cpu_get_cycle_count());
+}
+
+void OperatorClock::EndEvent(std::uint32_t event_handle) {
+  if (times_ != nullptr) times_->End(event_handle, esp_cpu_get_cycle_count());
+}
+
+// ---- The network
+
 LoadOutcome ClassifierTflm::Load() {
   if (RegisterOps(resolver_, KernelsInUse()) != kTfLiteOk)
     return Fail(LoadOutcome::kRefused, "an operator could not be registered");
@@ -72,7 +93,7 @@ LoadOutcome ClassifierTflm::LayOut(const Arena& arena) {
   const tflite::Model* model = tflite::GetModel(kModelData);
   if (const char* fault = SchemaFault(model->version())) return Fail(LoadOutcome::kRefused, fault);
   ClearTflmLog();
-  interpreter_.emplace(model, resolver_, arena.bytes().data(), arena.size());
+  interpreter_.emplace(model, resolver_, arena.bytes().data(), arena.size(), nullptr, &operator_clock_);
   if (interpreter_->AllocateTensors() != kTfLiteOk) {
     return Fail(IsAboutMemory(TflmLog()) ? LoadOutcome::kArenaTooSmall : LoadOutcome::kRefused, TflmLog());
   }
@@ -104,7 +125,17 @@ Span<std::int8_t> ClassifierTflm::input() {
   return {tensor->data.int8, tensor->bytes};
 }
 
-bool ClassifierTflm::Invoke() { return interpreter_->Invoke() == kTfLiteOk; }
+bool ClassifierTflm::Invoke() {
+  operator_clock_.BeginRun();
+  const bool has_run = interpreter_->Invoke() == kTfLiteOk;
+  operator_clock_.EndRun();
+  return has_run;
+}
+
+bool ClassifierTflm::TimeOperators(OperatorTimes* times) {
+  operator_clock_.WriteTo(times);
+  return true;
+}
 
 Span<const std::int8_t> ClassifierTflm::output() {
   const TfLiteTensor* tensor = interpreter_->output(0);

@@ -9,9 +9,26 @@
 #include "base/span.h"
 #include "generated/op_resolver.h"
 #include "pipeline/classifier.h"
+#include "pipeline/operator_times.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
+#include "tensorflow/lite/micro/micro_profiler_interface.h"
 
 namespace microfer {
+
+// What TFLM tells of each operator, written into a table while there is one, in
+// cycles of the core that computes.
+class OperatorClock final : public tflite::MicroProfilerInterface {
+ public:
+  void WriteTo(OperatorTimes* times) { times_ = times; }
+
+  void BeginRun();
+  void EndRun();
+  std::uint32_t BeginEvent(const char* tag) override;
+  void EndEvent(std::uint32_t event_handle) override;
+
+ private:
+  OperatorTimes* times_ = nullptr;
+};
 
 // The network in flash, run by TFLM with microfer's kernels and ESP-NN's.
 //
@@ -37,6 +54,8 @@ class ClassifierTflm final : public Classifier {
   [[nodiscard]] bool Invoke() override;
   [[nodiscard]] Span<const std::int8_t> output() override;
 
+  [[nodiscard]] bool TimeOperators(OperatorTimes* times) override;
+
   [[nodiscard]] std::size_t arena_used_bytes() const override;
   [[nodiscard]] std::size_t arena_size_bytes() const override { return arena_.size(); }
   [[nodiscard]] const char* kernels() const override;
@@ -49,7 +68,8 @@ class ClassifierTflm final : public Classifier {
 
   const char* fault_ = "";
   OpResolver resolver_;
-  Arena arena_;  // outlives the interpreter, which stands below
+  OperatorClock operator_clock_;
+  Arena arena_;  // outlives the interpreter, as all above do
   std::optional<tflite::MicroInterpreter> interpreter_;
 };
 

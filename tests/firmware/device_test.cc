@@ -234,6 +234,90 @@ TEST(AnAskedCropIsClassifiedAsItIs) {
   EXPECT(bench.classifier.tensor[5] == static_cast<std::int8_t>(pixels[5] + kInputZeroPoint));
 }
 
+protocol::AskProfile ProfileOf(std::uint32_t request, int runs, int index) {
+  protocol::AskProfile ask;
+  ask.request = request;
+  ask.runs = static_cast<std::uint16_t>(runs);
+  ask.index = static_cast<std::uint16_t>(index);
+  return ask;
+}
+
+TEST(EachOperatorsTimeIsToldAsTheSumOfTheRuns) {
+  Bench bench;
+  bench.Start();
+  bench.Forget();
+  const int before = bench.classifier.invokes;
+  for (int index = 0; index < 3; ++index) {
+    bench.Command(ProfileOf(7, 5, index));
+    bench.device.Step();
+  }
+  const auto times = bench.Sent<protocol::OperatorTime>();
+  EXPECT(times.size() == 3 && bench.classifier.invokes == before + 5);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    EXPECT(times[i].request == 7 && times[i].runs == 5 && times[i].index == i && times[i].total == 3);
+    EXPECT(std::strcmp(times[i].name, bench.classifier.operators[i]) == 0 && times[i].ticks == 5000 * (i + 1));
+    EXPECT(times[i].network_ticks == 5 * (6000 + 40) && times[i].network_us > 0);
+  }
+  EXPECT(bench.system.signs_of_life >= 5);
+}
+
+TEST(TheNetworkIsTimedOnlyWhileAProfileIsAskedFor) {
+  Bench bench;
+  bench.Start();
+  EXPECT(bench.classifier.times == nullptr);
+  bench.Command(ProfileOf(1, 1, 0));
+  bench.Turn(1);
+  EXPECT(bench.classifier.times == nullptr && bench.Works());
+  bench.classifier.runs = false;
+  bench.Command(ProfileOf(1, 1, 0));
+  bench.Turn(1);
+  EXPECT(bench.classifier.times == nullptr && bench.Errors(ErrorCode::kInvokeFailed) >= 1);
+}
+
+TEST(AnOperatorThatWasNotMeasuredForThatRequestIsRefused) {
+  Bench bench;
+  bench.Start();
+  const auto refuses = [&](const protocol::AskProfile& ask, const char* part) {
+    bench.Forget();
+    bench.Command(ask);
+    bench.device.Step();
+    return bench.Sent<protocol::OperatorTime>().empty() && bench.Errors(ErrorCode::kCommandRefused) == 1 &&
+           bench.last_error.command_type == protocol::AskProfile::kType && bench.Says(part);
+  };
+  EXPECT(refuses(ProfileOf(1, 1, 1), "operator 1 of that request is not measured"));
+  bench.Command(ProfileOf(1, 1, 0));
+  bench.device.Step();
+  EXPECT(refuses(ProfileOf(2, 1, 1), "begin with index 0"));
+  EXPECT(refuses(ProfileOf(1, 1, 3), "operator 3"));
+  EXPECT(refuses(ProfileOf(1, 0, 0), "runs is 0; it may be 1 to 100"));
+  EXPECT(refuses(ProfileOf(1, 101, 0), "runs is 101"));
+  EXPECT(refuses(ProfileOf(1, 1, 1), "not measured"));  // the measurement before was given up
+}
+
+TEST(WhatCannotTimeOperatorsSaysSo) {
+  Bench bench;
+  bench.classifier.can_time = false;
+  bench.Start();
+  const int before = bench.classifier.invokes;
+  bench.Command(ProfileOf(1, 3, 0));
+  bench.device.Step();
+  EXPECT(bench.Errors(ErrorCode::kProfileFailed) == 1 && bench.Says("fake cannot time operators"));
+  EXPECT(bench.classifier.invokes == before && bench.Works());
+}
+
+TEST(AProfileThatIsNotWholeIsNotTold) {
+  for (const std::size_t count : {std::size_t{0}, OperatorTimes::kMostOperators + 1}) {
+    Bench bench;
+    bench.classifier.operators.assign(count, "ADD");
+    bench.Start();
+    bench.Forget();
+    bench.Command(ProfileOf(1, 2, 0));
+    bench.device.Step();
+    EXPECT(bench.Errors(ErrorCode::kProfileFailed) == 1 && bench.Says("128"));
+    EXPECT(bench.Sent<protocol::OperatorTime>().empty() && bench.Works());
+  }
+}
+
 TEST(RebootRestartsTheChip) {
   Bench bench;
   bench.Start();
@@ -309,6 +393,12 @@ TEST(ABoardWhoseModelWasRefusedReportsItAndStaysUp) {
     EXPECT(bench.Errors(one.code) == 1 && bench.last_error.command_type == protocol::InferCrop::kType);
     EXPECT(bench.classifier.invokes == 0 && bench.Sent<protocol::Prediction>().empty());
     EXPECT(bench.device.light() == DeviceLight::kFault);
+
+    bench.Forget();
+    bench.Command(ProfileOf(1, 1, 0));
+    bench.Turn(1);
+    EXPECT(bench.Errors(one.code) == 1 && bench.last_error.command_type == protocol::AskProfile::kType);
+    EXPECT(bench.classifier.invokes == 0);
 
     bench.Forget();
     bench.Later(1000);

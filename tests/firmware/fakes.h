@@ -86,20 +86,40 @@ class FakeClassifier final : public Classifier {
   Span<std::int8_t> input() override { return {tensor.data(), input_size}; }
   bool Invoke() override {
     ++invokes;
+    if (times != nullptr) RunTimed();
     return runs;
   }
   Span<const std::int8_t> output() override { return {scores.data(), scores.size()}; }
+  bool TimeOperators(OperatorTimes* wanted) override {
+    if (can_time) times = wanted;
+    return can_time;
+  }
   [[nodiscard]] std::size_t arena_used_bytes() const override { return 1000; }
   [[nodiscard]] std::size_t arena_size_bytes() const override { return 2000; }
   [[nodiscard]] const char* kernels() const override { return "fake"; }
 
   LoadOutcome load_outcome = LoadOutcome::kOk;
   bool runs = true;
+  bool can_time = true;
+  OperatorTimes* times = nullptr;                                    // where it writes now
+  std::vector<const char*> operators{"CONV_2D", "MEAN", "SOFTMAX"};  // the n-th, from 1, takes 1000 n ticks
   int loads = 0;
   int invokes = 0;
   std::array<std::int8_t, kCropPixels> tensor{};
   std::size_t input_size = kCropPixels;
   std::array<std::int8_t, kNumLabels> scores{-128, -128, -128, 100, -128, -128, -100};
+
+ private:
+  // With a counter that is near its end, and 10 ticks between operators.
+  void RunTimed() const {
+    std::uint32_t now = UINT32_MAX - 500;
+    times->BeginRun(now);
+    for (std::size_t i = 0; i < operators.size(); ++i) {
+      const std::uint32_t handle = times->Begin(operators[i], now += 10);
+      times->End(handle, now += static_cast<std::uint32_t>(1000 * (i + 1)));
+    }
+    times->EndRun(now += 10);
+  }
 };
 
 class FakePort final : public SerialPort {

@@ -16,21 +16,39 @@ sys.path[:0] = [str(ROOT), str(ROOT / "host")]
 from tests.firmware.protocol_cases import random_message  # noqa: E402
 
 from microfer.live.layout import Message, layout  # noqa: E402
-from microfer.live.messages import CROP_BYTES, MESSAGES, PROTOCOL_VERSION, InferCrop  # noqa: E402
+from microfer.live.messages import (  # noqa: E402
+    CROP_BYTES,
+    MESSAGES,
+    PROTOCOL_VERSION,
+    AskProfile,
+    InferCrop,
+    OperatorTime,
+)
 from microfer.live.protocol import encode  # noqa: E402
 
 PATH = HERE / "protocol.json"
 SMOOTH = bytes((3 * x + 2 * y) % 256 for y in range(48) for x in range(48))
 """A crop with zeros now and then, so that COBS has short and long blocks."""
 
+LATER = (OperatorTime, AskProfile)
+"""Came after the others: their frames stand at the end, so that those before are what they always were."""
+
 
 def vectors() -> dict[str, Any]:
     """Return the file's content: for each frame its message, sequence number, fields and bytes (hexadecimal)."""
     source = random.Random(1)
-    chosen: list[Message] = [random_message(source, message) for message in MESSAGES for _ in range(3)]
+    first = [message for message in MESSAGES if message not in LATER]
+    chosen: list[Message] = [random_message(source, message) for message in first for _ in range(3)]
     chosen = [message for message in chosen if not hasattr(message, "pixels")]
     chosen += [InferCrop(1, SMOOTH), InferCrop(0xFFFFFFFF, bytes([255]) * CROP_BYTES), InferCrop(0, bytes(CROP_BYTES))]
-    frames = [
+    later = random.Random(2)
+    frames = _frames(chosen, source)
+    frames += _frames([random_message(later, message) for message in LATER for _ in range(3)], later)
+    return {"protocol_version": PROTOCOL_VERSION, "frames": frames}
+
+
+def _frames(chosen: list[Message], source: random.Random) -> list[dict[str, Any]]:
+    return [
         {
             "message": type(message).__name__,
             "sequence": sequence,
@@ -40,7 +58,6 @@ def vectors() -> dict[str, Any]:
         for message in chosen
         for sequence in (source.choice((0, 1, 0xFF, 0x100, 0xFFFF)),)
     ]
-    return {"protocol_version": PROTOCOL_VERSION, "frames": frames}
 
 
 def as_json(message: Message) -> dict[str, Any]:

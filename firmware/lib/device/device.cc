@@ -81,6 +81,9 @@ void Device::Handle(const protocol::Frame& command) {
     case protocol::InferCrop::kType:
       HandleInfer(command);
       return;
+    case protocol::AskProfile::kType:
+      HandleProfile(command);
+      return;
     case protocol::Reboot::kType:
       parts_.system.Restart();
       return;
@@ -134,6 +137,69 @@ void Device::HandleInfer(const protocol::Frame& command) {
   result.invoke_us = inference.invoke_us;
   std::copy(inference.scores.begin(), inference.scores.end(), std::begin(result.raw_scores));
   link_.Send(result);
+}
+
+void Device::HandleProfile(const protocol::Frame& command) {
+  const Cause cause{command.type, command.sequence};
+  protocol::AskProfile wanted;
+  const protocol::PayloadOutcome read = protocol::ReadPayload(command.payload, wanted);
+  if (read != protocol::PayloadOutcome::kOk) {
+    Refuse(command, read);
+    return;
+  }
+  if (!is_loaded()) {
+    SendError(load_error(), parts_.classifier.fault(), cause);
+    return;
+  }
+  if (wanted.index == 0 && !Measure(wanted, cause)) return;
+  const OperatorTimes& times = profile_.times();
+  if (!has_profile_ || profile_request_ != wanted.request || wanted.index >= times.operators().size()) {
+    ErrorText text;
+    text << "operator " << wanted.index << " of that request is not measured: begin with index 0";
+    SendError(ErrorCode::kCommandRefused, text.text(), cause);
+    return;
+  }
+  const OperatorTicks& one = times.operators()[wanted.index];
+  protocol::OperatorTime answer;
+  answer.request = wanted.request;
+  answer.ticks = one.ticks;
+  answer.network_ticks = times.network_ticks();
+  answer.network_us = profile_.network_us();
+  answer.runs = times.runs();
+  answer.index = wanted.index;
+  answer.total = static_cast<std::uint16_t>(times.operators().size());
+  protocol::SetText(answer.name, one.name);
+  link_.Send(answer);
+}
+
+bool Device::Measure(const protocol::AskProfile& wanted, Cause cause) {
+  has_profile_ = false;
+  ErrorText text;
+  if (wanted.runs < 1 || wanted.runs > kMostProfileRuns) {
+    text << "runs is " << wanted.runs << "; it may be 1 to " << kMostProfileRuns;
+    SendError(ErrorCode::kCommandRefused, text.text(), cause);
+    return false;
+  }
+  // On the crop that was asked for last: how long the network takes is the same for all.
+  switch (profile_.Measure(wanted.runs, asked_crop_, parts_.classifier, parts_.pipeline, parts_.system)) {
+    case ProfileOutcome::kOk:
+      has_profile_ = true;
+      profile_request_ = wanted.request;
+      return true;
+    case ProfileOutcome::kNotTimed:
+      text << parts_.classifier.kernels() << " cannot time operators";
+      SendError(ErrorCode::kProfileFailed, text.text(), cause);
+      return false;
+    case ProfileOutcome::kInvokeFailed:
+      SendError(ErrorCode::kInvokeFailed, "the network could not run", cause);
+      return false;
+    case ProfileOutcome::kNotWhole:
+      text << "no operators, more than " << static_cast<std::uint32_t>(OperatorTimes::kMostOperators)
+           << ", or others in each run";
+      SendError(ErrorCode::kProfileFailed, text.text(), cause);
+      return false;
+  }
+  return false;
 }
 
 void Device::Refuse(const protocol::Frame& command, protocol::PayloadOutcome outcome) {

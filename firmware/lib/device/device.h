@@ -9,6 +9,7 @@
 #include "capture/camera_keeper.h"
 #include "capture/newest_frame.h"
 #include "device/link.h"
+#include "device/network_profile.h"
 #include "device/ports.h"
 #include "device/self_test.h"
 #include "face/face_detector.h"
@@ -49,6 +50,9 @@ class Device {
   // How often an error that answers no command may be repeated.
   static constexpr std::uint64_t kErrorPeriodUs = 1'000'000;
 
+  // How often a host may have the network run for one profile.
+  static constexpr std::uint16_t kMostProfileRuns = 100;
+
   explicit Device(const DeviceParts& parts) : parts_(parts), link_(parts.port) {}
 
   Device(const Device&) = delete;
@@ -80,6 +84,9 @@ class Device {
   void Handle(const protocol::Frame& command);
   void HandleSettings(const protocol::Frame& command);
   void HandleInfer(const protocol::Frame& command);
+  void HandleProfile(const protocol::Frame& command);
+  // Times the network; false: it could not, and the host is told.
+  bool Measure(const protocol::AskProfile& wanted, Cause cause);
   bool HandleFrame();
   void WatchCamera();
   void SendStatisticsWhenDue();
@@ -104,6 +111,9 @@ class Device {
   bool has_face_ = false;
 
   Crop asked_crop_{};  // of an infer command; too large for a task's stack
+  NetworkProfile profile_;
+  std::uint32_t profile_request_ = 0;  // that it was measured for
+  bool has_profile_ = false;
 
   std::uint32_t frames_predicted_ = 0;
   std::uint32_t dropped_invoke_ = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/span.h"
+#include "pipeline/operator_times.h"
 
 namespace microfer {
 
@@ -35,6 +36,11 @@ class Classifier {
 
   // The output tensor, after an Invoke() that returned true.
   [[nodiscard]] virtual Span<const std::int8_t> output() = 0;
+
+  // From now on writes into `times` what each operator of each run takes, and each
+  // run as a whole; null: no longer. False: what runs the network cannot time it,
+  // and nothing is written.
+  [[nodiscard]] virtual bool TimeOperators(OperatorTimes* times) = 0;
 
   // Of the tensor arena, scratch included; 0 where it is not known.
   [[nodiscard]] virtual std::size_t arena_used_bytes() const = 0;

@@ -3,9 +3,12 @@
 From these classes come the host's codec (`microfer.live.protocol`), the board's C++ structs (`messages.h`, written by
 the export) and the diagrams of docs/protocol.md. Units stand in the names: `_us`, `_ms`, `_px`, `_bytes`, `_c`.
 
-Changing a layout, a number or a meaning makes another protocol: raise PROTOCOL_VERSION. What no version may ever
-change, so that peers of two versions can tell each other clearly: COBS with zero delimiters, the header's four
-bytes, the CRC-32 at the end, the types 0x01 (hello) and 0x81 (ask for hello), and the hello's first two fields.
+Changing a layout, a number or a meaning makes another protocol: raise PROTOCOL_VERSION. A command that is new, with
+the answers that it alone brings about, changes none of them: a board that does not know it says so.
+
+What no version may ever change, so that peers of two versions can tell each other clearly: COBS with zero delimiters,
+the header's four bytes, the CRC-32 at the end, the types 0x01 (hello) and 0x81 (ask for hello), and the hello's first
+two fields.
 """
 
 from dataclasses import dataclass
@@ -102,6 +105,7 @@ class ErrorCode(Code):
     COMMAND_UNKNOWN = 10, "the command's type is not one that this firmware knows: flash the firmware of this microfer"
     COMMAND_REFUSED = 11, "a field of the command has a value that is not allowed; the text names it"
     OUT_OF_MEMORY = 12, "not enough memory at the start: is PSRAM switched on for this board?"
+    PROFILE_FAILED = 13, "the network's operators could not be timed; the text says why"
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,21 @@ class BoardError(Message):
 
 
 @dataclass(frozen=True)
+class OperatorTime(Message):
+    """What one operator of the network takes, in ticks of the chip's own counter, which the sums set against time."""
+
+    TYPE: ClassVar[int] = 0x07
+    request: Annotated[int, U32, "number that the command carried"]
+    ticks: Annotated[int, U64, "of this operator, the sum over all runs"]
+    network_ticks: Annotated[int, U64, "of the whole network, the sum over all runs"]
+    network_us: Annotated[int, U64, "the same by the board's clock: how long a tick is"]
+    runs: Annotated[int, U16, "of the network"]
+    index: Annotated[int, U16, "this operator's place in the order of execution, from 0"]
+    total: Annotated[int, U16, "operators of the network"]
+    name: Annotated[str, chars(32), "as the .tflite's schema names it, such as CONV_2D"]
+
+
+@dataclass(frozen=True)
 class AskHello(Message):
     """Ask for the hello. Position and meaning are fixed for all time; answered with hello."""
 
@@ -245,8 +264,18 @@ class Reboot(Message):
     TYPE: ClassVar[int] = 0x84
 
 
-BOARD_MESSAGES: Final = (Hello, Prediction, CropPreview, Statistics, InferResult, BoardError)
-HOST_MESSAGES: Final = (AskHello, StreamSettings, InferCrop, Reboot)
+@dataclass(frozen=True)
+class AskProfile(Message):
+    """Time one operator of the network. Answered with operator time or error; send one at a time, from index 0 on."""
+
+    TYPE: ClassVar[int] = 0x85
+    request: Annotated[int, U32, "any number, the same for all operators of one profile; the answer repeats it"]
+    runs: Annotated[int, U16, "1 to 100; with index 0 the network runs that often, any other is read from that"]
+    index: Annotated[int, U16, "which operator, in the order of execution, from 0"]
+
+
+BOARD_MESSAGES: Final = (Hello, Prediction, CropPreview, Statistics, InferResult, BoardError, OperatorTime)
+HOST_MESSAGES: Final = (AskHello, StreamSettings, InferCrop, Reboot, AskProfile)
 MESSAGES: Final[tuple[type[Message], ...]] = BOARD_MESSAGES + HOST_MESSAGES
 CODES: Final[tuple[type[Code], ...]] = (Answer, FaceSource, ResetReason, ErrorCode)
 

@@ -50,10 +50,13 @@ port was full; `link_dropped` of the statistics tells the two apart. A sequence 
 
 ## Versions
 
-Any change of a layout, a number or a meaning raises the version. Fixed for all time, so that two versions can tell
-each other apart instead of reading garbage: the frame above with its header and CRC-32, the types 0x01 (hello) and
-0x81 (ask for hello), and the first two fields of the hello. A board answers an intact frame of another version with
-its hello; a host that reads a hello of another version names the board and its firmware, and says which side to update.
+Any change of a layout, a number or a meaning raises the version. A new command, with the answers that it alone brings
+about, does not: a board that does not know it answers with `COMMAND_UNKNOWN`.
+
+Fixed for all time, so that two versions can tell each other apart instead of reading garbage: the frame above with its
+header and CRC-32, the types 0x01 (hello) and 0x81 (ask for hello), and the first two fields of the hello. A board
+answers an intact frame of another version with its hello; a host that reads a hello of another version names the board
+and its firmware, and says which side to update.
 
 ## Privacy
 
