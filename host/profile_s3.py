@@ -1,10 +1,15 @@
-"""Say what a .tflite costs on an ESP32-S3 before it is flashed."""
+"""Say what a .tflite costs on an ESP32-S3 before it is flashed, or what it takes on a board."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from microfer import command
+from microfer.live.ports import DEFAULT_BAUD
+
+if TYPE_CHECKING:
+    from microfer.deploy.tflite_file import TfliteModel
 
 EXAMPLES = """
   python host/profile_s3.py                              the default release: a table, and what could be better
@@ -14,7 +19,15 @@ EXAMPLES = """
   python host/profile_s3.py mine.tflite --strict         fail where anything could be better
   python host/profile_s3.py mine.tflite --profile board.json --refit factors.json
                                                          take measured times, and keep what they say for other models
+  python host/profile_s3.py --port auto --save-profile board.json
+                                                         time the default release on the board on USB, and keep it
+  python host/profile_s3.py mine.tflite --port socket://localhost:5555
+                                                         the emulated chip: whether it works, not how fast a chip is
+With --port the board must run that very .tflite. It is silent meanwhile: its picture stands still in a viewer.
 """
+
+RETURN_WITHIN_S = 30.0
+"""How long a lost board is waited for."""
 
 
 def main() -> int:
@@ -27,7 +40,7 @@ def main() -> int:
     from microfer.deploy.cost.estimate import estimate
     from microfer.deploy.cost.lint import lint
     from microfer.deploy.cost.memory import Placement
-    from microfer.deploy.cost.profile import read_profile
+    from microfer.deploy.cost.profile import profile_in
     from microfer.deploy.cost.refit import write_factors
     from microfer.deploy.cost.releases import pinned
     from microfer.deploy.release import MANIFEST, default_model
@@ -36,23 +49,63 @@ def main() -> int:
     network = estimate(model)
     if options.arena or options.weights != "flash":
         network = estimate(model, Placement(options.arena or network.placement.arena, options.weights))
-    if options.profile:
-        profile = read_profile(options.profile)
+    profile = None
+    if found := _profile(options, model):
+        profile = profile_in(found, options.port or str(options.profile))
         if options.refit:
-            write_factors(options.profile, profile, network, options.refit)
+            write_factors(found, profile, network, options.refit)
         network = estimate(model, network.placement, profile)
     findings = lint(network, pinned(MANIFEST))
     if options.out:
         report.chart(network, options.out)
     if options.json:
-        print(json.dumps(report.document(network, findings), indent=2))
+        document = report.document(network, findings)
+        if profile and profile.measured_on:
+            document["measured_on"] = dict(profile.measured_on)
+        print(json.dumps(document, indent=2))
     else:
         Console().print(report.table(network))
-        for line in report.summary(network):
+        for line in report.summary(network) + (report.origin(profile) if profile else []):
             command.console.print(line, highlight=False, soft_wrap=True, markup=False)
         for finding in findings:
             command.console.print(report.finding_line(finding), highlight=False, soft_wrap=True)
     return 1 if options.strict and findings else 0
+
+
+def _profile(options: argparse.Namespace, model: "TfliteModel") -> dict[str, Any] | None:
+    """Return the profile that was asked for, measured now or read; None where none was."""
+    from microfer.deploy.cost.profile import read_document
+    from microfer.files import write_json
+    from microfer.live.board_profile import measure
+    from microfer.live.connection import Connection
+    from microfer.live.infer_session import InferSession
+    from microfer.live.ports import find_ports, only_port
+
+    if options.profile:
+        return read_document(options.profile)
+    if not options.port:
+        return None
+    port = only_port(find_ports()).device if options.port == "auto" else options.port
+    session = InferSession(Connection(port, options.baud, give_up_after_s=RETURN_WITHIN_S))
+    command.console.print(f"the board on {port} runs the network {options.runs} times", markup=False, highlight=False)
+    try:
+        with session.connection:
+            document = measure(session, model, options.runs).document()
+    finally:
+        if session.is_left_quiet:
+            command.console.print("[yellow]the board may still be silent: restart it[/]", soft_wrap=True)
+    if options.save_profile:
+        write_json(options.save_profile, document)
+    return document
+
+
+def _runs(text: str) -> int:
+    from microfer.live.board_profile import MOST_RUNS
+
+    number = command.positive(text)
+    if number > MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"{number} is above {MOST_RUNS}, the most that the firmware takes")
+    return number
 
 
 def _options() -> argparse.Namespace:
@@ -68,14 +121,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--weights", choices=("flash", "psram"), default="flash", help="where the weights lie (default: flash)"
     )
-    parser.add_argument("--profile", type=Path, help="times measured on a board, which replace or correct estimates")
+    measured = parser.add_mutually_exclusive_group()
+    measured.add_argument("--profile", type=Path, help="times measured on a board, which replace or correct estimates")
+    measured.add_argument("--port", help="measure them now: /dev/ttyACM0, COM5, socket://HOST:PORT; auto: on USB")
+    parser.add_argument(
+        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
+    )
+    parser.add_argument("--runs", type=_runs, default=10, help="with --port: of the network, up to 100 (default: 10)")
+    parser.add_argument("--save-profile", type=Path, metavar="FILE", help="with --port: keep the profile, JSON")
     parser.add_argument("--refit", type=Path, help="write the profile here with factors for other models")
     parser.add_argument("--out", type=Path, help="write a chart, PNG")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 where there is a finding")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
-    if options.refit and not options.profile:
-        parser.error("--refit needs --profile")
+    if options.refit and not (options.profile or options.port):
+        parser.error("--refit needs --profile or --port")
+    if options.save_profile and not options.port:
+        parser.error("--save-profile keeps what is measured: name the board with --port")
     return options
 
 

@@ -16,15 +16,20 @@ from pathlib import Path
 import pytest
 
 from microfer.contract import NUM_CLASSES
+from microfer.deploy import tflite_file
 from microfer.deploy.golden import read_pictures
+from microfer.deploy.release import default_model
+from microfer.live.board_profile import EMULATED
 from microfer.live.messages import (
     Answer,
     AskHello,
+    AskProfile,
     CropPreview,
     FaceSource,
     Hello,
     InferCrop,
     InferResult,
+    OperatorTime,
     Prediction,
     Statistics,
     StreamSettings,
@@ -162,7 +167,7 @@ def connected(port):
 def test_the_firmware_boots_and_every_golden_score_equals_the_hosts(board):
     hello = board.wait_for(Hello, 1)[0]
     golden = len(read_pictures())
-    assert hello.board == "QEMU"
+    assert hello.board == EMULATED
     assert hello.firmware_version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert hello.kernels.startswith(("esp-nn ", "microfer + esp-nn "))
     assert (hello.flash_size_bytes, hello.psram_size_bytes) == (8 * 1024 * 1024, 8 * 1024 * 1024)
@@ -203,6 +208,25 @@ def test_the_host_is_answered(board):
     assert result.request == 77
     board.send(StreamSettings(statistics_period_ms=500, predictions=True, previews=True))
     assert len(board.wait_for(CropPreview, 1)[0].pixels) == 48 * 48
+
+
+@pytest.mark.slow
+def test_every_operator_is_timed_by_tflms_own_profiler(board):
+    names = [operator.name for operator in tflite_file.read(default_model()).operators]
+    for index in range(len(names)):
+        board.send(AskProfile(request=5, runs=3, index=index))
+        board.wait_for(OperatorTime, index + 1)
+    times = board.of(OperatorTime)
+    assert [(one.request, one.index, one.total, one.runs) for one in times] == [
+        (5, index, len(names), 3) for index in range(len(names))
+    ]
+    assert [one.name for one in times] == names  # flash the build anew where it is of another model
+    (network_ticks,) = {one.network_ticks for one in times}
+    together = sum(one.ticks for one in times)
+    assert min(one.ticks for one in times) > 0
+    assert 0.9 * network_ticks < together <= network_ticks
+    before = len(board.of(Prediction))
+    board.wait_for(Prediction, before + 1)  # and the camera's frames go on
 
 
 @pytest.mark.slow

@@ -60,8 +60,13 @@ class InferSession:
             NoAnswerError, LinkLostError: there is none, or it does not answer.
         """
         self._hello = self.connection.ask(AskHello(), Hello, timeout_s=2.0, tries=self.tries)
-        self._seen = self._interruptions()
+        self._seen = self.interruptions
         return self._hello
+
+    @property
+    def hello(self) -> Hello:
+        """What the board said of itself last; it is asked where it has not been yet."""
+        return self._hello or self.greet()
 
     @property
     def settings_found(self) -> StreamSettings:
@@ -98,7 +103,7 @@ class InferSession:
             self.retries += attempt > 0
             self.connection.poll(0)  # what was kept for us is of no interest any more
             try:
-                self._greet_again_if_needed()
+                self.greet_again_if_needed()
                 return self._ask(command)
             except RefusedError as error:
                 if error.code != ErrorCode.INVOKE_FAILED:
@@ -112,7 +117,7 @@ class InferSession:
 
     def _ask(self, command: InferCrop) -> InferResult:
         wait_s = min(self.longest_wait_s, max(LEAST_WAIT_S, PATIENCE * self._slowest_s))
-        begin_s, before = time.monotonic(), self._interruptions()
+        begin_s, before = time.monotonic(), self.interruptions
         result = self.connection.ask(
             command,
             InferResult,
@@ -120,13 +125,19 @@ class InferSession:
             tries=1,
             wanted=lambda result: result.request == command.request,
         )
-        if self._interruptions() == before:
+        if self.interruptions == before:
             self._slowest_s = max(self._slowest_s, time.monotonic() - begin_s)
         return result
 
-    def _greet_again_if_needed(self) -> None:
+    def greet_again_if_needed(self) -> None:
+        """Greet a board that has restarted or come back since it was greeted last, and make it quiet again.
+
+        Raises:
+            NoAnswerError, LinkLostError: it does not answer.
+            MicroferError: another board came back.
+        """
         before = self._hello
-        if before is None or self._interruptions() == self._seen:
+        if before is None or self.interruptions == self._seen:
             return
         now = self.greet()
         if _identity(now) != _identity(before):
@@ -136,7 +147,7 @@ class InferSession:
                 f"{before.firmware_version}, kernels {before.kernels}, model {before.model_id}. Plug in that one again"
             )
         self._make_quiet()
-        self._seen = self._interruptions()
+        self._seen = self.interruptions
 
     def _make_quiet(self) -> None:
         self.is_left_quiet = True
@@ -150,7 +161,9 @@ class InferSession:
             self.connection.ask(wanted, Statistics, wanted=lambda said: said.predictions == wanted.predictions)
             self.is_left_quiet = False
 
-    def _interruptions(self) -> tuple[int, int]:
+    @property
+    def interruptions(self) -> tuple[int, int]:
+        """How often the link was lost and how often the board restarted, as far as was read."""
         return self.connection.losses, self.connection.counters.restarts
 
     def _no_answer(self) -> str:

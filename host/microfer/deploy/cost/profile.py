@@ -3,7 +3,8 @@
 The file is JSON: {"format_version": 1, "model_sha256": "...", "unit": "us", "operators": [{"name": "CONV_2D", "value":
 1234}, ...]}, with one value for each operator in the order of execution, in microseconds ("us") or clock ticks at
 240 MHz ("ticks"), and, for models other than its own, "paths": {"conv rows": 1.08, ...}, which `host/profile_s3.py
---refit` adds: how much longer each path took than an instruction a tick.
+--refit` adds: how much longer each path took than an instruction a tick. What `--port` measures has "measured_on"
+too: board, firmware, kernels, runs, and whether the chip is an emulated one.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,16 @@ UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
 
 @dataclass(frozen=True)
 class Profile:
-    """Times measured on a board, in seconds, and the name and factor of each path that they gave."""
+    """Times measured on a board, in seconds, and the name and factor of each path that they gave.
+
+    measured_on: what the profile says of the board, by the names in its file; empty where it says nothing.
+    """
 
     name: str
     model_sha256: str
     operators: tuple[tuple[str, float], ...]
     paths: Mapping[str, float]
+    measured_on: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_profile(path: Path) -> Profile:
@@ -42,16 +47,40 @@ def read_profile(path: Path) -> Profile:
     Raises:
         MicroferError: it cannot be read, or is not such a profile.
     """
+    return profile_in(read_document(path), str(path))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return a file's content, a JSON object.
+
+    Raises:
+        MicroferError: it cannot be read, or is something else.
+    """
     try:
         document = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
+    if not isinstance(document, dict):
+        raise MicroferError(f"{path} is not a profile but a {type(document).__name__}; docs/cost-model.md shows one")
+    return document
+
+
+def profile_in(document: Mapping[str, Any], name: str) -> Profile:
+    """Return the profile that a file's content is. name: of the file or the port, for messages.
+
+    Raises:
+        MicroferError: it is not such a profile.
+    """
+    try:
         if document["format_version"] != 1:
-            raise MicroferError(f"{path} is of format {document['format_version']}; this version reads format 1")
+            raise MicroferError(f"{name} is of format {document['format_version']}; this version reads format 1")
         unit = UNITS[document["unit"]]
         operators = tuple((str(row["name"]), _time(row["value"]) * unit) for row in document["operators"])
-        factors = {str(name): _time(factor) for name, factor in document.get("paths", {}).items()}
-        return Profile(str(path), str(document["model_sha256"]), operators, factors)
-    except (KeyError, TypeError, ValueError) as error:
-        raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
+        factors = {str(path): _time(factor) for path, factor in document.get("paths", {}).items()}
+        measured_on = dict(document.get("measured_on", {}))
+        return Profile(name, str(document["model_sha256"]), operators, factors, measured_on)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MicroferError(f"{name} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
 
 
 def _time(value: Any) -> float:

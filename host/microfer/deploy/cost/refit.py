@@ -1,18 +1,18 @@
 """Writing what a profile says about other models: a factor for each path."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from microfer.deploy.cost.estimate import Estimate
 from microfer.deploy.cost.profile import Profile, factors
-from microfer.files import read_bytes, write_json
+from microfer.files import write_json
 
 
-def write_factors(source: Path, profile: Profile, network: Estimate, out: Path) -> None:
-    """Write the profile of `source`, which was taken of `network`, to `out` with its factors.
+def write_factors(document: Mapping[str, Any], profile: Profile, network: Estimate, out: Path) -> None:
+    """Write a profile's document, of which `profile` was read and which was taken of `network`, with its factors.
 
     Raises:
-        MicroferError: the profile is of another network, or a file cannot be read or written.
+        MicroferError: the profile is of another network, or the file cannot be written.
     """
-    document = json.loads(read_bytes(source))
     write_json(out, {**document, "paths": factors(profile, network.operators)})

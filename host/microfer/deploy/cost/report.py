@@ -12,6 +12,7 @@ from microfer.deploy.cost.costs import versions
 from microfer.deploy.cost.estimate import Estimate, OperatorEstimate
 from microfer.deploy.cost.finding import Finding
 from microfer.deploy.cost.memory import FLASH_BYTES_PER_S, PSRAM_BYTES_PER_S
+from microfer.deploy.cost.profile import Profile
 from microfer.files import atomic_path
 
 
@@ -29,14 +30,15 @@ def table(network: Estimate) -> Table:
     rows.add_column("share", justify="right")
     rows.add_column("scratch", justify="right", footer=f"{network.arena.scratch:,}")
     rows.add_column("read", justify="right", footer=f"{sum(one.weights_read for one in network.operators):,}")
-    rows.add_column("ms", justify="right", footer=f"{least}{1e3 * network.shortest:.1f}..{1e3 * network.longest:.1f}")
+    heading = "ms measured" if _is_measured(network) else "ms"
+    rows.add_column(heading, justify="right", footer=least + _milliseconds(network.shortest, network.longest, 1))
     for one in network.operators:
-        rows.add_row(*_cells(one, network.instructions), style=None if one.path.is_fast else "yellow")
+        rows.add_row(*_cells(one, network), style=None if one.path.is_fast else "yellow")
     return rows
 
 
-def _cells(one: OperatorEstimate, total: float) -> tuple[str, ...]:
-    step = one.step
+def _cells(one: OperatorEstimate, network: Estimate) -> tuple[str, ...]:
+    step, total = one.step, network.instructions
     counted = one.instructions is not None
     return (
         str(step.index),
@@ -44,13 +46,58 @@ def _cells(one: OperatorEstimate, total: float) -> tuple[str, ...]:
         "x".join(map(str, step.output)),
         f"{step.macs:,}" if step.macs else "",
         f"{step.weight_bytes + step.bias_bytes:,}" if step.weight_bytes else "",
-        escape(one.path.name) + (" (measured)" if one.is_measured else ""),
+        escape(one.path.name),
         f"{one.instructions:,.0f} ±{100 * one.error:.0f} %" if counted else "unknown",
         f"{100 * (one.instructions or 0) / total:.1f} %" if counted and total else "",
         f"{sum(one.path.scratch_bytes):,}" if one.path.scratch_bytes else "",
         f"{one.weights_read:,}" if one.weights_read else "",
-        f"{1e3 * one.shortest:.2f}..{1e3 * one.longest:.2f}" if counted or one.is_measured else "",
+        _milliseconds(one.shortest, one.longest, 2) if counted or one.is_measured else "",
     )
+
+
+def _milliseconds(shortest: float, longest: float, digits: int) -> str:
+    """Return a range of seconds in milliseconds; a single number where it is measured."""
+    if shortest == longest:
+        return f"{1e3 * shortest:.{digits}f}"
+    return f"{1e3 * shortest:.{digits}f}..{1e3 * longest:.{digits}f}"
+
+
+def _is_measured(network: Estimate) -> bool:
+    """Return whether a profile gave the times: of all operators or of none."""
+    return bool(network.operators) and all(one.is_measured for one in network.operators)
+
+
+def _time(network: Estimate) -> str:
+    if _is_measured(network):
+        return f"time          {1e3 * network.longest:.1f} ms, all operators together, as measured on the board"
+    least = "at least " if network.unknown else ""
+    return (
+        f"time          {least}{1e3 * network.shortest:.1f} ms, at one instruction a cycle and 240 MHz, to "
+        f"{1e3 * network.longest:.1f} ms, with all the memory traffic of weights in {network.placement.weights} and an "
+        f"arena in {'internal RAM' if network.placement.arena == 'internal' else 'PSRAM'}"
+    )
+
+
+def origin(profile: Profile) -> list[str]:
+    """Return sentences about where a profile comes from and what it is good for."""
+    said = profile.measured_on
+    if not said:
+        return [f"measured      by {profile.name}, which does not say on which board"]
+    lines = [
+        f"measured      on {said.get('board')}, firmware {said.get('firmware')}, kernels {said.get('kernels')}: the "
+        f"mean of {said.get('runs')} runs, {float(said.get('network_us', 0)) / 1e3:.1f} ms for the whole network"
+    ]
+    if said.get("is_emulated"):
+        lines.append(
+            "NOT A CHIP'S  the emulated chip computes at this computer's speed: its times and the factors of --refit "
+            "say nothing of an ESP32-S3"
+        )
+    if str(said.get("kernels", "")).startswith("microfer"):
+        lines.append(
+            "OWN KERNELS   microfer's compute some operators, the instructions are ESP-NN's: factors of --refit hold "
+            "for firmware with them; for ESP-NN's own build with CONFIG_MICROFER_KERNELS=n"
+        )
+    return lines
 
 
 def summary(network: Estimate) -> list[str]:
@@ -60,9 +107,7 @@ def summary(network: Estimate) -> list[str]:
     least = "at least " if network.unknown else ""
     lines = [
         f"instructions  {least}{network.instructions / 1e6:.2f} M ±{100 * network.error:.1f} % with ESP-NN",
-        f"time          {least}{1e3 * network.shortest:.1f} ms, at one instruction a cycle and 240 MHz, to "
-        f"{1e3 * network.longest:.1f} ms, with all the memory traffic of weights in {network.placement.weights} and an "
-        f"arena in {'internal RAM' if network.placement.arena == 'internal' else 'PSRAM'}",
+        _time(network),
         f"arena         {arena.used / 1024:.1f} KiB ({arena.activations / 1024:.1f} KiB tensors alone, "
         f"{arena.planned / 1024:.1f} KiB with ESP-NN's scratch, {arena.kept / 1024:.1f} KiB TFLM's own), {place}",
         f"flash         {network.flash_bytes / 1024:.1f} KiB",
