@@ -1,8 +1,9 @@
 """Gather a trained, pruned and quantized model into models/NAME, with everything measured anew.
 
-For maintainers, after train.py, prune.py and quantize.py:
+For maintainers, after train.py, prune.py if wanted, and quantize.py:
 
     python scripts/release.py --data fer2013.zip --run runs/thesis-bn-strong-0 --pruned runs/pruned --int8 runs/int8
+    python scripts/release.py --data fer2013.zip --run runs/s3-strong-0 --int8 runs/s3-int8 --beside
 """
 
 import argparse
@@ -20,31 +21,27 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.deploy import model_card, tflite_file  # noqa: E402
+from microfer.deploy.cost.estimate import estimate  # noqa: E402
 from microfer.deploy.golden import check_scores, read_pictures  # noqa: E402
 from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
-from microfer.model.presets import preset  # noqa: E402
+from microfer.model import saved  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
 
 
 def main() -> None:
-    """Measure, write the folder, make it the default release and put its figures into the README."""
+    """Measure, write the folder, put the figures into the README; make it the default release unless told otherwise."""
     options = _parse()
     model = tflite_file.read(options.int8 / "model.tflite")
     metadata = read_metadata(model)
     _check_golden(metadata)
     folder = ROOT / "models" / metadata.model_id
     folder.mkdir(parents=True, exist_ok=True)
-    for source, name in (
-        (options.int8 / "model.tflite", "model.tflite"),
-        (options.pruned / "best.keras", "float.keras"),
-        (options.run / "history.csv", "history.csv"),
-        (options.run / "curves.png", "curves.png"),
-        (options.pruned / "history.csv", "pruning-history.csv"),
-    ):
+    for source, name in _files(options):
         write_bytes(folder / name, source.read_bytes())
+    config, _ = saved.read_config(folder / "float.keras")
     calibration = _calibrate(folder / "model.tflite", options.data, _label_smoothing(options.run))
     robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
@@ -56,12 +53,14 @@ def main() -> None:
         "model_id": metadata.model_id,
         "preset": metadata.preset,
         "sha256": int8["model"]["sha256"],
-        "parameters": parameters(preset(metadata.preset)),
-        "macs": macs(preset(metadata.preset)),
+        "parameters": parameters(config),
+        "macs": macs(config),
+        "chip": _chip(folder / "model.tflite"),
         "arena": vars(metadata.arena) if metadata.arena else None,
         "bytes": quantization["bytes"] | _sizes((folder / "model.tflite").read_bytes()),
         "training": json.loads((options.run / "run.json").read_text()),
-        "pruning": json.loads((options.pruned / "pruning.json").read_text()),
+        "pruning": _report(options.pruned, "pruning.json"),
+        "channels": _report(options.run, "channels.json"),
         "quantization": {key: quantization[key] for key in ("calibration_images", "seed", "limits")},
         "int8": int8,
         "float": floating,
@@ -72,9 +71,48 @@ def main() -> None:
     }
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "README.md", model_card.render(metrics))
-    write_text(ROOT / "models" / "DEFAULT", metadata.model_id + "\n")
-    update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
+    if not options.beside:
+        write_text(ROOT / "models" / "DEFAULT", metadata.model_id + "\n")
+        update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
+    update_block(ROOT / "README.md", "releases", model_card.releases_table(_every_release()))
     command.console.print(f"released {folder.relative_to(ROOT)}: {100 * int8['accuracy']:.2f} % on PublicTest")
+
+
+def _files(options: argparse.Namespace) -> list[tuple[Path, str]]:
+    """Return (source, name in the release) of every file that is taken over."""
+    found = [
+        (options.int8 / "model.tflite", "model.tflite"),
+        ((options.pruned or options.run) / "best.keras", "float.keras"),
+        (options.run / "history.csv", "history.csv"),
+        (options.run / "curves.png", "curves.png"),
+    ]
+    return found + ([(options.pruned / "history.csv", "pruning-history.csv")] if options.pruned else [])
+
+
+def _report(folder: Path | None, name: str) -> dict[str, Any] | None:
+    """Return the JSON report that a command left in a folder, None where it left none."""
+    if folder is None or not (folder / name).is_file():
+        return None
+    result: dict[str, Any] = json.loads((folder / name).read_text())
+    return result
+
+
+def _chip(model: Path) -> dict[str, Any]:
+    """Return what the model costs on the chip with ESP-NN, by the cost model."""
+    cost = estimate(tflite_file.read(model))
+    return {
+        "instructions": round(cost.instructions),
+        "error": round(cost.error, 4),
+        "arena_bytes": cost.arena.needed,
+        "milliseconds": [round(1e3 * cost.shortest, 1), round(1e3 * cost.longest, 1)],
+    }
+
+
+def _every_release() -> list[dict[str, Any]]:
+    """Return the figures of all releases, the default one first."""
+    default = (ROOT / "models" / "DEFAULT").read_text().strip()
+    found = [json.loads(path.read_text()) for path in (ROOT / "models").glob("*/metrics.json")]
+    return sorted(found, key=lambda metrics: (metrics["model_id"] != default, metrics["model_id"]))
 
 
 def _check_golden(metadata: ModelMetadata) -> None:
@@ -110,7 +148,7 @@ def _evaluate(model: Path, data: Path, plots: Path | None) -> dict[str, Any]:
 def _label_smoothing(run: Path) -> float | None:
     """Return what a training's targets were smoothed by; None where a teacher's scores had part in them."""
     settings = json.loads((run / "run.json").read_text())["settings"]
-    return None if "distillation" in settings else float(settings["recipe"]["label_smoothing"])
+    return None if settings.get("distillation") else float(settings["recipe"]["label_smoothing"])
 
 
 def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[str, Any]:
@@ -146,25 +184,38 @@ def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:
 
 def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     run = json.loads((options.run / "run.json").read_text())["settings"]
-    pruning = json.loads((options.pruned / "pruning.json").read_text())
     backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
-    train = f"--preset {run['network']['name']} --recipe {run['recipe']['name']} --seed {run['seed']}"
-    prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
+    trained = f"KERAS_BACKEND={backend} python host/"
+    if channels := _report(options.run, "channels.json"):
+        trained += f"prune_channels.py {channels['source']} --data PATH --instructions {channels['share']} "
+        trained += f"--multiple {channels['multiple']} --epochs {channels['epochs']} --seed {run['seed']}"
+    else:
+        trained += f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
+        trained += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
+        if run.get("distillation"):
+            trained += " --teacher " + " ".join(one["file"] for one in run["distillation"]["teachers"])
+    commands = [f"{trained} --out runs/trained"]
+    network, pruned = "runs/trained/best.keras", ""
+    if pruning := _report(options.pruned, "pruning.json"):
+        prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
+        commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
+        network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
+    beside = " --beside" if options.beside else ""
     return [
-        f"KERAS_BACKEND={backend} python host/train.py --data PATH {train} --out runs/trained",
-        f"python host/prune.py runs/trained/best.keras --data PATH {prune} --out runs/pruned",
-        f"python host/quantize.py runs/pruned/best.keras --data PATH --model-id {model_id} --out runs/int8",
-        "python scripts/release.py --data PATH --run runs/trained --pruned runs/pruned --int8 runs/int8",
-        "python host/export_tflm.py",
+        *commands,
+        f"python host/quantize.py {network} --data PATH --model-id {model_id} --out runs/int8",
+        f"python scripts/release.py --data PATH --run runs/trained{pruned} --int8 runs/int8{beside}",
+        f"python host/export_tflm.py models/{model_id}/model.tflite",
     ]
 
 
 def _parse() -> argparse.Namespace:
     parser = command.parser(__doc__ or "")
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
-    parser.add_argument("--run", type=Path, required=True, help="folder that train.py wrote")
-    parser.add_argument("--pruned", type=Path, required=True, help="folder that prune.py wrote")
+    parser.add_argument("--run", type=Path, required=True, help="folder that train.py or prune_channels.py wrote")
+    parser.add_argument("--pruned", type=Path, help="folder that prune.py wrote, where it was used")
     parser.add_argument("--int8", type=Path, required=True, help="folder that quantize.py wrote")
+    parser.add_argument("--beside", action="store_true", help="leave the default release and its figures as they are")
     return parser.parse_args()
 
 

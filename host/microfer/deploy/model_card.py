@@ -37,11 +37,10 @@ def render(metrics: dict[str, Any]) -> str:
 def figures_table(metrics: dict[str, Any]) -> list[str]:
     """Return the headline figures as the lines of a Markdown table, each row with the command that prints it."""
     int8, before = metrics["int8"], metrics["float"]
-    parity, pruning = metrics["parity"], metrics["pruning"]
+    parity = metrics["parity"]
     model = f"models/{metrics['model_id']}"
     evaluate = f"`python host/evaluate.py {model}/model.tflite --data PATH`"
     parity_command = "`python host/check_parity.py --data PATH`"
-    accuracy = pruning["validation_accuracy"]
     gzipped = metrics["bytes"]
     return [
         "| figure, on PublicTest (which was selected on) | value | command |",
@@ -57,14 +56,52 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
         f"| TFLM equals LiteRT's reference kernels, bit for bit | {parity['bits']['equal']:,} of "
         f"{parity['bits']['count']:,} images | the same |",
-        f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `python host/prune.py` |",
-        f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} "
-        "| the same |",
+        *_pruning_rows(metrics),
         f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
         "`python host/quantize.py` |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
         f"`python host/describe_model.py {metrics['preset']}` |",
+        f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
+        f"{metrics['chip']['instructions'] / 1e6:.1f} million ±{100 * metrics['chip']['error']:.0f} % | "
+        f"`python host/profile_s3.py {model}/model.tflite` |",
     ]
+
+
+RELEASES_HEADER = (
+    "| release | PublicTest, int8 (selected on) | macro-F1 | PrivateTest | parameters | model.tflite | with ESP-NN |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def releases_table(releases: list[dict[str, Any]]) -> list[str]:
+    """Return all releases side by side as the lines of a Markdown table, from each one's `metrics.json`."""
+    rows = (
+        f"| [{one['model_id']}](models/{one['model_id']}/README.md) | {_percent(one['int8']['accuracy'])} | "
+        f"{one['int8']['macro_f1']:.3f} | not measured here | {one['parameters']:,} | "
+        f"{one['bytes']['int8'] / 1024:.0f} KiB | {one['chip']['instructions'] / 1e6:.1f} M instructions |"
+        for one in releases
+    )
+    return [*RELEASES_HEADER, *rows]
+
+
+def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
+    rows = []
+    if pruning := metrics["pruning"]:
+        accuracy = pruning["validation_accuracy"]
+        rows += [
+            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `python host/prune.py` |",
+            f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, "
+            f"{_percent(accuracy['after'])} | the same |",
+        ]
+    if channels := metrics["channels"]:
+        accuracy, spent = channels["validation_accuracy"], channels["instructions"]
+        rows += [
+            f"| instructions before and after channels were pruned, estimated | {spent['before'] / 1e6:.1f} and "
+            f"{spent['after'] / 1e6:.1f} million | `python host/prune_channels.py` |",
+            f"| accuracy before and after, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} | "
+            "the same |",
+        ]
+    return rows
 
 
 def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
@@ -88,23 +125,24 @@ def _what_it_is(metrics: dict[str, Any]) -> list[str]:
     arena_text = f"{arena['bytes']:,} bytes ({arena['measured_on']})" if arena else "not measured"
     return [
         f"A customised SqueezeNet (preset `{metrics['preset']}`) that takes a 48x48 gray face crop and scores seven "
-        f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network follows the "
-        f"thesis {THESIS}; batch normalization after every convolution, bounded activations and the training recipe "
-        "are microfer's own.",
+        f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
+        f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
+        "training recipe and whatever `python host/describe_model.py` shows to differ are microfer's own.",
         "",
         f"- SHA-256 of `model.tflite`: `{metrics['sha256']}`",
         f"- tensor arena of the host's TFLM interpreter: {arena_text}. It is not the board's: ESP-NN takes its scratch "
         "from the arena too, and a host does not see that.",
         f"- trained by recipe `{metrics['training']['settings']['recipe']['name']}` for "
         f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds'] / 60:.0f} minutes "
-        f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then pruned, "
-        "then quantized",
+        f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then "
+        + ("pruned, then " if metrics["pruning"] else "")
+        + "quantized",
+        *_teachers(metrics["training"]["settings"].get("distillation")),
         "",
     ]
 
 
 def _figures(metrics: dict[str, Any]) -> list[str]:
-    pruning = metrics["pruning"]["float32_gzip_bytes"]
     return [
         "## Figures",
         "",
@@ -113,11 +151,30 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         "One view of each image, no test-time augmentation. PrivateTest was not touched: it is for whoever scores the "
         "release. PublicTest chose the epoch and checked the gates, so its figures lean to the optimistic side.",
         "",
-        "Pruning sets weights to zero and leaves the flatbuffer's size and the latency as they are, because TFLM "
-        f"stores and multiplies zeros like any other weight. The float32 weights shrink from {pruning['before']:,} to "
-        f"{pruning['after']:,} bytes under gzip.",
-        "",
+        *_what_pruning_does(metrics["pruning"]),
         "![learning curves](curves.png)",
+        "",
+    ]
+
+
+def _teachers(distillation: dict[str, Any] | None) -> list[str]:
+    if not distillation:
+        return []
+    files = ", ".join(f"`{one['file']}` (SHA-256 {one['sha256'][:16]}...)" for one in distillation["teachers"])
+    return [
+        f"- it learned from labels and from trained networks' answers to the same views: {files}, with weight "
+        f"{distillation['weight']:g} at temperature {distillation['temperature']:g}"
+    ]
+
+
+def _what_pruning_does(pruning: dict[str, Any] | None) -> list[str]:
+    if not pruning:
+        return []
+    sizes = pruning["float32_gzip_bytes"]
+    return [
+        "Pruning sets weights to zero and leaves the flatbuffer's size and the latency as they are, because TFLM "
+        f"stores and multiplies zeros like any other weight. The float32 weights shrink from {sizes['before']:,} to "
+        f"{sizes['after']:,} bytes under gzip.",
         "",
     ]
 
