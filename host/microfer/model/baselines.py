@@ -59,6 +59,18 @@ class MiniXception:
 
 
 @dataclass(frozen=True)
+class ResNet:
+    """One residual block of two 3x3 convolutions for each of `filters`; all blocks but the first halve the map.
+
+    With (16, 32, 64) it is the ResNet-8 of MLPerf Tiny (Banbury et al. 2021, arXiv:2106.07597) on the gray crop.
+    """
+
+    name: str
+    filters: tuple[int, ...]
+    input_layout: Literal["plain"] = "plain"
+
+
+@dataclass(frozen=True)
 class Application:
     """A network of keras.applications on the crop in three equal channels, with a dense layer of seven on top.
 
@@ -71,9 +83,9 @@ class Application:
     input_layout: Literal["plain"] = "plain"
 
 
-Baseline = Vgg | MobileNetV2 | MiniXception | Application
+Baseline = Vgg | MobileNetV2 | MiniXception | ResNet | Application
 
-_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Vgg, MobileNetV2, MiniXception, Application)}
+_KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Vgg, MobileNetV2, MiniXception, ResNet, Application)}
 
 BASELINES: dict[str, Baseline] = {
     baseline.name: baseline
@@ -89,6 +101,10 @@ BASELINES: dict[str, Baseline] = {
             stages=((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 3, 2), (6, 96, 2, 1)),
             head=512,
         ),
+        MobileNetV2(
+            "mobilenet-v2-small", stem=16, stages=((1, 16, 1, 2), (6, 24, 2, 1), (6, 32, 2, 2), (6, 48, 1, 1)), head=256
+        ),
+        ResNet("resnet8", (16, 32, 64)),
         MiniXception("mini-xception", stem=8, modules=(16, 32, 64, 128)),
         Application("resnet50", "ResNet50"),
         Application("efficientnet-b0", "EfficientNetB0"),
@@ -129,6 +145,8 @@ def nodes(config: Baseline) -> tuple[Node, ...]:
             return _mobilenet_v2(config)
         case MiniXception():
             return _mini_xception(config)
+        case ResNet():
+            return _resnet(config)
         case Application():
             raise MicroferError(
                 f"{config.name} is a network of keras.applications, for comparison on a host: it is not pruned, "
@@ -226,6 +244,23 @@ def _mobilenet_v2(config: MobileNetV2) -> tuple[Node, ...]:
     net.dropout("head", config.head_dropout)
     net.add(Node("classifier", "conv", (net.last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01))
     net.add(Node("logits", "global_average", (net.last,)))
+    return net.finished()
+
+
+def _resnet(config: ResNet) -> tuple[Node, ...]:
+    net = _Chain()
+    net.conv("stem", config.filters[0], 3)
+    for number, filters in enumerate(config.filters, start=1):
+        name, source, stride = f"block{number}", net.last, 1 if number == 1 else 2
+        net.conv(f"{name}_conv1", filters, 3, stride=stride)
+        around = net.conv(f"{name}_conv2", filters, 3, relu=False)
+        if stride != 1:
+            net.last = source
+            source = net.conv(f"{name}_beside", filters, 1, stride=stride, relu=False)
+        net.add(Node(f"{name}_add", "add", (source, around)))
+        net.add(Node(f"{name}_relu", "relu", (net.last,)))
+    net.add(Node("average", "global_average", (net.last,)))
+    net.add(Node("logits", "dense", (net.last,), filters=NUM_CLASSES, initial_std=0.01))
     return net.finished()
 
 
