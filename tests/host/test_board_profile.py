@@ -304,7 +304,10 @@ def test_the_command_shows_what_the_board_measured_and_keeps_it(tmp_path):
         done = command(FILE, "--port", board.port, "--runs", 2, "--save-profile", saved, "--refit", factors)
     assert done.returncode == 0, done.stderr
     assert "ms measured" in done.stdout
-    assert "measured      on test-board, firmware 0.1.0, kernels esp-nn 1.2.3: the mean of 2 runs" in done.stderr
+    assert (
+        "measured      on test-board, firmware 0.1.0, kernels esp-nn 1.2.3: the mean of 2 runs of thesis-bn-1"
+        in done.stderr
+    )
     profile = read_profile(saved)
     assert [name for name, _ in profile.operators] == NAMES
     assert read_profile(factors).operators == profile.operators

@@ -183,6 +183,9 @@ def test_factors_are_measured_time_over_an_instruction_a_tick(tmp_path: Path) ->
         ({"unit": "hours"}, "is not a profile"),
         ({"format_version": 2}, "this version reads format 1"),
         ({"operators": [{"name": "ADD", "value": 0}]}, "is not above 0"),
+        ({"measured_on": {"board": "eye"}}, "is not a profile"),
+        ({"measured_on": {"network_us": "long"}}, "is not a profile"),
+        ({"paths": ["conv rows"]}, "is not a profile"),
         ({"operators": [{"name": "ADD", "value": 1}]}, "the first difference at 0"),
         ({"model_sha256": "00"}, "has no factors"),
     ],
@@ -192,6 +195,13 @@ def test_a_profile_that_does_not_fit_is_refused(changes: dict[str, Any], message
     names = [operator.name for operator in model.operators]
     with pytest.raises(MicroferError, match=message):
         estimate(model, profile=read_profile(profile_of(model.content, names, tmp_path, **changes)))
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{", '"us"'])
+def test_a_file_that_is_no_json_object_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "profile.json").write_text(content)
+    with pytest.raises(MicroferError, match=r"profile\.json is not a profile.*docs/cost-model\.md"):
+        read_profile(tmp_path / "profile.json")
 
 
 def test_the_command_prints_json_and_draws_a_chart(tmp_path: Path) -> None:

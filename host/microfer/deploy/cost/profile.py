@@ -78,6 +78,8 @@ def profile_in(document: Mapping[str, Any], name: str) -> Profile:
         operators = tuple((str(row["name"]), _time(row["value"]) * unit) for row in document["operators"])
         factors = {str(path): _time(factor) for path, factor in document.get("paths", {}).items()}
         measured_on = dict(document.get("measured_on", {}))
+        if measured_on:
+            measured_on["network_us"] = _time(measured_on["network_us"])
         return Profile(name, str(document["model_sha256"]), operators, factors, measured_on)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise MicroferError(f"{name} is not a profile: {error!r}; docs/cost-model.md shows the format") from error

@@ -85,7 +85,7 @@ def origin(profile: Profile) -> list[str]:
         return [f"measured      by {profile.name}, which does not say on which board"]
     lines = [
         f"measured      on {said.get('board')}, firmware {said.get('firmware')}, kernels {said.get('kernels')}: the "
-        f"mean of {said.get('runs')} runs, {float(said.get('network_us', 0)) / 1e3:.1f} ms for the whole network"
+        f"mean of {said.get('runs')} runs of {said.get('model')}, {said['network_us'] / 1e3:.1f} ms each"
     ]
     if said.get("is_emulated"):
         lines.append(
