@@ -220,11 +220,14 @@ def roofline(rows: list[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
-def others_in(folder: Path) -> dict[str, Any]:
-    """Return what kernels.json in a folder says of other models; nothing where there is no such file."""
+def others_in(folder: Path, model: str) -> dict[str, Any]:
+    """Return what kernels.json in a folder says of other models than `model`; nothing where there is no such file."""
     path = folder / "kernels.json"
-    found: dict[str, Any] = json.loads(path.read_text()).get("others", {}) if path.is_file() else {}
-    return found
+    if not path.is_file():
+        return {}
+    kept = json.loads(path.read_text())
+    before = {kept["model"]: {key: kept[key] for key in ("networks", "cases", "operators")}}
+    return {name: one for name, one in sorted((before | kept["others"]).items()) if name != model}
 
 
 def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) -> None:
@@ -233,8 +236,9 @@ def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) 
     if not path.is_file():
         raise SystemExit(f"error: {path} is missing; measure the default release first")
     name = f"{metadata.preset}, random weights" if metadata.model_id == "untrained" else metadata.model_id
-    others = others_in(folder) | {name: measured}
-    write_json(path, json.loads(path.read_text()) | {"others": dict(sorted(others.items()))})
+    report = json.loads(path.read_text())
+    others = report["others"] | {name: measured}
+    write_json(path, report | {"others": dict(sorted(others.items()))})
     if (page := folder / "kernels.md").is_file():
         update_block(page, "others", others_table(json.loads(path.read_text())))
 
@@ -283,7 +287,7 @@ def main() -> None:
         "cases": cases,
         "totals": totals_of(rows),
         "operators": [asdict(row) for row in rows],
-        "others": others_in(options.out),
+        "others": others_in(options.out, model.parent.name),
     }
     write_json(options.out / "kernels.json", report)
     roofline(rows, options.out / "kernels.png")

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microfer.deploy import tflite_file
+from microfer.deploy.contract_check import layout
 from microfer.deploy.release import default_model
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
@@ -82,7 +84,8 @@ def test_a_crop_outside_the_frame_is_refused(core):
 
 def test_the_cores_tensor_is_the_oracles(core):
     crop = np.random.default_rng(2).integers(0, 256, (48, 48), np.uint8)
-    assert np.array_equal(core.encode(crop), encode_int8(crop[np.newaxis]).ravel())
+    expected = encode_int8(crop[np.newaxis], layout(tflite_file.read(default_model())))
+    assert np.array_equal(core.encode(crop), expected.ravel())
 
 
 def test_the_detector_finds_the_face_of_a_drawn_scene_and_none_in_an_empty_one(core, scene):

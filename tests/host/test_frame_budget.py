@@ -15,7 +15,7 @@ from microfer.bench.timeline import timeline_figure
 from microfer.deploy import tflite_file
 from microfer.deploy.cost.memory import CLOCK_HZ
 from microfer.deploy.cost.step import steps
-from microfer.deploy.release import default_model
+from microfer.deploy.release import MODEL_FILE, MODELS, default_model
 from microfer.errors import MicroferError
 
 ROOT = Path(__file__).parents[2]
@@ -123,10 +123,11 @@ def test_a_slow_camera_is_waited_for_and_a_fast_one_leaves_frames_out() -> None:
 
 def test_the_default_release_is_counted_and_a_network_without_a_record_is_estimated(tmp_path: Path) -> None:
     own, other = network_costs("thesis-bn", DOCS, tmp_path)
-    record = json.loads((DOCS / KERNELS_FILE).read_text())
-    assert record["model"] == default_model().parent.name
-    assert own.instructions == record["networks"][OWN]["instructions"]
+    records = read_kernels(DOCS / KERNELS_FILE)
+    assert default_model().parent.name in records
+    assert own.instructions == records["thesis-bn-1"].instructions[OWN]
     assert (other.kernels, other.error) == (ESP_NN, None)
+    record = json.loads((DOCS / KERNELS_FILE).read_text())
     (tmp_path / KERNELS_FILE).write_text(json.dumps(record | {"model": "another-1", "others": {}}))
     (estimated,) = network_costs("thesis-bn", tmp_path, tmp_path)
     assert estimated.kernels == ESP_NN
@@ -136,14 +137,14 @@ def test_the_default_release_is_counted_and_a_network_without_a_record_is_estima
 
 
 def test_a_record_of_other_operators_is_refused(tmp_path: Path) -> None:
-    taken = steps(tflite_file.read(default_model()))
+    taken = steps(tflite_file.read(MODELS / "thesis-bn-1" / MODEL_FILE))
     name = read_kernels(DOCS / KERNELS_FILE)
-    found = record_of(default_model().parent.name, "thesis-bn", taken, DOCS / KERNELS_FILE)
+    found = record_of("thesis-bn-1", "thesis-bn", taken, DOCS / KERNELS_FILE)
     assert found is not None
     assert found.of_kind(None, OWN) == sum(found.of_kind(kind, OWN) for kind in {one[0] for one in found.operators})
     assert found == name[found.name]
     with pytest.raises(MicroferError, match="was counted on other operators"):
-        record_of(default_model().parent.name, "thesis-bn", taken[1:], DOCS / KERNELS_FILE)
+        record_of("thesis-bn-1", "thesis-bn", taken[1:], DOCS / KERNELS_FILE)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": "a"}'])

@@ -9,7 +9,7 @@ import pytest
 
 from microfer.deploy import tflite_file
 from microfer.deploy.kernel_plan import plan_kernels
-from microfer.deploy.release import default_model
+from microfer.deploy.release import MODEL_FILE, MODELS
 
 TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite"
 
@@ -29,11 +29,18 @@ def with_tensor(model, number, **changes):
     return replace(model, tensors=tuple(tensors))
 
 
-def test_the_kernels_compute_every_convolution_of_the_release():
-    model = tflite_file.read(default_model())
+@pytest.mark.parametrize("release", sorted(path.name for path in MODELS.glob("*/")))
+def test_the_kernels_compute_every_convolution_and_addition_of_a_release(release):
+    model = tflite_file.read(MODELS / release / MODEL_FILE)
     plan = plan_kernels(model)
+    names = [operator.name for operator in model.operators]
+    assert len(plan.convolutions) == names.count("CONV_2D")
+    assert len(plan.additions) == names.count("ADD")
+
+
+def test_of_the_first_release_nothing_is_left_out():
+    plan = plan_kernels(tflite_file.read(MODELS / "thesis-bn-1" / MODEL_FILE))
     assert plan.left_out == {}
-    assert len(plan.convolutions) == [operator.name for operator in model.operators].count("CONV_2D")
     assert sum(convolution.multiplications for convolution in plan.convolutions) == 36_066_816
     assert [c.is_relu for c in plan.convolutions] == [True] * 34 + [False]
 

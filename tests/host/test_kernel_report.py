@@ -9,19 +9,27 @@ import pytest
 
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import embed_metadata, read_metadata
-from microfer.deploy.release import default_model
+from microfer.deploy.release import MODEL_FILE, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 import kernel_report  # noqa: E402
 
+THESIS = MODELS / "thesis-bn-1" / MODEL_FILE
+"""Stands in for the default release, whichever that is."""
+
 PAGE = "".join(f"<!-- {name}: by a test -->\nstale\n<!-- end of {name} -->\n" for name in ("kernels", "others"))
+
+
+@pytest.fixture(autouse=True)
+def default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_report, "default_model", lambda: THESIS)
 
 
 @pytest.fixture(scope="module")
 def log() -> str:
     """A run in which ESP-NN takes 40,000 us for an operator and microfer 4,000."""
-    names = [operator.name for operator in tflite_file.read(default_model()).operators]
+    names = [operator.name for operator in tflite_file.read(THESIS).operators]
     lines = ["I (376) main_task: Calling app_main()"]
     for backend, us in (("esp-nn", 40_000), ("microfer", 4_000)):
         lines.append(f"network {backend} equal 35 of 35 arena 1000 us {us * len(names)}")
@@ -31,7 +39,7 @@ def log() -> str:
 
 def test_microseconds_become_instructions_and_products_an_instruction(log):
     counts, networks, cases = kernel_report.read_log(log)
-    rows = kernel_report.rows_of(default_model(), counts)
+    rows = kernel_report.rows_of(THESIS, counts)
     stem = rows[1]
     assert (stem.name, stem.outputs, stem.products) == ("CONV_2D", 24 * 24 * 96, 49)
     assert (stem.esp_nn, stem.microfer) == (10_000_000, 1_000_000)
@@ -42,7 +50,7 @@ def test_microseconds_become_instructions_and_products_an_instruction(log):
 
 
 def test_weights_of_rows_gathered_in_parts_are_read_again(log):
-    rows = kernel_report.rows_of(default_model(), kernel_report.read_log(log)[0])
+    rows = kernel_report.rows_of(THESIS, kernel_report.read_log(log)[0])
     twice = next(row for row in rows if row.what == "3x3, 32 to 128, 12x12")
     once = next(row for row in rows if row.what == "3x3, 32 to 128, 6x6")
     assert (twice.weights_bytes, once.weights_bytes) == (2 * 288 * 128, 288 * 128)
@@ -64,7 +72,7 @@ def test_another_model_is_a_row_beside_the_default_release(log, tmp_path, monkey
     (tmp_path / "log.txt").write_text(log)
     (tmp_path / "kernels.md").write_text(PAGE)
     other = tmp_path / "other.tflite"
-    content = default_model().read_bytes()
+    content = THESIS.read_bytes()
     metadata = replace(read_metadata(tflite_file.read(content)), model_id="other-1")
     other.write_bytes(embed_metadata(content, metadata))
     arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
@@ -83,13 +91,26 @@ def test_another_model_is_a_row_beside_the_default_release(log, tmp_path, monkey
         assert "| other-1 | 590.00 M | 59.00 M | 1 KiB | 1 KiB | 35 of 35 |" in (tmp_path / "kernels.md").read_text()
 
 
+def test_the_default_release_of_before_is_kept_beside_the_one_of_now(log, tmp_path, monkeypatch):
+    (tmp_path / "log.txt").write_text(log)
+    monkeypatch.setattr(sys, "argv", ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)])
+    kernel_report.main()
+    path = tmp_path / "kernels.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model": "older-1"}))
+    kernel_report.main()
+    kept = json.loads(path.read_text())
+    assert kept["model"] == "thesis-bn-1"
+    assert list(kept["others"]) == ["older-1"]
+    assert kept["others"]["older-1"]["operators"] == kept["operators"]
+
+
 @pytest.mark.parametrize(
     ("cut", "reason"), [("operator microfer", "no operators of both"), ("operator microfer 58", "of another model")]
 )
 def test_an_incomplete_log_is_refused(log, cut, reason):
     text = "\n".join(line for line in log.splitlines() if not line.startswith(cut))
     with pytest.raises(SystemExit, match=reason):
-        kernel_report.rows_of(default_model(), kernel_report.read_log(text)[0])
+        kernel_report.rows_of(THESIS, kernel_report.read_log(text)[0])
 
 
 def test_the_room_for_gathered_rows_is_the_firmwares():

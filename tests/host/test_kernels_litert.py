@@ -9,15 +9,17 @@ import pytest
 
 from microfer.data.synthetic import render_face
 from microfer.deploy import tflite_file
+from microfer.deploy.contract_check import layout
 from microfer.deploy.kernel_plan import Addition, Convolution, plan_kernels
-from microfer.deploy.release import default_model
+from microfer.deploy.release import MODEL_FILE, MODELS
+from microfer.tensor import regroup
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
 
 
-@pytest.fixture(scope="module")
-def model():
-    return tflite_file.read(default_model())
+@pytest.fixture(scope="module", params=sorted(path.name for path in MODELS.glob("*/")))
+def model(request):
+    return tflite_file.read(MODELS / request.param / MODEL_FILE)
 
 
 @pytest.fixture(scope="module", params=["face", "noise", "black and white"])
@@ -30,7 +32,7 @@ def tensors(model, request):
         experimental_preserve_all_tensors=True,
     )
     interpreter.allocate_tensors()
-    interpreter.set_tensor(model.inputs[0], picture(request.param).reshape(1, 48, 48, 1))
+    interpreter.set_tensor(model.inputs[0], regroup(picture(request.param).reshape(1, 48, 48, 1), layout(model)))
     interpreter.invoke()
     return interpreter.get_tensor
 
@@ -83,4 +85,4 @@ def test_every_covered_operator_equals_litert(model, tensors):
         operator = model.operators[addition.operator]
         answer = added(addition, *(tensors(number) for number in operator.inputs))
         assert np.array_equal(answer, tensors(operator.outputs[0])), f"operator {addition.operator}"
-    assert len(plan.convolutions) + len(plan.additions) == 42
+    assert len(plan.convolutions) + len(plan.additions) >= 16

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.host.board_client import DEFAULTS, BoardClient, Tap, fast, needs_compiler
 
-from microfer.deploy.release import default_model
+from microfer.deploy.release import MODEL_FILE, MODELS
 from microfer.errors import MicroferError
 from microfer.live.messages import (
     BoardError,
@@ -169,7 +169,10 @@ def test_a_network_that_sometimes_fails_is_reported_and_its_frames_are_counted(t
 
 
 def test_firmware_built_for_another_model_finds_that_its_scores_differ(tiny):
-    with VirtualBoard(BoardSettings(model=tiny, built_for=default_model())) as board, BoardClient(board.url) as client:
+    with (
+        VirtualBoard(BoardSettings(model=tiny, built_for=MODELS / "thesis-bn-1" / MODEL_FILE)) as board,
+        BoardClient(board.url) as client,
+    ):
         hello = client.hello()
         assert hello.self_test_equal < hello.self_test_total
         assert client.first(BoardError).code == ErrorCode.SELF_TEST_FAILED

@@ -141,7 +141,7 @@ PRESETS = {
             activation_limit=6.0,
         ),
         _for_the_chip("s3", ((48, 80),) * 2 + ((48, 112),) * 4, pool_after=(2,), stem_filters=24, head_dropout=0.2),
-        _for_the_chip("nano", ((32, 24),) * 2 + ((32, 64),) * 2, pool_after=(2,), stem_filters=16, head_dropout=0.1),
+        _for_the_chip("nano", ((32, 24),) * 2 + ((32, 80),) * 2, pool_after=(2,), stem_filters=16, head_dropout=0.0),
     )
 }
 
