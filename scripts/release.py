@@ -42,7 +42,8 @@ def main() -> None:
     for source, name in _files(options):
         write_bytes(folder / name, source.read_bytes())
     config, _ = saved.read_config(folder / "float.keras")
-    calibration = _calibrate(folder / "model.tflite", options.data, _label_smoothing(options.run))
+    smoothing = _label_smoothing(options.run) if options.label_smoothing is None else options.label_smoothing
+    calibration = _calibrate(folder / "model.tflite", options.data, smoothing)
     robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
     floating = _evaluate(folder / "float.keras", options.data, None)
@@ -201,6 +202,8 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
         commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
         network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
     beside = " --beside" if options.beside else ""
+    if options.label_smoothing is not None:
+        beside += f" --label-smoothing {options.label_smoothing:g}"
     return [
         *commands,
         f"python host/quantize.py {network} --data PATH --model-id {model_id} --out runs/int8",
@@ -214,6 +217,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     parser.add_argument("--run", type=Path, required=True, help="folder that train.py or prune_channels.py wrote")
     parser.add_argument("--pruned", type=Path, help="folder that prune.py wrote, where it was used")
+    parser.add_argument(
+        "--label-smoothing",
+        type=float,
+        help="of the labels behind a network that was taught: its own and its teachers', where they are alike",
+    )
     parser.add_argument("--int8", type=Path, required=True, help="folder that quantize.py wrote")
     parser.add_argument("--beside", action="store_true", help="leave the default release and its figures as they are")
     return parser.parse_args()
