@@ -220,14 +220,28 @@ def roofline(rows: list[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
-def others_in(folder: Path, model: str) -> dict[str, Any]:
-    """Return what kernels.json in a folder says of other models than `model`; nothing where there is no such file."""
+def others_in(folder: Path, metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what kernels.json in a folder says of other models, and nothing where there is no such file.
+
+    Left out are the model of `metadata` and, where it is a trained one, its preset with random weights.
+    """
     path = folder / "kernels.json"
     if not path.is_file():
         return {}
     kept = json.loads(path.read_text())
+    replaced = {name_of(metadata), random_weights(metadata.preset)}
     before = {kept["model"]: {key: kept[key] for key in ("networks", "cases", "operators")}}
-    return {name: one for name, one in sorted((before | kept["others"]).items()) if name != model}
+    return {name: one for name, one in sorted((before | kept["others"]).items()) if name not in replaced}
+
+
+def random_weights(preset: str) -> str:
+    """Return what a network that nobody trained is called."""
+    return f"{preset}, random weights"
+
+
+def name_of(metadata: ModelMetadata) -> str:
+    """Return what a model is called in kernels.json."""
+    return random_weights(metadata.preset) if metadata.model_id == "untrained" else metadata.model_id
 
 
 def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) -> None:
@@ -235,9 +249,9 @@ def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) 
     path = folder / "kernels.json"
     if not path.is_file():
         raise SystemExit(f"error: {path} is missing; measure the default release first")
-    name = f"{metadata.preset}, random weights" if metadata.model_id == "untrained" else metadata.model_id
     report = json.loads(path.read_text())
-    others = report["others"] | {name: measured}
+    others = {name: one for name, one in report["others"].items() if name != random_weights(metadata.preset)}
+    others[name_of(metadata)] = measured
     write_json(path, report | {"others": dict(sorted(others.items()))})
     if (page := folder / "kernels.md").is_file():
         update_block(page, "others", others_table(json.loads(path.read_text())))
@@ -274,8 +288,8 @@ def main() -> None:
     model = options.model or default_model()
     rows = rows_of(model, counts)
     print("\n".join([*table(rows), "", *(f"{name}: {found}" for name, found in networks.items()), *cases]))
+    metadata = read_metadata(tflite_file.read(model))
     if model.resolve() != default_model().resolve():
-        metadata = read_metadata(tflite_file.read(model))
         keep_other(
             options.out, metadata, {"networks": networks, "cases": cases, "operators": [asdict(row) for row in rows]}
         )
@@ -287,7 +301,7 @@ def main() -> None:
         "cases": cases,
         "totals": totals_of(rows),
         "operators": [asdict(row) for row in rows],
-        "others": others_in(options.out, model.parent.name),
+        "others": others_in(options.out, metadata),
     }
     write_json(options.out / "kernels.json", report)
     roofline(rows, options.out / "kernels.png")

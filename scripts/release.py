@@ -201,12 +201,14 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
         prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
         commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
         network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
+    made = json.loads((options.int8 / "quantization.json").read_text())
+    quantize = f"--images {made['calibration_images']} --seed {made['seed']}"
     beside = " --beside" if options.beside else ""
     if options.label_smoothing is not None:
         beside += f" --label-smoothing {options.label_smoothing:g}"
     return [
         *commands,
-        f"python host/quantize.py {network} --data PATH --model-id {model_id} --out runs/int8",
+        f"python host/quantize.py {network} --data PATH {quantize} --model-id {model_id} --out runs/int8",
         f"python scripts/release.py --data PATH --run runs/trained{pruned} --int8 runs/int8{beside}",
         f"python host/export_tflm.py models/{model_id}/model.tflite",
     ]
