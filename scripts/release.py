@@ -29,6 +29,7 @@ from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model import saved  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
+from microfer.simulate.parity import Limits  # noqa: E402
 
 
 def main() -> None:
@@ -47,9 +48,10 @@ def main() -> None:
     robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
     floating = _evaluate(folder / "float.keras", options.data, None)
-    _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder)
-    parity = json.loads((folder / "parity.json").read_text())
     quantization = json.loads((options.int8 / "quantization.json").read_text())
+    least = ("--min-agreement", 100 * quantization["limits"]["agreement"])
+    _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
+    parity = json.loads((folder / "parity.json").read_text())
     metrics = {
         "model_id": metadata.model_id,
         "preset": metadata.preset,
@@ -203,6 +205,8 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
         network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
     made = json.loads((options.int8 / "quantization.json").read_text())
     quantize = f"--images {made['calibration_images']} --seed {made['seed']}"
+    if made["limits"]["agreement"] != Limits().agreement:
+        quantize += f" --min-agreement {made['limits']['agreement']:g}"
     beside = " --beside" if options.beside else ""
     if options.label_smoothing is not None:
         beside += f" --label-smoothing {options.label_smoothing:g}"
