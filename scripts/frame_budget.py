@@ -1,6 +1,6 @@
 """Draw what a frame costs on the board, from figures that other commands recorded: instructions, no measured times.
 
-python scripts/frame_budget.py                     the default release and the presets s3 and nano; writes the picture
+python scripts/frame_budget.py                     the presets thesis-bn, s3 and nano; writes the picture
                                                    and JSON in docs/, and the table of docs/s3-presets.md
 python scripts/frame_budget.py thesis-bn mini-xception --out runs/budget
                                                    other networks, in a folder of their own
@@ -21,10 +21,8 @@ sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.bench import frame_budget  # noqa: E402
-from microfer.bench.accuracies import releases  # noqa: E402
 from microfer.bench.firmware_facts import read_firmware  # noqa: E402
 from microfer.bench.timeline import timeline_figure  # noqa: E402
-from microfer.deploy.release import default_model  # noqa: E402
 from microfer.files import write_json  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
 from microfer.training.plots import save  # noqa: E402
@@ -61,7 +59,12 @@ def table(budgets: list[frame_budget.Budget]) -> list[str]:
 
 def _options() -> argparse.Namespace:
     parser = command.parser(__doc__ or "")
-    parser.add_argument("networks", nargs="*", help="presets or releases (default: the default release, s3 and nano)")
+    parser.add_argument(
+        "networks",
+        nargs="*",
+        default=["thesis-bn", "s3", "nano"],
+        help="presets or releases (default: thesis-bn, s3 and nano)",
+    )
     parser.add_argument("--frames", type=command.positive, default=FRAMES, help=f"to draw (default: {FRAMES})")
     parser.add_argument(
         "--camera-fps", type=_rate, metavar="N", help="frames a second of the camera (default: one is always ready)"
@@ -69,11 +72,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=REPOSITORY / "runs" / "s3", help="folder of untrained networks")
     parser.add_argument("--out", type=Path, default=DOCS, help="folder (default: docs)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args()
-    if not options.networks:
-        default = default_model()
-        options.networks = [*(name for name, one in releases().items() if one.path == default), "s3", "nano"]
-    return options
+    return parser.parse_args()
 
 
 def _rate(text: str) -> float:
