@@ -118,7 +118,7 @@ class FakeClassifier final : public Classifier {
       const std::uint32_t handle = times->Begin(operators[i], now += 10);
       times->End(handle, now += static_cast<std::uint32_t>(1000 * (i + 1)));
     }
-    times->EndRun(now += 10);
+    times->EndRun(now + 10);
   }
 };
 
