@@ -40,6 +40,19 @@ void CopyBytes(const std::int8_t* from, std::int8_t* to, std::index_sequence<kIn
   ((to[kIndex] = from[kIndex]), ...);
 }
 
+constexpr std::size_t kWordBytes = sizeof(std::uint32_t);
+constexpr int kFourWordsBytes = 4 * kWordBytes;
+
+bool AreOnWords(const void* one, const void* two) {
+  return (reinterpret_cast<std::uintptr_t>(one) | reinterpret_cast<std::uintptr_t>(two)) % kWordBytes == 0;
+}
+
+// The compiler makes word loads and stores of it: ESP-IDF's flags keep it from doing so with a plain memcpy.
+void CopyFourWords(const std::int8_t* from, std::int8_t* to) {
+  __builtin_memcpy(__builtin_assume_aligned(to, kWordBytes), __builtin_assume_aligned(from, kWordBytes),
+                   kFourWordsBytes);
+}
+
 // Copies a few bytes; as many as stems have under a row of their kernel, quickly.
 void CopyFew(const std::int8_t* from, std::int8_t* to, int bytes) {
   switch (bytes) {
@@ -93,6 +106,12 @@ class Gatherer {
     const int bytes = shape_.kernel_width * pixel_bytes_;
     const int line_bytes = line_bytes_;
     const bool is_in_vectors = is_in_vectors_;
+    if (bytes == kFourWordsBytes && line_bytes % static_cast<int>(kWordBytes) == 0 && AreOnWords(from, row)) {
+      for (int lines = shape_.kernel_height; lines > 0; --lines, from += line_bytes, row += kFourWordsBytes) {
+        CopyFourWords(from, row);
+      }
+      return;
+    }
     for (int lines = shape_.kernel_height; lines > 0; --lines, from += line_bytes, row += bytes) {
       Copy(from, row, bytes, is_in_vectors);
     }
