@@ -38,7 +38,7 @@ std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity) {
 
 std::int32_t microfer_detect(const MicroferFrame* frame, std::int32_t smallest_face_px, std::int32_t min_neighbours,
                              std::int32_t look_closer_from_stage, std::uint32_t most_trees, MicroferFace* faces,
-                             std::size_t capacity, std::uint32_t* trees_asked) {
+                             std::size_t capacity) {
   const microfer::DetectorSettings settings{smallest_face_px, min_neighbours, look_closer_from_stage, most_trees};
   if (!settings.valid()) return -1 - static_cast<std::int32_t>(microfer::DetectOutcome::kBadFrame);
   std::array<std::uint32_t, microfer::kDetectorWorkspaceWords> workspace{};
@@ -46,7 +46,6 @@ std::int32_t microfer_detect(const MicroferFrame* frame, std::int32_t smallest_f
   microfer::FoundFaces found;
   const microfer::DetectOutcome outcome = detector.Detect(ViewOf(*frame), found);
   if (outcome != microfer::DetectOutcome::kOk) return -1 - static_cast<std::int32_t>(outcome);
-  *trees_asked = found.questions;
   const std::size_t count = std::min(found.count, capacity);
   for (std::size_t i = 0; i < count; ++i) faces[i] = {Plain(found.faces[i].box), found.faces[i].neighbours};
   return static_cast<std::int32_t>(count);

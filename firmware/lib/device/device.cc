@@ -114,18 +114,24 @@ void Device::HandleSettings(const protocol::Frame& command) {
   SendStatistics();
 }
 
-void Device::HandleInfer(const protocol::Frame& command) {
-  const Cause cause{command.type, command.sequence};
-  protocol::InferCrop wanted;
+template <typename Message>
+bool Device::ReadForNetwork(const protocol::Frame& command, Message& wanted) {
   const protocol::PayloadOutcome read = protocol::ReadPayload(command.payload, wanted);
   if (read != protocol::PayloadOutcome::kOk) {
     Refuse(command, read);
-    return;
+    return false;
   }
   if (!is_loaded()) {
-    SendError(load_error(), parts_.classifier.fault(), cause);
-    return;
+    SendError(load_error(), parts_.classifier.fault(), {command.type, command.sequence});
+    return false;
   }
+  return true;
+}
+
+void Device::HandleInfer(const protocol::Frame& command) {
+  const Cause cause{command.type, command.sequence};
+  protocol::InferCrop wanted;
+  if (!ReadForNetwork(command, wanted)) return;
   std::copy(wanted.pixels.begin(), wanted.pixels.end(), asked_crop_.begin());
   Inference inference;
   if (parts_.pipeline.Classify(asked_crop_, inference) != PipelineOutcome::kOk) {
@@ -142,15 +148,7 @@ void Device::HandleInfer(const protocol::Frame& command) {
 void Device::HandleProfile(const protocol::Frame& command) {
   const Cause cause{command.type, command.sequence};
   protocol::AskProfile wanted;
-  const protocol::PayloadOutcome read = protocol::ReadPayload(command.payload, wanted);
-  if (read != protocol::PayloadOutcome::kOk) {
-    Refuse(command, read);
-    return;
-  }
-  if (!is_loaded()) {
-    SendError(load_error(), parts_.classifier.fault(), cause);
-    return;
-  }
+  if (!ReadForNetwork(command, wanted)) return;
   if (wanted.index == 0 && !Measure(wanted, cause)) return;
   const OperatorTimes& times = profile_.times();
   if (!has_profile_ || profile_request_ != wanted.request || wanted.index >= times.operators().size()) {

@@ -83,6 +83,9 @@ class Device {
   bool HandleCommands();
   void Handle(const protocol::Frame& command);
   void HandleSettings(const protocol::Frame& command);
+  // Reads a command that only the network can answer; false where it was refused.
+  template <typename Message>
+  [[nodiscard]] bool ReadForNetwork(const protocol::Frame& command, Message& wanted);
   void HandleInfer(const protocol::Frame& command);
   void HandleProfile(const protocol::Frame& command);
   // Times the network; false: it could not, and the host is told.

@@ -142,7 +142,6 @@ def _declare(library: ctypes.CDLL) -> None:
             c_uint32,
             POINTER(CFace),
             c_size_t,
-            POINTER(c_uint32),
         ),
         ("microfer_crop", c_int32, POINTER(CFrame), POINTER(CBox), c_void_p),
         ("microfer_encode", c_int32, c_void_p, c_void_p, c_size_t),

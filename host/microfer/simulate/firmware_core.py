@@ -100,8 +100,7 @@ class FirmwareCore:
         faces = (CFace * _MAX_FACES)()
         view = view_of(frame)
         settings = smallest_face_px, min_neighbours, look_closer_from_stage, most_trees
-        asked = ctypes.c_uint32()
-        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces), ctypes.byref(asked))
+        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces))
         if count < 0:
             raise MicroferError(
                 f"the detector refused a frame of {frame.shape[1]}x{frame.shape[0]} pixels with "
