@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +15,21 @@ from microfer.model.networks import NETWORKS
 from microfer.training.recipe import RECIPES
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
+    from collections.abc import Iterable, Sequence
+
+    from microfer.bench.smoke import Smoke
     from microfer.bench.table import Comparison
 
 EXAMPLES = """
   python host/compare.py --data fer2013.csv --presets thesis thesis-bn mini-xception mobilenet-v2 --epochs 40
   python host/compare.py --data fer2013.csv --epochs 120 --seeds 0 1 2        everything, three times: for a GPU
   python host/compare.py --data fer2013.csv --epochs 40 --also models/NAME/float.keras    beside a trained network
+  python host/compare.py --data fer2013.csv --epochs 20 --presets s3 thesis --smoke vgg16 resnet50     big ones aside
   python host/compare.py --synthetic --limit 200 --epochs 1 --presets mini-xception thesis-bn     a first look
 
 Stopped, and started again with the same options, it goes on where it was: finished runs are not trained again. On two
-cores take networks of up to a few million parameters; the large ones are for a GPU. Each run is one `train.py` in a
+cores take networks of up to a few million parameters; the large ones are for a GPU: --smoke trains them for one epoch
+on a few images, which proves that they work and no more. Each run is one `train.py` in a
 folder of its own, --out/PRESET-SEED. ResNet50 and EfficientNet-B0 begin from scratch; with ImageNet weights of your own
 they are trained by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
 """
@@ -32,6 +38,7 @@ they are trained by `train.py --imagenet FILE` and join with --also. Int8 accura
 def main() -> None:
     """Parse the options, train and score every run, print and write."""
     options = _parse()
+    from microfer.bench import smoke
     from microfer.bench.runs import Budget, score, score_file, train
     from microfer.bench.table import compare, comparison_figure, markdown
     from microfer.files import write_json, write_text
@@ -46,32 +53,42 @@ def main() -> None:
         for seed in dict.fromkeys(options.seeds)
     ]
     quantized = not options.no_int8
+    smokes = [smoke.smoke(name, budget, options.smoke_images, options.out) for name in options.smoke]
     runs = [score(folder, seed, training, validation, quantized=quantized) for folder, seed in folders]
     runs += [score_file(path, training, validation, quantized=quantized) for path in options.also]
     reference = options.reference or ("thesis-bn" if "thesis-bn" in options.presets else runs[0].name)
     result = compare(runs, validation.labels, reference, budget)
-    write_json(options.out / "compare.json", result.to_json())
-    write_text(options.out / "compare.md", "\n".join(markdown(result)) + "\n")
+    document = result.to_json() | {"smoke": [asdict(one) for one in smokes]}
+    write_json(options.out / "compare.json", document)
+    write_text(options.out / "compare.md", "\n".join(markdown(result) + smoke.markdown(smokes)) + "\n")
     split = "PublicTest" if budget.data else "drawn faces"
     save(comparison_figure(result, f"{split}, {budget.epochs} epochs"), options.out / "compare.png")
     if options.json:
-        print(json.dumps(result.to_json(), indent=2))
+        print(json.dumps(document, indent=2))
     else:
-        _show(result)
+        _show(result, smokes)
     console.print(f"wrote {options.out}: compare.md, compare.json, compare.png", highlight=False, soft_wrap=True)
 
 
-def _show(result: "Comparison") -> None:
+def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
+    from microfer.bench import smoke
     from microfer.bench.table import PRIVATE_TEST, cells
 
-    table = Table(box=None)
     headings = ("network", "seeds", "parameters", "MMACs", "accuracy", "macro-F1", "int8", "KiB", "p", "minutes")
+    _print(headings, map(cells, result.rows))
+    if smokes:
+        console.print("one epoch on a few images, to show that they train; their accuracies need a GPU")
+        _print(("network", "parameters", "MMACs", "images", "loss", "seconds"), map(smoke.cells, smokes))
+    console.print(f"PrivateTest is {PRIVATE_TEST}", highlight=False, soft_wrap=True)
+
+
+def _print(headings: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
+    table = Table(box=None)
     for heading in headings:
         table.add_column(heading, justify="left" if heading in ("network", "accuracy", "int8") else "right")
-    for row in result.rows:
-        table.add_row(*cells(row))
+    for row in rows:
+        table.add_row(*row)
     Console().print(table)
-    console.print(f"PrivateTest is {PRIVATE_TEST}", highlight=False, soft_wrap=True)
 
 
 def _parse() -> argparse.Namespace:
@@ -82,6 +99,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each preset for each (default: 0)")
     parser.add_argument("--also", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras files beside")
+    parser.add_argument("--smoke", nargs="+", default=[], choices=NETWORKS, help="train these for one epoch only")
+    parser.add_argument("--smoke-images", type=command.positive, default=512, help="on so many (default: 512)")
     parser.add_argument("--reference", help="what the others are tested against (default: thesis-bn, or the first)")
     parser.add_argument("--no-int8", action="store_true", help="do not quantize")
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder (default: runs/compare)")

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.bench import runs
+from microfer.bench import runs, smoke
 from microfer.bench.runs import Budget, Scored, train
+from microfer.bench.smoke import Smoke
 from microfer.bench.table import compare, comparison_figure, markdown
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -181,10 +182,41 @@ def test_keras_macs_are_those_of_the_table() -> None:
         assert runs.keras_macs(build(networks.network(name))) == macs(networks.network(name))
 
 
+def test_a_smoke_run_is_one_epoch_on_few_images_in_a_folder_of_its_own(
+    tmp_path: Path, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "smoke" / "nano-0"
+    write_run(folder, "nano", finished=True, epochs=1)
+    record = json.loads((folder / "run.json").read_text())
+    record["settings"]["training_images"] = 64
+    (folder / "run.json").write_text(json.dumps(record | {"seconds": 2.5}))
+    (folder / "history.csv").write_text("epoch,loss,accuracy\n1,1.75,0.25\n")
+    model = SimpleNamespace(layers=[], count_params=lambda: 99)
+    monkeypatch.setattr(smoke.saved, "load", lambda _: (model, None))
+    monkeypatch.setattr(smoke, "choose_backend", lambda: None)
+    assert smoke.smoke("nano", BUDGET, 64, tmp_path) == Smoke("nano", 99, 0, 64, 1.75, 2.5)
+    assert commands == []
+    (folder / "run.json").unlink()
+    with pytest.raises(MicroferError, match=r"cannot read .*run.json"):
+        smoke.smoke("nano", BUDGET, 64, tmp_path)  # nothing was trained here: the command is a fake
+    (begun,) = commands
+    assert begun[begun.index("--epochs") + 1 : begun.index("--epochs") + 2] == ["1"]
+    assert begun[begun.index("--limit") + 1] == "64"
+
+
+def test_smoke_runs_have_a_table_of_their_own_without_an_accuracy() -> None:
+    assert smoke.markdown([]) == []
+    text = "\n".join(smoke.markdown([Smoke("vgg16", 28_902_215, 1_300_000_000, 512, 2.5, 61.2)]))
+    assert "| vgg16 | 28,902,215 | 1300.0 | 512 | 2.50 | 61 |" in text
+    assert "need a GPU" in text
+    assert "%" not in text
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (find_spec("torch") and find_spec("tensorflow")), reason="torch or tensorflow is missing")
 def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_path: Path) -> None:
     options = ["--synthetic", "--limit", "140", "--epochs", "1", "--presets", "mini-xception", "squeezenet"]
+    options += ["--smoke", "nano", "--smoke-images", "70"]
     command = [
         sys.executable,
         "host/compare.py",
@@ -204,8 +236,10 @@ def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_p
     document = json.loads(first.stdout)
     assert [row["name"] for row in document["rows"]] == ["mini-xception", "squeezenet"]
     assert all(row["int8_bytes"] > 50_000 and row["seconds"] > 0 for row in document["rows"])
+    assert [(one["name"], one["images"], one["parameters"]) for one in document["smoke"]] == [("nano", 70, 79_655)]
+    assert document["smoke"][0]["loss"] > 0
     assert json.loads(second.stdout) == document
     assert "epoch   1/1" not in second.stderr  # nothing was trained again
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "compare.json", "compare.md", "compare.png", "mini-xception-0", "squeezenet-0",
+        "compare.json", "compare.md", "compare.png", "mini-xception-0", "smoke", "squeezenet-0",
     ]  # fmt: skip
