@@ -13,6 +13,8 @@ EXAMPLES = """
   python host/train.py --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
   python host/train.py --synthetic --epochs 3                         a first look without FER-2013
   python host/train.py --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
+  python host/train.py --data fer2013.csv --preset s3 --recipe balanced --start models/s3-1/float.keras \
+      --select macro_f1                                               a variant for which every class counts alike
   KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
 """
 
@@ -39,6 +41,8 @@ def main() -> int | None:
         teachers=options.teacher,
         distillation=Distillation(options.teacher_weight, options.teacher_temperature) if options.teacher else None,
         imagenet=options.imagenet,
+        start=options.start,
+        select=options.select,
         as_json=options.json,
     )
 
@@ -75,6 +79,15 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="a trained .keras of this preset to go on from, as recipe balanced does",
+    )
+    parser.add_argument(
+        "--select", default="accuracy", choices=("accuracy", "macro_f1"), help="what the best epoch has most of"
     )
     parser.add_argument("--tensorboard", action="store_true", help="write a TensorBoard log as well")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")

@@ -77,6 +77,29 @@ def test_the_best_epoch_by_validation_is_kept(tmp_path: Path, saved_epochs: list
     assert saved_epochs == ["best.keras", "best.keras"]
 
 
+def test_the_best_epoch_may_be_chosen_by_macro_f1(tmp_path: Path, saved_epochs: list[str]) -> None:
+    truth = synthetic_dataset(4, 1, "PublicTest").labels
+    one_class_lost = np.where(truth == 6, 0, truth)  # 24 of 28 are right, macro-F1 0.81
+    five_lost = np.where(np.arange(28) < 5, truth + 1, truth)  # 23 of 28, of five classes: macro-F1 0.82
+
+    class ScriptedEngine(FakeEngine):
+        def predict(self, inputs: Any) -> Any:
+            return np.eye(7, dtype=np.float32)[one_class_lost if self.accuracies.pop() == 1 else five_lost]
+
+    by_accuracy = fake_run(tmp_path / "a", epochs=2).execute(ScriptedEngine([2, 1]))
+    by_f1 = fake_run(tmp_path / "f", epochs=2, select="macro_f1").execute(ScriptedEngine([2, 1]))
+    assert (by_accuracy.best_epoch, by_f1.best_epoch) == (1, 2)
+    assert (by_f1.best_accuracy, by_f1.best_macro_f1) == (pytest.approx(23 / 28), pytest.approx(0.8208, abs=1e-3))
+    with pytest.raises(MicroferError, match=r"its select is .macro_f1., this run's is .accuracy."):
+        fake_run(tmp_path / "f", epochs=2).execute(FakeEngine([0.5]), resume=True)
+
+
+def test_a_run_that_began_with_other_weights_is_not_resumed(tmp_path: Path, saved_epochs: list[str]) -> None:
+    fake_run(tmp_path, epochs=1, start="ab").execute(FakeEngine([0.5]))
+    with pytest.raises(MicroferError, match=r"its start is .ab., this run's is .cd."):
+        fake_run(tmp_path, epochs=1, start="cd").execute(FakeEngine([0.5]), resume=True)
+
+
 def test_epochs_before_the_first_kept_one_cannot_win(tmp_path: Path, saved_epochs: list[str]) -> None:
     result = fake_run(tmp_path, first_kept_epoch=3).execute(FakeEngine([0.9, 0.9, 0.5, 0.25]))
     assert result.best_epoch == 3
@@ -213,6 +236,23 @@ def test_the_native_pytorch_step_equals_the_keras_step() -> None:
     assert differences["prediction_before"] < 1e-5
     assert differences["trainable"] < 1e-4
     assert differences["moved"] > 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
+def test_a_training_goes_on_from_the_weights_of_another_and_refuses_another_network(tmp_path: Path) -> None:
+    def weights(name: str, *options: str) -> list[Any]:
+        finish(train(*SMALL, "--epochs", "1", *options, "--out", str(tmp_path / name), backend="torch"))
+        state = checkpoint.read(tmp_path / name / "last.npz")[1]
+        return [value for key, value in sorted(state.items()) if key.startswith("model/") and value.ndim == 4]
+
+    start = ("--start", str(tmp_path / "first" / "best.keras"))
+    first, second = weights("first"), weights("second", *start, "--recipe", "balanced", "--seed", "1")
+    assert max(float(abs(a - b).max()) for a, b in zip(first, second, strict=True)) < 0.02  # one step away
+    assert json.loads((tmp_path / "second" / "run.json").read_text())["settings"]["start"]
+    process = train(*SMALL, "--preset", "nano", *start, "--out", str(tmp_path / "third"), backend="torch")
+    assert "not 'nano' as asked for" in process.communicate(timeout=120)[1]
+    assert process.returncode == 2
 
 
 def test_a_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:

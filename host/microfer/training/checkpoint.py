@@ -19,18 +19,23 @@ class Progress:
 
     settings: what the run trains and how (network, recipe, seed, data); a resumed run must have the same.
     history: one row per finished epoch, see `loop.HISTORY_COLUMNS`.
-    best_accuracy: highest accuracy on the validation split so far, 0..1, reached in `best_epoch`.
+    best_accuracy, best_macro_f1: on the validation split after `best_epoch`, the best one so far; 0..1, or -1 before.
     """
 
     settings: dict[str, Any]
     history: list[dict[str, float]] = field(default_factory=list)
     best_accuracy: float = -1.0
+    best_macro_f1: float = -1.0
     best_epoch: int = 0
 
     @property
     def epoch(self) -> int:
         """The number of finished epochs."""
         return len(self.history)
+
+    def best(self, measure: str) -> float:
+        """Return "accuracy" or "macro_f1" of the best epoch."""
+        return float(getattr(self, f"best_{measure}"))
 
 
 def write(path: Path, progress: Progress, variables: dict[str, npt.NDArray[Any]]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +20,41 @@ from microfer.training import checkpoint
 from microfer.training.augment import augment
 from microfer.training.distill import Teachers
 from microfer.training.engine import Engine
+from microfer.training.metrics import classification_metrics
 from microfer.training.recipe import Recipe
 
-HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+HISTORY_COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "val_macro_f1",
+    "learning_rate",
+    "seconds",
+)
 """Loss and accuracy of training are means over the epoch's augmented batches; seconds include validation."""
 
 VALIDATION_BATCH = 256
 
+Selection = Literal["accuracy", "macro_f1"]
+
+
+class Validated(NamedTuple):
+    """Means over the validation split: cross-entropy, and rates in 0..1."""
+
+    loss: float
+    accuracy: float
+    macro_f1: float
+
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run left in its folder."""
+    """What a finished run left in its folder. best_accuracy, best_macro_f1: of `best_epoch`, 0..1."""
 
     best_epoch: int
     best_accuracy: float
+    best_macro_f1: float
     epochs: int
     seconds: float
     best_model: Path
@@ -45,8 +67,10 @@ class Run:
     first_kept_epoch: the first epoch, counted from 1, that may become the best one; pruning keeps none that is not
         yet at full sparsity.
     teachers: what the network learns from beside the labels; the engine must have been made for it.
+    select: what chooses the best epoch, on the validation split.
+    start: SHA-256 of the trained network whose weights the engine began with, if any.
 
-    Files: `best.keras` (highest validation accuracy), `last.npz` (checkpoint after each epoch), `history.csv`,
+    Files: `best.keras` (the best epoch), `last.npz` (checkpoint after each epoch), `history.csv`,
     `run.json` (settings and result). Each is written as a whole or not at all.
     """
 
@@ -58,6 +82,8 @@ class Run:
     out: Path
     first_kept_epoch: int = 1
     teachers: Teachers | None = None
+    select: Selection = "accuracy"
+    start: str | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -74,6 +100,8 @@ class Run:
             "training_images": len(self.training),
             "validation_images": len(self.validation),
             "distillation": self.teachers.to_json() if self.teachers else None,
+            "select": self.select,
+            "start": self.start,
         }
 
     def execute(
@@ -105,24 +133,33 @@ class Run:
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
             loss, accuracy = self._train_epoch(engine, epoch, on_step)
-            val_loss, val_accuracy = self.validate(engine)
-            row = (epoch + 1, loss, accuracy, val_loss, val_accuracy, self.recipe.rate(epoch + 1))
+            found = self.validate(engine)
+            row = (epoch + 1, loss, accuracy, *found, self.recipe.rate(epoch + 1))
             progress.history.append(dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True)))
-            if epoch + 1 >= self.first_kept_epoch and val_accuracy > progress.best_accuracy:
-                progress.best_accuracy, progress.best_epoch = val_accuracy, epoch + 1
+            if epoch + 1 >= self.first_kept_epoch and getattr(found, self.select) > progress.best(self.select):
+                progress.best_accuracy, progress.best_macro_f1 = found.accuracy, found.macro_f1
+                progress.best_epoch = epoch + 1
                 saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
             # The checkpoint comes last: a run killed before it repeats the epoch and writes the same best model.
             write_text(self.out / "history.csv", _as_csv(progress.history))
             checkpoint.write(self.checkpoint, progress, engine.state())
             on_epoch(progress.history[-1])
         seconds = sum(row["seconds"] for row in progress.history)
-        result = Result(progress.best_epoch, progress.best_accuracy, progress.epoch, seconds, self.out / "best.keras")
+        result = Result(
+            progress.best_epoch,
+            progress.best_accuracy,
+            progress.best_macro_f1,
+            progress.epoch,
+            seconds,
+            self.out / "best.keras",
+        )
         write_json(
             self.out / "run.json",
             {
                 "settings": settings,
                 "best_epoch": result.best_epoch,
                 "best_val_accuracy": result.best_accuracy,
+                "best_val_macro_f1": result.best_macro_f1,
                 "epochs": result.epochs,
                 "seconds": round(seconds, 1),
             },
@@ -148,12 +185,13 @@ class Run:
             on_step(epoch, step, loss_sum / seen, hits / seen)
         return loss_sum / seen, hits / seen
 
-    def validate(self, engine: Engine) -> tuple[float, float]:
-        """Return cross-entropy and accuracy (0..1) on the validation split."""
+    def validate(self, engine: Engine) -> Validated:
+        """Return how the network does on the validation split now."""
         probabilities = predict(engine, self.validation.images)
         chosen = probabilities[np.arange(len(self.validation)), self.validation.labels]
         loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())
-        return loss, float((probabilities.argmax(1) == self.validation.labels).mean())
+        metrics = classification_metrics(probabilities, self.validation.labels)
+        return Validated(loss, metrics.accuracy, metrics.macro_f1)
 
 
 def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

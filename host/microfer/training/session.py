@@ -1,5 +1,6 @@
 """A training run as a person sees it: data, backend, progress, plots, summary."""
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ from microfer.command import console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.files import read_bytes
+from microfer.model import saved
 from microfer.model.networks import Network
 from microfer.training import checkpoint, plots
 from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import make_engine, use_threads
-from microfer.training.loop import Run
+from microfer.training.loop import Run, Selection
 from microfer.training.recipe import Recipe
 
 SYNTHETIC_PER_CLASS = {"Training": 200, "PublicTest": 40}
@@ -38,16 +41,19 @@ def train(
     teachers: Sequence[Path] = (),
     distillation: Distillation | None = None,
     imagenet: Path | None = None,
+    start: Path | None = None,
+    select: Selection = "accuracy",
     as_json: bool = False,
 ) -> int:
     """Run one training with live progress on the terminal; see `host/train.py --help` for the options.
 
     data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
-    imagenet: weights to begin with, for a network of keras.applications.
+    imagenet: weights to begin with, for a network of keras.applications. start: a trained .keras of this very network
+    to go on from. select: what the best epoch is chosen by.
 
     Raises:
-        MicroferError: bad data or teachers, a run in `out` that would be overwritten or cannot be resumed, a missing
-            package.
+        MicroferError: bad data, weights or teachers, a run in `out` that would be overwritten or cannot be resumed, a
+            missing package.
     """
     if recipe.epochs < 1:
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
@@ -58,7 +64,7 @@ def train(
     keras.utils.set_random_seed(seed)
     from microfer.model.build import build, load_imagenet
 
-    model = build(config)
+    model = build(config) if start is None else saved.load(start, config)[0]
     if imagenet is not None:
         load_imagenet(model, config, imagenet)
     followed = Teachers(teachers, distillation or Distillation(), precision) if teachers else None
@@ -70,12 +76,13 @@ def train(
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
         + (f", {len(teachers)} teachers" if teachers else "")
     )
-    run = Run(config, recipe, training, validation, seed, out, teachers=followed)
+    begun = hashlib.sha256(read_bytes(start)).hexdigest() if start else None
+    run = Run(config, recipe, training, validation, seed, out, teachers=followed, select=select, start=begun)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     console.print(
         f"best epoch {result.best_epoch} of {result.epochs}: {result.best_accuracy:.2%} on the validation split, "
-        f"{result.seconds / 60:.1f} minutes; wrote {result.best_model}"
+        f"macro-F1 {result.best_macro_f1:.3f}, {result.seconds / 60:.1f} minutes; wrote {result.best_model}"
     )
     if as_json:
         print(json.dumps({**vars(result), "best_model": str(result.best_model)}))

@@ -1,0 +1,93 @@
+"""Find out what a recipe's factors do: train with all of them, and without each, over several seeds."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from microfer import command
+from microfer.bench.factors import FACTORS, WHOLE, variant
+from microfer.command import console
+from microfer.model.presets import PRESETS, preset
+
+if TYPE_CHECKING:
+    from microfer.bench.ablation import Ablation
+
+EXAMPLES = """
+  python host/ablate.py --data fer2013.csv --epochs 10                 the default preset, three seeds
+  python host/ablate.py --data fer2013.csv --epochs 120 --preset thesis-bn --seeds 0 1 2 3 4         on a GPU
+  python host/ablate.py --synthetic --limit 200 --epochs 1 --seeds 0   a first look
+
+A run with everything and one without each factor, for every seed, in a folder of its own under --out. Stopped, and
+started again with the same options, it goes on where it was; two processes may share a folder with different --seeds,
+and a last call with all of them writes the table. A gain under a point cannot be seen with three seeds.
+"""
+
+
+def main() -> None:
+    """Parse the options, train what is missing, print and write."""
+    options = _parse()
+    from microfer.bench.ablation import ablation, ablation_figure, markdown
+    from microfer.bench.runs import Scored, score
+    from microfer.files import write_json, write_text
+    from microfer.training.plots import save
+    from microfer.training.session import load_splits, train
+
+    data = None if options.synthetic else options.data
+    network = preset(options.preset)
+    training, validation = load_splits(data, options.limit)
+    runs: dict[str, list[Scored]] = {name: [] for name in (WHOLE, *options.factors)}
+    for seed in dict.fromkeys(options.seeds):
+        for name, members in runs.items():
+            folder = options.out / f"{name}-{seed}"
+            console.print(f"[bold]{name if name == WHOLE else f'without {name}'}[/], seed {seed}", highlight=False)
+            train(
+                *variant(name, network, options.epochs), data=data, out=folder, seed=seed, limit=options.limit,
+                resume=(folder / "last.npz").exists(), precision=options.precision, threads=options.threads,
+            )  # fmt: skip
+            members.append(score(folder, seed, training, validation, quantized=False))
+    result = ablation(
+        runs, validation.labels, network.name, options.epochs, data.name if data else "DRAWN FACES, which say nothing"
+    )
+    write_json(options.out / "ablation.json", result.to_json())
+    write_text(options.out / "ablation.md", "\n".join(markdown(result)) + "\n")
+    save(ablation_figure(result), options.out / "ablation.png")
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        _show(result, {name: FACTORS[name].instead for name in options.factors})
+    console.print(f"wrote {options.out}: ablation.md, ablation.json, ablation.png", highlight=False, soft_wrap=True)
+
+
+def _show(result: "Ablation", instead: dict[str, str]) -> None:
+    from statistics import mean
+
+    table = Table(box=None, title=f"{result.network}: {mean(result.accuracies):.2%} with everything")
+    for heading in ("factor", "in its place", "without it", "adds, points", "95 % interval"):
+        table.add_column(heading, justify="left" if heading in ("factor", "in its place") else "right")
+    for one in result.effects:
+        reach = "-" if one.low is None or one.high is None else f"{one.low:+.1f} to {one.high:+.1f}"
+        table.add_row(one.name, instead[one.name], f"{one.accuracy:.2%}", f"{one.gain:+.2f}", reach)
+    Console().print(table)
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES)
+    command.add_data_options(parser, "train on")
+    parser.add_argument("--preset", default="s3", choices=PRESETS, help="the network (default: s3)")
+    parser.add_argument("--factors", nargs="+", default=list(FACTORS), choices=FACTORS, help="default: all")
+    parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder (default: runs/ablation)")
+    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    parser.add_argument("--json", action="store_true", help="print the ablation as JSON on standard output")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    command.run(main)
