@@ -1,0 +1,52 @@
+"""Measure how accuracy and size change with pruning and with weight sharing."""
+
+from pathlib import Path
+
+from microfer import command
+
+EXAMPLES = """
+  python host/compression_curves.py models/s3-1/float.keras --data fer2013.zip      nothing is trained: minutes
+  python host/compression_curves.py best.keras --data fer2013.zip --epochs 10       heal as prune.py does: hours
+  python host/compression_curves.py best.keras --synthetic --limit 210 --out runs/trial       a first look
+
+Stopped, and started again with the same options, it goes on where it was: measured points are kept in --out/points, and
+each healing run is in a folder of its own, --out/sparsity-NN. With --epochs later on, only the healed points are added.
+Zeros and few values make the packed file smaller, not the network faster nor smaller in flash: for that take
+prune_channels.py. int8 accuracy is of LiteRT's optimized kernels.
+"""
+
+
+def main() -> int:
+    parser = command.parser(
+        "Compress a trained network further and further and measure it each time, as float and as int8, with the size "
+        "after gzip: the smallest weights cut at 0, 10 ... 90 % of all, and every convolution's values replaced by 2, "
+        "4 ... 256 that k-means finds. Writes curves.md, curves.json and curves.png.",
+        EXAMPLES,
+    )
+    parser.add_argument("network", type=Path, help="the .keras file to compress")
+    command.add_data_options(parser, "measure and heal on")
+    parser.add_argument(
+        "--epochs", type=int, default=0, metavar="N", help="heal each sparsity for N epochs, 2 or more (default: none)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--out", type=Path, default=Path("runs/curves"), help="folder to write (default: runs/curves)")
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
+    options = parser.parse_args()
+    from microfer.compress.curves_session import compression_curves
+
+    return compression_curves(
+        options.network,
+        data=options.data,
+        out=options.out,
+        epochs=options.epochs,
+        seed=options.seed,
+        threads=options.threads,
+        limit=options.limit,
+        as_json=options.json,
+    )
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,125 @@
+"""Compression curves as Markdown and as tables on a terminal."""
+
+from rich.table import Table
+
+from microfer.bench.table import PRIVATE_TEST
+from microfer.compress.curves import Curves, Point
+from microfer.simulate.parity import Accuracy
+
+CUT_HEADINGS = ("zeros asked", "how", "zeros int8", "float (95 % interval)", "int8 (95 % interval)", "same class",
+                ".tflite, bytes", "after gzip", "float32 after gzip")  # fmt: skip
+VALUE_HEADINGS = ("values", "int8 values a kernel", "most in a channel", "float (95 % interval)",
+                  "int8 (95 % interval)", "same class", ".tflite, bytes", "after gzip", "float32 after gzip",
+                  "kernels packed")  # fmt: skip
+LEFT = ("how", "float (95 % interval)", "int8 (95 % interval)")
+
+
+def markdown(result: Curves) -> list[str]:
+    """Return the curves as the lines of a Markdown document."""
+    return [
+        f"# How far {result.network} can be compressed",
+        "",
+        f"Measured on {result.images:,} images of {_split(result)}. `{result.source}`, SHA-256 "
+        f"`{result.origin['network_sha256']}`. int8 accuracy is of LiteRT's optimized kernels; sizes are of the "
+        ".tflite without microfer's metadata, gzip is of level 9; \"same class\" is how often float and int8 agree.",
+        f"PrivateTest is {PRIVATE_TEST}.",
+        "",
+        "## Zeros",
+        "",
+        "The smallest kernel values of the convolutions are zero, those that `prune.py` takes: one threshold for the "
+        "whole network on a value's magnitude times the root of its layer's gradient, each layer keeping its largest "
+        f"1 %. \"cut\" is at once, without training. {_healing(result)} A few int8 values are zero before any "
+        "is cut: those too small for their channel's scale. **Neither the flatbuffer's size nor the "
+        "latency changes: TFLM stores and multiplies zeros like any other weight.** Only what is packed, such as a "
+        "download, gets smaller.",
+        "",
+        *_rows(CUT_HEADINGS, cut_cells(result)),
+        "",
+        "## Few values",
+        "",
+        "Every convolution's kernel has its values replaced by the nearest of so many centroids (k-means in one "
+        "dimension over all values of the kernel), without training; biases and normalizations stay as they are. The "
+        "int8 kernels hold more different values than that: normalization is folded into them and their scales are "
+        "per output channel, so that one centroid becomes another int8 value in another channel. In one channel there "
+        "are never more than were asked for. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and "
+        "latency stay as they are here too.",
+        "",
+        *_rows(VALUE_HEADINGS, value_cells(result)),
+        "",
+        "\"kernels packed\" is computed, no file is written and TFLM reads none: log2 of the values in bits a weight "
+        "and a float32 table a kernel, for the convolutions' kernels alone, which take "
+        f"{result.whole.int8_kernel_bytes:,} bytes as int8.",
+    ]  # fmt: skip
+
+
+def tables(result: Curves) -> list[Table]:
+    """Return the two tables of the document for a terminal."""
+    return [
+        _table("zeros: size and latency stay, TFLM stores them like any other weight", CUT_HEADINGS, cut_cells(result)),
+        _table("few values a kernel", VALUE_HEADINGS, value_cells(result)),
+    ]  # fmt: skip
+
+
+def cut_cells(result: Curves) -> list[list[str]]:
+    """Return the cells below CUT_HEADINGS, one row a point, the healed ones below those that were cut as far."""
+    points = sorted((*result.of("cut"), *result.of("healed")), key=lambda point: (point.asked, point.how))
+    return [
+        [f"{point.asked:.0%}", point.how, f"{point.int8_zeros:.1%}", *_accuracies(point), *_sizes(point)]
+        for point in points
+    ]
+
+
+def value_cells(result: Curves) -> list[list[str]]:
+    """Return the cells below VALUE_HEADINGS, one row a number of values, the network itself last."""
+    return [
+        [
+            f"{point.asked:.0f}" if point.packed_bytes else "all",
+            f"{point.middle_values:g}",
+            str(point.channel_values),
+            *_accuracies(point),
+            *_sizes(point),
+            f"{point.packed_bytes:,}" if point.packed_bytes else "",
+        ]
+        for point in (*result.of("clustered"), result.whole)
+    ]
+
+
+def _accuracies(point: Point) -> list[str]:
+    return [_accuracy(point.float_accuracy), _accuracy(point.int8_accuracy), f"{point.agreement:.1%}"]
+
+
+def _accuracy(one: Accuracy) -> str:
+    return f"{100 * one.rate:.2f} % ({100 * one.low:.1f} to {100 * one.high:.1f})"
+
+
+def _sizes(point: Point) -> list[str]:
+    return [f"{size:,}" for size in (point.int8_bytes, point.int8_gzip_bytes, point.float32_gzip_bytes)]
+
+
+def _split(result: Curves) -> str:
+    if result.split != "PublicTest":
+        return f"{result.split.upper()}, which say nothing about real ones"
+    return "PublicTest, which was selected on: it chose the network's epoch, and that of the healed ones"
+
+
+def _healing(result: Curves) -> str:
+    if not result.epochs:
+        return "Nothing was healed (`--epochs`)."
+    return (
+        f'"healed" is after {result.epochs} epochs of `prune.py` (recipe `{result.recipe}`, seed '
+        f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains."
+    )
+
+
+def _rows(headings: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    rule = "|".join("---" if heading in LEFT else "---:" for heading in headings)
+    return [f"| {' | '.join(headings)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _table(title: str, headings: tuple[str, ...], rows: list[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in LEFT else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
