@@ -10,6 +10,7 @@ from microfer.compress.curves import Curves, Point
 from microfer.training.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, plain
 
 KIB = 1024
+FOUR_BITS = 16
 
 
 def curves_figure(result: Curves) -> Figure:
@@ -20,17 +21,18 @@ def curves_figure(result: Curves) -> Figure:
     axes = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=[1.5, 1])
     cut, healed, clustered = result.of("cut"), result.of("healed"), result.of("clustered")
     for upper in axes[0]:
-        upper.axhline(result.whole.float_accuracy.rate, color=FAINT, linestyle="--", linewidth=1.2)
+        upper.axhline(result.whole.float_accuracy.rate, color=FAINT, linestyle="--", linewidth=1.2, label="as trained")
     _accuracy(axes[0, 0], cut, BLUE, "cut at once")
+    _accuracy(axes[0, 1], clustered, BLUE, "clustered, not trained")
+    _name_point(axes[0, 1], clustered)
+    lines = [("after gzip", BLUE, "-", cut, _zipped)]
     if healed:
         _accuracy(axes[0, 0], healed, ORANGE, f"healed for {result.epochs} epochs")
-    _accuracy(axes[0, 1], clustered, BLUE, "clustered, not trained")
-    _sizes(axes[1, 0], result.whole, [("after gzip -9", BLUE, "-", cut, _zipped)])
-    if healed:
-        axes[1, 0].plot([point.asked for point in healed], [_zipped(p) for p in healed], color=ORANGE, linewidth=1.6)
+        lines.append(("after gzip, healed", ORANGE, "--", healed, _zipped))
+    _sizes(axes[1, 0], result.whole, lines)
     packed = ("kernels packed, with tables (computed)", INK, ":", clustered, _packed)
-    _sizes(axes[1, 1], result.whole, [("after gzip -9", BLUE, "-", clustered, _zipped), packed])
-    _scales(axes, clustered)
+    _sizes(axes[1, 1], result.whole, [("after gzip", BLUE, "-", clustered, _zipped), packed])
+    _scales(axes, cut, clustered)
     return figure
 
 
@@ -39,7 +41,7 @@ def _accuracy(axes: Axes, points: Sequence[Point], color: str, name: str) -> Non
     floats = [point.float_accuracy for point in points]
     axes.fill_between(
         asked, [one.low for one in floats], [one.high for one in floats],
-        color=PALE_BLUE if color == BLUE else color, alpha=0.4, linewidth=0,
+        color=PALE_BLUE if color == BLUE else color, alpha=0.3, linewidth=0,
     )  # fmt: skip
     axes.plot(asked, [one.rate for one in floats], color=color, linewidth=2, label=f"{name}: float, 95 % interval")
     axes.plot(
@@ -48,20 +50,33 @@ def _accuracy(axes: Axes, points: Sequence[Point], color: str, name: str) -> Non
     )  # fmt: skip
 
 
+def _name_point(axes: Axes, clustered: Sequence[Point]) -> None:
+    """Write beside the point of four bits a weight what it reaches."""
+    for point in clustered:
+        if point.asked == FOUR_BITS:
+            float_rate, int8_rate = (100 * one.rate for one in (point.float_accuracy, point.int8_accuracy))
+            axes.annotate(
+                f"16 values: float {float_rate:.1f} %,\nint8 {int8_rate:.1f} %",
+                (point.asked, min(point.float_accuracy.rate, point.int8_accuracy.rate)),
+                xytext=(14, -34), textcoords="offset points", color=INK,
+            )  # fmt: skip
+
+
 def _sizes(
     axes: Axes, whole: Point, lines: Sequence[tuple[str, str, str, Sequence[Point], Callable[[Point], float]]]
 ) -> None:
     axes.axhline(whole.int8_bytes / KIB, color=FAINT, linewidth=1.6, label="int8 .tflite, in flash")
     for name, color, style, points, size in lines:
         places, sizes = [point.asked for point in points], [size(point) for point in points]
-        axes.plot(places, sizes, color=color, linestyle=style, linewidth=2, label=name)
+        axes.plot(places, sizes, color=color, linestyle=style, linewidth=2, marker="o", markersize=4, label=name)
 
 
-def _scales(axes: Sequence[Sequence[Axes]], clustered: Sequence[Point]) -> None:
+def _scales(axes: Sequence[Sequence[Axes]], cut: Sequence[Point], clustered: Sequence[Point]) -> None:
     (accuracy, _), (size, values) = axes
     accuracy.set(ylabel="accuracy", ylim=(0, None))
     accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     size.set(ylabel="KiB", ylim=(0, None), xlabel="zeros among the kernels' values")
+    size.set_xticks([point.asked for point in cut])
     size.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     values.set_xscale("log", base=2)
     values.set_xticks([point.asked for point in clustered])
