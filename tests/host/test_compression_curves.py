@@ -1,5 +1,6 @@
 """Compression curves: what is cut and clustered, what is measured, what is kept, and what is refused."""
 
+import io
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet
@@ -144,6 +146,7 @@ def test_every_kernel_of_the_clustered_network_has_so_many_values(network: OneSh
         assert len(np.unique(model.get_layer(row.name).get_weights()[0])) == 8, row.name
 
 
+@pytest.mark.slow
 def test_int8_kernels_are_counted_by_tensor_and_by_channel(network: OneShot) -> None:
     calibration = representative_images(FACES, 7, 0)
     kernels = int8_kernels(quantize(network.clustered(4), TINY, calibration))
@@ -203,9 +206,18 @@ def test_the_page_has_a_row_for_every_point_and_says_what_does_not_change() -> N
     ]  # fmt: skip
     assert [(row[0], row[-1]) for row in value_cells(result)] == [("4", "700"), ("16", "700"), ("all", "")]
     assert cut_cells(result)[0][2:4] == ["25.0%", "60.00 % (57.0 to 63.0)"]
-    for table, rows in zip(tables(result), (cut_cells(result), value_cells(result)), strict=True):
-        assert len(table.columns) == len(rows[0])
     assert "DRAWN FACES" in "\n".join(markdown(replace(result, split="drawn faces")))
+
+
+def test_the_tables_fit_a_terminal_of_80_columns_with_every_figure_whole() -> None:
+    screen = Console(width=80, record=True, file=io.StringIO())
+    for table in tables(curve(healed=True)):
+        screen.print(table)
+    lines = screen.export_text().splitlines()
+    assert "…" not in "".join(lines)
+    assert len(lines) == 2 * 2 + 5 + 3  # a title, a heading and one line a point
+    assert lines[0].strip() == "zeros (5,000 bytes in flash, and no faster)"
+    assert lines[4].split() == ["50%", "healed", "65.00%", "3.0", "65.00%", "99.0%", "4,000", "300"]
 
 
 @pytest.mark.parametrize("healed", [False, True])

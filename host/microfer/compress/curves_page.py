@@ -67,7 +67,8 @@ def tables(result: Curves) -> list[Table]:
         [_values(point), f"{point.middle_values:g}", *_short(point), _packed(point)]
         for point in (*result.of("clustered"), result.whole)
     ]
-    size = f"{result.whole.int8_bytes:,} bytes in flash at every point"
+    sizes = sorted({point.int8_bytes for point in result.points})
+    size = f"{' to '.join(f'{one:,}' for one in dict.fromkeys((sizes[0], sizes[-1])))} bytes in flash"
     return [
         _table(f"zeros ({size}, and no faster)", CUT_SHORT, cut),
         _table(f"values a kernel ({size}, and no faster)", VALUE_SHORT, few),
@@ -135,7 +136,8 @@ def _sizes(point: Point) -> list[str]:
 def _split(result: Curves) -> str:
     if result.split != "PublicTest":
         return f"{result.split.upper()}, which say nothing about real ones"
-    return "PublicTest, which was selected on: it chose the network's epoch, and that of the healed ones"
+    healed = ", and that of the healed ones" if result.epochs else ""
+    return f"PublicTest, which was selected on: it chose the network's epoch{healed}"
 
 
 def _healing(result: Curves) -> str:
