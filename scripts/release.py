@@ -191,12 +191,14 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     trained = f"KERAS_BACKEND={backend} python host/"
     if channels := _report(options.run, "channels.json"):
         trained += f"prune_channels.py {channels['source']} --data PATH --instructions {channels['share']} "
-        trained += f"--multiple {channels['multiple']} --epochs {channels['epochs']} --seed {run['seed']}"
+        trained += f"--multiple {channels['multiple']} --epochs {channels['epochs']} --seed {run['seed']} "
+        trained += f"--learning-rate {run['recipe']['learning_rate']:g}"
     else:
         trained += f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
         trained += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
-        if run.get("distillation"):
-            trained += " --teacher " + " ".join(one["file"] for one in run["distillation"]["teachers"])
+        trained += f" --start {run['start']['file']} --select {run['select']}" if run.get("start") else ""
+    if run.get("distillation"):
+        trained += " --teacher " + " ".join(one["file"] for one in run["distillation"]["teachers"])
     commands = [f"{trained} --out runs/trained"]
     network, pruned = "runs/trained/best.keras", ""
     if pruning := _report(options.pruned, "pruning.json"):

@@ -68,7 +68,7 @@ class Run:
         yet at full sparsity.
     teachers: what the network learns from beside the labels; the engine must have been made for it.
     select: what chooses the best epoch, on the validation split.
-    start: SHA-256 of the trained network whose weights the engine began with, if any.
+    start: file and SHA-256 of the trained network whose weights the engine began with, if any.
 
     Files: `best.keras` (the best epoch), `last.npz` (checkpoint after each epoch), `history.csv`,
     `run.json` (settings and result). Each is written as a whole or not at all.
@@ -83,7 +83,7 @@ class Run:
     first_kept_epoch: int = 1
     teachers: Teachers | None = None
     select: Selection = "accuracy"
-    start: str | None = None
+    start: dict[str, str] | None = None
 
     @property
     def checkpoint(self) -> Path:

@@ -76,7 +76,7 @@ def train(
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
         + (f", {len(teachers)} teachers" if teachers else "")
     )
-    begun = hashlib.sha256(read_bytes(start)).hexdigest() if start else None
+    begun = {"file": start.name, "sha256": hashlib.sha256(read_bytes(start)).hexdigest()} if start else None
     run = Run(config, recipe, training, validation, seed, out, teachers=followed, select=select, start=begun)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)

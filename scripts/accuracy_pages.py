@@ -1,0 +1,78 @@
+"""Write models/ABLATION.md, docs/accuracy.md and docs/compression.md from what commands under host/ left behind.
+
+python scripts/accuracy_pages.py --ablation runs/ablation --compare runs/compare --curves runs/curves
+python scripts/accuracy_pages.py --data fer2013.zip --runs runs/s3-strong-0 runs/s3-plain    the first is the reference
+
+Each option writes its own part, and copies the JSON document and the picture to docs/accuracy/; the rest stays.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path.insert(0, str(REPOSITORY / "host"))
+
+from microfer import command  # noqa: E402
+from microfer.errors import MicroferError  # noqa: E402
+from microfer.files import read_bytes, write_bytes, write_json, write_text  # noqa: E402
+from microfer.pages import update_block  # noqa: E402
+
+ABLATION_PAGE = REPOSITORY / "models" / "ABLATION.md"
+ACCURACY_PAGE = REPOSITORY / "docs" / "accuracy.md"
+COMPRESSION_PAGE = REPOSITORY / "docs" / "compression.md"
+RECORDS = REPOSITORY / "docs" / "accuracy"
+
+
+def main() -> None:
+    """Write the parts that were asked for."""
+    options = _parse()
+    if options.ablation:
+        update_block(ABLATION_PAGE, "ablation", _record(options.ablation, "ablation"))
+    if options.compare:
+        update_block(ACCURACY_PAGE, "compare", _record(options.compare, "compare"))
+    if options.curves:
+        picture = "![accuracy and packed size against zeros and against few values](accuracy/curves.png)"
+        write_text(COMPRESSION_PAGE, "\n".join([*_record(options.curves, "curves"), "", picture, ""]))
+    if options.runs:
+        _runs(options.runs, options.data)
+
+
+def _record(folder: Path, name: str) -> list[str]:
+    """Copy NAME.json and NAME.png of a command's folder to the others, and return the lines of its NAME.md."""
+    document = read_bytes(folder / f"{name}.json")
+    if b"drawn faces" in document.lower():
+        raise MicroferError(f"{folder} was made with drawn faces, which say nothing about real ones")
+    lines = read_bytes(folder / f"{name}.md").decode().splitlines()
+    picture = read_bytes(folder / f"{name}.png")
+    write_bytes(RECORDS / f"{name}.json", document)
+    write_bytes(RECORDS / f"{name}.png", picture)
+    return lines
+
+
+def _runs(folders: list[Path], data: Path) -> None:
+    from microfer.bench.tried import markdown, tried
+    from microfer.simulate.versions import package_versions
+    from microfer.training.session import load_splits
+
+    rows = tried(folders, *load_splits(data))
+    update_block(ABLATION_PAGE, "runs", markdown(rows))
+    document = {"schema": "microfer.runs/1", "runs": [row.to_json() for row in rows], "versions": package_versions()}
+    write_json(RECORDS / "runs.json", document)
+
+
+def _parse() -> argparse.Namespace:
+    parser = command.parser(__doc__ or "")
+    parser.add_argument("--ablation", type=Path, metavar="FOLDER", help="of host/ablate.py")
+    parser.add_argument("--compare", type=Path, metavar="FOLDER", help="of host/compare.py")
+    parser.add_argument("--curves", type=Path, metavar="FOLDER", help="of host/compression_curves.py")
+    parser.add_argument("--runs", type=Path, nargs="+", metavar="FOLDER", help="of host/train.py and its like")
+    parser.add_argument("--data", type=Path, help="FER-2013, for --runs")
+    options = parser.parse_args()
+    if options.runs and not options.data:
+        parser.error("--runs are scored on FER-2013: give --data")
+    return options
+
+
+if __name__ == "__main__":
+    command.run(main)

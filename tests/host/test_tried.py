@@ -1,0 +1,82 @@
+"""The record of single runs: what is read of each, and what is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from microfer.bench import tried as module
+from microfer.bench.runs import Scored
+from microfer.bench.tried import Tried, cells, markdown, tried
+from microfer.data.synthetic import synthetic_dataset
+from microfer.errors import MicroferError
+from microfer.model import networks
+from microfer.training.metrics import mcnemar_p
+
+IMAGES = synthetic_dataset(10, 0, "PublicTest")
+
+
+def answers(wrong: int) -> Any:
+    chosen = np.where(np.arange(70) < wrong, (IMAGES.labels + 1) % 7, IMAGES.labels)
+    return np.eye(7, dtype=np.float32)[chosen]
+
+
+def write_run(folder: Path, *, finished: bool = True, **settings: Any) -> Path:
+    folder.mkdir()
+    record: dict[str, Any] = {
+        "settings": {"network": networks.to_json(networks.network("s3")), "recipe": {"name": "strong", "epochs": 9},
+                     "seed": 4, "distillation": None, **settings},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(record | ({"epochs": 9, "best_epoch": 7} if finished else {})))
+    return folder
+
+
+@pytest.fixture
+def scores(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How many of 70 images the network of each folder gets wrong."""
+    wrong: dict[str, int] = {}
+
+    def score(folder: Path, seed: int, *_: Any, quantized: bool) -> Scored:
+        assert quantized
+        return Scored("s3", seed, 349_831, 1, answers(wrong[folder.name]), answers(wrong[folder.name] + 7), 9, 120.0)
+
+    monkeypatch.setattr(module, "score", score)
+    return wrong
+
+
+def test_a_run_tells_how_it_was_made_and_how_it_did(tmp_path: Path, scores: dict[str, int]) -> None:
+    scores.update(taught=7, plain=14)
+    teachers = {"teachers": [{"file": "a.keras"}, {"file": "b.keras"}]}
+    folders = [write_run(tmp_path / "taught", distillation=teachers, start="ab"), write_run(tmp_path / "plain")]
+    first, second = tried(folders, IMAGES, IMAGES)
+    assert (first.teachers, first.is_continued, first.seed, first.best_epoch) == (2, True, 4, 7)
+    assert (first.accuracy, first.int8_accuracy, first.minutes) == (pytest.approx(0.9), pytest.approx(0.8), 2.0)
+    assert (first.lowest_class, first.lowest_recall) == ("anger", pytest.approx(0.9))
+    assert first.p is None
+    right = [answers(wrong).argmax(1) == IMAGES.labels for wrong in (7, 14)]
+    assert second.p == pytest.approx(mcnemar_p(*right))
+    assert "labels and 2 networks" in cells(first)
+    assert "strong, 9, from trained weights" in cells(first)
+    assert Tried(**json.loads(json.dumps(second.to_json()))) == second
+
+
+def test_a_run_whose_channels_were_pruned_began_with_trained_weights(tmp_path: Path, scores: dict[str, int]) -> None:
+    scores["cut"] = 0
+    recipe = {"name": "strong-channels", "epochs": 9}
+    assert tried([write_run(tmp_path / "cut", recipe=recipe)], IMAGES, IMAGES)[0].is_continued
+
+
+def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scores: dict[str, int]) -> None:
+    with pytest.raises(MicroferError, match=r"has not come to its end: go on with it by --resume"):
+        tried([write_run(tmp_path / "half", finished=False)], IMAGES, IMAGES)
+    with pytest.raises(MicroferError, match=r"cannot read .*run\.json"):
+        tried([tmp_path / "none"], IMAGES, IMAGES)
+
+
+def test_the_page_shows_what_the_record_says() -> None:
+    root = Path(__file__).parents[2]
+    record = json.loads((root / "docs" / "accuracy" / "runs.json").read_text())
+    page = (root / "models" / "ABLATION.md").read_text()
+    assert "\n".join(markdown([Tried(**one) for one in record["runs"]])) in page
