@@ -2,13 +2,21 @@
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from microfer.errors import MicroferError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+LOCK_FILE = "run.lock"
 
 
 @contextmanager
@@ -37,6 +45,36 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise MicroferError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same out of `folder` until the block ends, or this process, however.
+
+    Raises:
+        MicroferError: another process is in it, or the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK_FILE).open("ab")
+    except OSError as error:
+        raise MicroferError(f"cannot write {folder}: {error.strerror or error}; choose another folder") from error
+    with file:
+        try:
+            _lock(file)
+        except OSError as error:
+            raise MicroferError(
+                f"another process is writing {folder}: wait for it, or choose another folder"
+            ) from error
+        yield
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Lock an open file or raise OSError at once; the system lets go of it when the file is closed."""
+    if sys.platform == "win32":
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:

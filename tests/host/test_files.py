@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.files import atomic_path, read_bytes, write_bytes, write_json
+from microfer.files import atomic_path, exclusive, read_bytes, write_bytes, write_json
 
 resource = pytest.importorskip("resource", reason="limits on file sizes are a Unix matter")
 
@@ -87,3 +87,32 @@ def test_a_full_disk_while_saving_a_checkpoint_keeps_the_previous_one(tmp_path: 
     assert "cannot write" in result.stdout
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_in_use_is_refused_until_the_other_process_ends_however_it_ends(tmp_path: Path) -> None:
+    hold = "import sys, pathlib; from microfer.files import exclusive; lock = exclusive(pathlib.Path(sys.argv[1]))"
+    hold += "; lock.__enter__(); print('held', flush=True); sys.stdin.read()"
+    folder = tmp_path / "run"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, str(folder)],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "host")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(MicroferError, match=r"another process is writing .*run: wait for it"), exclusive(folder):
+        pass
+    other.kill()
+    other.communicate()
+    with exclusive(folder):
+        pass
+    with exclusive(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(MicroferError, match=r"cannot write .*file/run"), exclusive(tmp_path / "file" / "run"):
+        pass

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
-from microfer.files import write_json, write_text
+from microfer.files import exclusive, write_json, write_text
 from microfer.model import networks, saved
 from microfer.model.networks import Network
 from microfer.tensor import encode_float
@@ -120,8 +120,19 @@ class Run:
         on_epoch: called with the epoch's row of the history.
 
         Raises:
-            MicroferError: nothing to resume, a checkpoint of another run, or a folder that cannot be written.
+            MicroferError: nothing to resume, a checkpoint of another run, a folder that cannot be written, or in which
+                another process is training.
         """
+        with exclusive(self.out):
+            return self._execute(engine, resume, on_step, on_epoch)
+
+    def _execute(
+        self,
+        engine: Engine,
+        resume: bool,
+        on_step: Callable[[int, int, float, float], None],
+        on_epoch: Callable[[dict[str, float]], None],
+    ) -> Result:
         settings = self.settings(engine)
         if resume:
             progress, variables = checkpoint.read(self.checkpoint)
