@@ -12,8 +12,9 @@
 namespace {
 
 constexpr std::uint32_t kSizes[] = {
-    sizeof(MicroferFrame), sizeof(MicroferBox),         sizeof(MicroferFace),  sizeof(MicroferTrack),
-    sizeof(MicroferModel), sizeof(MicroferSystemState), sizeof(MicroferParts), sizeof(MicroferFacts),
+    sizeof(MicroferFrame),       sizeof(MicroferBox),   sizeof(MicroferSearch),
+    sizeof(MicroferFace),        sizeof(MicroferTrack), sizeof(MicroferModel),
+    sizeof(MicroferSystemState), sizeof(MicroferParts), sizeof(MicroferFacts),
 };
 
 microfer::GrayView ViewOf(const MicroferFrame& frame) {
@@ -36,10 +37,15 @@ std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity) {
   return std::size(kSizes);
 }
 
-std::int32_t microfer_detect(const MicroferFrame* frame, std::int32_t smallest_face_px, std::int32_t min_neighbours,
-                             std::int32_t look_closer_from_stage, std::uint32_t most_trees, MicroferFace* faces,
+MicroferSearch microfer_search_of_the_board() {
+  constexpr microfer::DetectorSettings kBoard;
+  return {kBoard.smallest_face_px, kBoard.min_neighbours, kBoard.look_closer_from_stage, kBoard.most_trees};
+}
+
+std::int32_t microfer_detect(const MicroferFrame* frame, const MicroferSearch* search, MicroferFace* faces,
                              std::size_t capacity) {
-  const microfer::DetectorSettings settings{smallest_face_px, min_neighbours, look_closer_from_stage, most_trees};
+  const microfer::DetectorSettings settings{search->smallest_face_px, search->min_neighbours,
+                                            search->look_closer_from_stage, search->most_trees};
   if (!settings.valid()) return -1 - static_cast<std::int32_t>(microfer::DetectOutcome::kBadFrame);
   std::array<std::uint32_t, microfer::kDetectorWorkspaceWords> workspace{};
   microfer::CascadeDetector detector(microfer::kFrontalFace, settings, workspace);

@@ -35,6 +35,14 @@ struct MicroferBox {
   std::int32_t height_px;
 };
 
+// DetectorSettings.
+struct MicroferSearch {
+  std::int32_t smallest_face_px;
+  std::int32_t min_neighbours;
+  std::int32_t look_closer_from_stage;
+  std::uint32_t most_trees;
+};
+
 struct MicroferFace {
   MicroferBox box;
   std::int32_t neighbours;
@@ -51,12 +59,13 @@ struct MicroferTrack {
 // order; returns how many there are. Fills at most `capacity` of them.
 MICROFER_EXPORT std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity);
 
-// Finds the faces on a frame of at most 160x120 pixels, the largest first, with
-// these DetectorSettings.
+// How the board searches.
+MICROFER_EXPORT MicroferSearch microfer_search_of_the_board();
+
+// Finds the faces on a frame of at most 160x120 pixels, the largest first.
 // Returns how many there are, at most kMaxFaces, or -1 - DetectOutcome.
-MICROFER_EXPORT std::int32_t microfer_detect(const MicroferFrame* frame, std::int32_t smallest_face_px,
-                                             std::int32_t min_neighbours, std::int32_t look_closer_from_stage,
-                                             std::uint32_t most_trees, MicroferFace* faces, std::size_t capacity);
+MICROFER_EXPORT std::int32_t microfer_detect(const MicroferFrame* frame, const MicroferSearch* search,
+                                             MicroferFace* faces, std::size_t capacity);
 
 // Cuts a box out of a frame into 48x48 pixels. Returns a CropOutcome.
 MICROFER_EXPORT std::int32_t microfer_crop(const MicroferFrame* frame, const MicroferBox* box, std::uint8_t* pixels);

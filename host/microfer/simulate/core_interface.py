@@ -21,6 +21,17 @@ class CBox(ctypes.Structure):
     _fields_ = (("left_px", c_int32), ("top_px", c_int32), ("width_px", c_int32), ("height_px", c_int32))
 
 
+class CSearch(ctypes.Structure):
+    """MicroferSearch."""
+
+    _fields_ = (
+        ("smallest_face_px", c_int32),
+        ("min_neighbours", c_int32),
+        ("look_closer_from_stage", c_int32),
+        ("most_trees", c_uint32),
+    )
+
+
 class CFace(ctypes.Structure):
     """MicroferFace."""
 
@@ -99,7 +110,7 @@ class CFacts(ctypes.Structure):
     )
 
 
-_STRUCTS = (CFrame, CBox, CFace, CTrack, CModel, CSystemState, CParts, CFacts)
+_STRUCTS = (CFrame, CBox, CSearch, CFace, CTrack, CModel, CSystemState, CParts, CFacts)
 
 
 def open_library(path: Path) -> ctypes.CDLL:
@@ -132,17 +143,8 @@ def parts_of(functions: dict[str, Callable[..., Any]]) -> CParts:
 def _declare(library: ctypes.CDLL) -> None:
     for name, result, *arguments in (
         ("microfer_struct_sizes", c_size_t, POINTER(c_uint32), c_size_t),
-        (
-            "microfer_detect",
-            c_int32,
-            POINTER(CFrame),
-            c_int32,
-            c_int32,
-            c_int32,
-            c_uint32,
-            POINTER(CFace),
-            c_size_t,
-        ),
+        ("microfer_search_of_the_board", CSearch),
+        ("microfer_detect", c_int32, POINTER(CFrame), POINTER(CSearch), POINTER(CFace), c_size_t),
         ("microfer_crop", c_int32, POINTER(CFrame), POINTER(CBox), c_void_p),
         ("microfer_encode", c_int32, c_void_p, c_void_p, c_size_t),
         ("microfer_tracker_create", c_void_p),

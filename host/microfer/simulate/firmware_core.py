@@ -17,7 +17,7 @@ from microfer.contract import CROP_SIZE
 from microfer.deploy.release import default_model
 from microfer.errors import MicroferError
 from microfer.simulate.core_build import Progress, built_core
-from microfer.simulate.core_interface import CBox, CFace, CFacts, CFrame, CParts, CTrack, open_library
+from microfer.simulate.core_interface import CBox, CFace, CFacts, CFrame, CParts, CSearch, CTrack, open_library
 
 MAX_SEARCH_PX: Final = (160, 120)
 """Width and height of the largest frame that the detector takes."""
@@ -82,10 +82,10 @@ class FirmwareCore:
     def detect(
         self,
         frame: GrayFrame,
-        smallest_face_px: int = 40,
-        min_neighbours: int = 2,
-        look_closer_from_stage: int = 12,
-        most_trees: int = 55_000,
+        smallest_face_px: int | None = None,
+        min_neighbours: int | None = None,
+        look_closer_from_stage: int | None = None,
+        most_trees: int | None = None,
     ) -> list[FoundFace]:
         """Return the faces that the board's detector finds, the largest first, at most 8; empty where there is none.
 
@@ -99,8 +99,13 @@ class FirmwareCore:
         """
         faces = (CFace * _MAX_FACES)()
         view = view_of(frame)
-        settings = smallest_face_px, min_neighbours, look_closer_from_stage, most_trees
-        count = self._library.microfer_detect(ctypes.byref(view), *settings, faces, len(faces))
+        asked = (smallest_face_px, min_neighbours, look_closer_from_stage, most_trees)
+        search: CSearch = self._library.microfer_search_of_the_board()
+        for (name, _), value in zip(CSearch._fields_, asked, strict=True):
+            if value is not None:
+                setattr(search, name, value)
+        settings = tuple(getattr(search, name) for name, _ in CSearch._fields_)
+        count = self._library.microfer_detect(ctypes.byref(view), ctypes.byref(search), faces, len(faces))
         if count < 0:
             raise MicroferError(
                 f"the detector refused a frame of {frame.shape[1]}x{frame.shape[0]} pixels with "
