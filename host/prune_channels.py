@@ -9,6 +9,8 @@ EXAMPLES = """
   python host/prune_channels.py runs/thesis-bn-strong-0/best.keras --data fer2013.zip
   python host/prune_channels.py best.keras --data fer2013.zip --instructions 0.3 --epochs 60 --out runs/third
   python host/prune_channels.py best.keras --data fer2013.zip --resume         go on after Ctrl-C
+  python host/prune_channels.py runs/channels/best.keras --data fer2013.zip --instructions 0.9 --out runs/second
+                                                a second step after the first, from whose beginning the report counts
   python host/quantize.py runs/channels/best.keras --data fer2013.zip --model-id mine    then as any other network
 """
 

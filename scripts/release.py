@@ -187,19 +187,13 @@ def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:
 
 def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     run = json.loads((options.run / "run.json").read_text())["settings"]
+    channels = _report(options.run, "channels.json")
+    commands = [_trained(run)] if channels is None else [_channels_pruned(step) for step in channels["steps"]]
+    folders = [*(f"runs/step{number}" for number in range(1, len(commands))), "runs/trained"]
     backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
-    trained = f"KERAS_BACKEND={backend} python host/"
-    if channels := _report(options.run, "channels.json"):
-        trained += f"prune_channels.py {channels['source']} --data PATH --instructions {channels['share']} "
-        trained += f"--multiple {channels['multiple']} --epochs {channels['epochs']} --seed {run['seed']} "
-        trained += f"--learning-rate {run['recipe']['learning_rate']:g}"
-    else:
-        trained += f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
-        trained += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
-        trained += f" --start {run['start']['file']} --select {run['select']}" if run.get("start") else ""
-    if run.get("distillation"):
-        trained += " --teacher " + " ".join(one["file"] for one in run["distillation"]["teachers"])
-    commands = [f"{trained} --out runs/trained"]
+    commands = [
+        f"KERAS_BACKEND={backend} python host/{line} --out {to}" for line, to in zip(commands, folders, strict=True)
+    ]
     network, pruned = "runs/trained/best.keras", ""
     if pruning := _report(options.pruned, "pruning.json"):
         prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
@@ -218,6 +212,24 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
         f"python scripts/release.py --data PATH --run runs/trained{pruned} --int8 runs/int8{beside}",
         f"python host/export_tflm.py models/{model_id}/model.tflite",
     ]
+
+
+def _trained(run: dict[str, Any]) -> str:
+    command = f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
+    command += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
+    if run.get("start"):
+        command += f" --start {run['start']['file']} --select {run['select']}"
+    return command + _taught_by(run.get("distillation"))
+
+
+def _channels_pruned(step: dict[str, Any]) -> str:
+    command = f"prune_channels.py {step['source']} --data PATH --instructions {step['share']} "
+    command += f"--multiple {step['multiple']} --epochs {step['epochs']} --seed {step['seed']} "
+    return command + f"--learning-rate {step['recipe']['learning_rate']:g}" + _taught_by(step["teachers"])
+
+
+def _taught_by(distillation: dict[str, Any] | None) -> str:
+    return " --teacher " + " ".join(one["file"] for one in distillation["teachers"]) if distillation else ""
 
 
 def _parse() -> argparse.Namespace:

@@ -113,7 +113,7 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     source, out = tmp_path / "small.keras", tmp_path / "out"
     saved.save(network, SMALL, source)
 
-    def run(*more: str) -> subprocess.CompletedProcess[str]:
+    def run(*more: str, source: Path = source, out: Path = out) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, ROOT / "host" / "prune_channels.py", source, "--synthetic", "--limit", "140"]
         command += ["--multiple", "8", "--instructions", "0.6", "--epochs", "2", "--out", out, "--json", *more]
         return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -122,7 +122,7 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     assert first.returncode == 0, first.stderr
     report = json.loads(first.stdout)
     assert report["instructions"]["after"] <= 0.6 * report["instructions"]["before"]
-    assert report["teachers"]["teachers"][0]["file"] == "small.keras"
+    assert report["steps"][0]["teachers"]["teachers"][0]["file"] == "small.keras"
     model, config = saved.load(out / "best.keras")
     assert config.name == "small-c60"
     assert model.count_params() == report["parameters"]["after"]
@@ -130,3 +130,17 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     assert again.returncode != 0
     assert "holds a run already" in again.stderr
     assert run("--resume").returncode == 0
+
+    second = run("--instructions", "0.8", source=out / "best.keras", out=tmp_path / "second")
+    assert second.returncode == 0, second.stderr
+    both = json.loads(second.stdout)
+    assert [step["share"] for step in both["steps"]] == [0.6, 0.8]
+    assert both["instructions"]["before"] == report["instructions"]["before"]
+    assert both["instructions"]["after"] <= 0.8 * report["instructions"]["after"]
+    assert both["validation_accuracy"]["before"] == report["validation_accuracy"]["before"]
+    assert both["channels"]["stem"][0] == SMALL.stem_filters
+    assert saved.read_config(tmp_path / "second" / "best.keras")[0].name == "small-c48"
+    (out / "channels.json").write_text("{}")
+    damaged = run(source=out / "best.keras", out=tmp_path / "third")
+    assert damaged.returncode == 2
+    assert "channels.json is damaged" in damaged.stderr

@@ -1,6 +1,7 @@
 """Channel pruning as a person sees it: the cut, the healing, the table, the files."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from microfer.command import console
 from microfer.compress.budget import instructions
 from microfer.compress.channels import Kept, choose, cut, groups
 from microfer.errors import MicroferError
-from microfer.files import write_json
+from microfer.files import read_bytes, write_json
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
 from microfer.model.table import layers, macs, parameters
@@ -22,6 +23,8 @@ from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen, load_splits
+
+REPORT_FILE = "channels.json"
 
 
 def healing(base: Recipe, epochs: int, learning_rate: float) -> Recipe:
@@ -49,7 +52,8 @@ def prune_channels(
     """Cut channels out of the .keras network `source` and heal it; see `host/prune_channels.py --help` for the options.
 
     Writes to `out` what a training run writes and `channels.json`: channels of each group, instructions, parameters and
-    accuracy before, right after the cut and at the end.
+    accuracy before, right after the cut and at the end. Where `source` is what this wrote before, the pruning goes on
+    in steps: "before" is then the network that the first of them began with.
 
     Raises:
         MicroferError: a network without fire modules or whose channels cannot be ranked, bad data, a missing package, a
@@ -65,8 +69,11 @@ def prune_channels(
     training, validation = load_splits(data, limit)
     use_threads(threads)
     whole, _ = saved.load(source)
+    earlier = _earlier(source)
     kept = choose(whole, config, share, multiple)
-    model, smaller = cut(whole, config, kept, f"{config.name}-c{round(100 * share)}")
+    left = share * math.prod(step["share"] for step in earlier["steps"]) if earlier else share
+    name = config.name.rpartition("-c")[0] if earlier else config.name
+    model, smaller = cut(whole, config, kept, f"{name}-c{round(100 * left)}")
     tuning = healing(recipe(recipe_name), epochs, learning_rate)
     followed = Teachers(teachers, Distillation()) if teachers else None
     distillation = followed.settings if followed else None
@@ -80,7 +87,9 @@ def prune_channels(
     )
     with Screen(run, resume=resume) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
-    report = {
+    accuracy = {"before": before, "cut": cut_open, "after": result.best_accuracy}
+    costs = {name: {"before": old, "after": new} for name, old, new in _costs(config, smaller)}
+    step = {
         "source": source.name,
         "share": share,
         "multiple": multiple,
@@ -88,19 +97,51 @@ def prune_channels(
         "seed": seed,
         "recipe": tuning.to_json(),
         "teachers": followed.to_json() if followed else None,
+        "instructions": costs["instructions"],
+        "validation_accuracy": accuracy,
+    }
+    report: dict[str, Any] = {
+        "steps": [*(earlier["steps"] if earlier else []), step],
         "channels": {group.name: [group.channels, len(kept[group.name])] for group in groups(config)},
-        **{name: {"before": old, "after": new} for name, old, new in _costs(config, smaller)},
-        "validation_accuracy": {"before": before, "cut": cut_open, "after": result.best_accuracy},
+        **costs,
+        "validation_accuracy": accuracy,
         "versions": package_versions(),
     }
-    write_json(out / "channels.json", report)
+    if earlier:
+        for key in (*costs, "validation_accuracy"):
+            report[key] = report[key] | {"before": earlier[key]["before"]}
+        report["channels"] = {
+            name: [earlier["channels"][name][0], now] for name, (_, now) in report["channels"].items()
+        }
+    write_json(out / REPORT_FILE, report)
     console.print(
-        f"instructions {instructions(smaller) / instructions(config):.1%} of what they were; validation accuracy "
-        f"{before:.2%} before, {result.best_accuracy:.2%} after; wrote {result.best_model}"
+        f"instructions {report['instructions']['after'] / report['instructions']['before']:.1%} of what they were; "
+        f"validation accuracy {report['validation_accuracy']['before']:.2%} before, {result.best_accuracy:.2%} after; "
+        f"wrote {result.best_model}"
     )
     if as_json:
         print(json.dumps(report))
     return 0
+
+
+def _earlier(source: Path) -> dict[str, Any] | None:
+    """Return the report of the channel pruning that `source` came out of, None where it came out of none.
+
+    Raises:
+        MicroferError: the report is damaged.
+    """
+    path = source.parent / REPORT_FILE
+    if source.name != "best.keras" or not path.exists():
+        return None
+    try:
+        report: dict[str, Any] = json.loads(read_bytes(path))
+        if not report["steps"]:
+            raise ValueError("it has no step")
+    except (ValueError, KeyError, TypeError) as error:
+        raise MicroferError(
+            f"{path} is damaged ({error!r}): move {source.name} to another folder, and it is taken for a whole network"
+        ) from error
+    return report
 
 
 def _costs(config: SqueezeNet, smaller: SqueezeNet) -> list[tuple[str, int, int]]:

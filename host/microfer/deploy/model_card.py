@@ -60,7 +60,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
         "`python host/quantize.py` |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
-        f"`python host/describe_model.py {metrics['preset']}` |",
+        f"`python host/describe_model.py {model}/float.keras` |",
         f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
         f"{metrics['chip']['instructions'] / 1e6:.1f} million ±{100 * metrics['chip']['error']:.0f} % | "
         f"`python host/profile_s3.py {model}/model.tflite` |",
@@ -123,8 +123,11 @@ def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
 def _what_it_is(metrics: dict[str, Any]) -> list[str]:
     arena = metrics["arena"]
     arena_text = f"{arena['bytes']:,} bytes ({arena['measured_on']})" if arena else "not measured"
+    origin = f"preset `{metrics['preset']}`"
+    if metrics["channels"]:
+        origin = f"`{metrics['preset']}`, what channel pruning left of a trained network"
     return [
-        f"A customised SqueezeNet (preset `{metrics['preset']}`) that takes a 48x48 gray face crop and scores seven "
+        f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores seven "
         f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
         f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
         "training recipe and whatever `python host/describe_model.py` shows to differ are microfer's own.",
@@ -138,7 +141,19 @@ def _what_it_is(metrics: dict[str, Any]) -> list[str]:
         + ("pruned, then " if metrics["pruning"] else "")
         + "quantized",
         *_teachers(metrics["training"]["settings"].get("distillation")),
+        *_start(metrics["training"]["settings"]),
         "",
+    ]
+
+
+def _start(settings: dict[str, Any]) -> list[str]:
+    start = settings.get("start")
+    if not start:
+        return []
+    chosen = {"accuracy": "the most accurate epoch", "macro_f1": "the epoch with the highest macro-F1"}
+    return [
+        f"- it went on from the weights of `{start['file']}` (SHA-256 {start['sha256'][:16]}...), and "
+        f"{chosen[settings['select']]} was kept"
     ]
 
 
