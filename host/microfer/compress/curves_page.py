@@ -45,9 +45,9 @@ def markdown(result: Curves) -> list[str]:
         "dimension over all values of the kernel), without training; biases and normalizations stay as they are. The "
         "int8 kernels hold more different values than that: normalization is folded into them and their scales are "
         "per output channel, so that one centroid becomes another int8 value in another channel. In one channel there "
-        "are never more than were asked for. Float and int8 agree less with few values, as is to be expected: all "
-        "weights that share a value share its rounding error, which no longer averages out. \"int8 values a kernel\" "
-        "is the median over the kernels. Flatbuffer and latency stay as they are here too.",
+        "are never more than were asked for. Where float and int8 agree less with few values, one reason may be that "
+        "all weights that share a value share its rounding error, which then does not average out; that was not "
+        "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are here too.",
         "",
         *_rows(VALUE_HEADINGS, value_cells(result)),
         "",
