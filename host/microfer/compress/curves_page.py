@@ -47,7 +47,8 @@ def markdown(result: Curves) -> list[str]:
         "per output channel, so that one centroid becomes another int8 value in another channel. In one channel there "
         "are never more than were asked for. Where float and int8 agree less with few values, one reason may be that "
         "all weights that share a value share its rounding error, which then does not average out; that was not "
-        "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are here too.",
+        "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are "
+        "here too.",
         "",
         *_rows(VALUE_HEADINGS, value_cells(result)),
         "",
