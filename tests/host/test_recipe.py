@@ -43,6 +43,13 @@ def test_the_strong_recipe_weighs_every_image_alike() -> None:
     assert set(recipe("strong").image_weights(np.array([0, 1, 1], np.uint8))) == {1.0}
 
 
+def test_the_balanced_recipe_goes_on_from_the_strong_one_and_lets_every_class_count_alike() -> None:
+    strong, balanced = recipe("strong"), recipe("balanced")
+    assert balanced.class_weights
+    assert balanced.learning_rate < strong.learning_rate / 4  # what was learnt is kept
+    assert balanced.augmentation == strong.augmentation
+
+
 def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
     with pytest.raises(MicroferError, match=", ".join(RECIPES)):
         recipe("strongest")

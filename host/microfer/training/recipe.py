@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -64,55 +64,40 @@ class Recipe:
         return plain
 
 
-_STRONG = Augmentation(
-    rotation_deg=12, shift=0.08, zoom=0.12, flip=True, brightness=0.1, contrast=0.25, erase_probability=0.25
+# The thesis names Adam, batch 256, the class weights and the kinds of augmentation; it leaves the rate, the number of
+# epochs and the amounts open. Keras' default rate and mild amounts stand in for them.
+_THESIS = Recipe(
+    "thesis",
+    epochs=100,
+    batch_size=256,
+    optimizer="adam",
+    learning_rate=1e-3,
+    schedule="constant",
+    class_weights=True,
+    augmentation=Augmentation(rotation_deg=20, shear_deg=6, shift=0.1, zoom=0.1, flip=True),
 )
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        # The thesis names Adam, batch 256, the class weights and the kinds of augmentation; it leaves the rate, the
-        # number of epochs and the amounts open. Keras' default rate and mild amounts stand in for them.
-        Recipe(
-            "thesis",
-            epochs=100,
-            batch_size=256,
-            optimizer="adam",
-            learning_rate=1e-3,
-            schedule="constant",
-            class_weights=True,
-            augmentation=Augmentation(rotation_deg=20, shear_deg=6, shift=0.1, zoom=0.1, flip=True),
-        ),
-        # A long cosine schedule and stronger augmentation; no class weights, because they cost accuracy.
-        Recipe(
-            "strong",
-            epochs=120,
-            batch_size=128,
-            optimizer="adamw",
-            learning_rate=3e-3,
-            schedule="cosine",
-            warmup_epochs=2,
-            weight_decay=0.03,
-            label_smoothing=0.1,
-            augmentation=_STRONG,
-        ),
-        # To go on from what "strong" has trained, at a rate that keeps most of it: every class counts alike now, which
-        # costs accuracy and buys recall of the rare ones.
-        Recipe(
-            "balanced",
-            epochs=24,
-            batch_size=128,
-            optimizer="adamw",
-            learning_rate=6e-4,
-            schedule="cosine",
-            warmup_epochs=0.5,
-            weight_decay=0.03,
-            label_smoothing=0.1,
-            class_weights=True,
-            augmentation=_STRONG,
-        ),
-    )
-}
+# A long cosine schedule and stronger augmentation; no class weights, because they cost accuracy.
+_STRONG = Recipe(
+    "strong",
+    epochs=120,
+    batch_size=128,
+    optimizer="adamw",
+    learning_rate=3e-3,
+    schedule="cosine",
+    warmup_epochs=2,
+    weight_decay=0.03,
+    label_smoothing=0.1,
+    augmentation=Augmentation(
+        rotation_deg=12, shift=0.08, zoom=0.12, flip=True, brightness=0.1, contrast=0.25, erase_probability=0.25
+    ),
+)
+
+# To go on from what "strong" has trained, at a rate that keeps most of it: every class counts alike now, which costs
+# accuracy and buys recall of the rare ones.
+_BALANCED = replace(_STRONG, name="balanced", epochs=24, learning_rate=6e-4, warmup_epochs=0.5, class_weights=True)
+
+RECIPES = {recipe.name: recipe for recipe in (_THESIS, _STRONG, _BALANCED)}
 
 
 def recipe(name: str) -> Recipe:
