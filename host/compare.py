@@ -72,10 +72,14 @@ def main() -> None:
 
 def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
     from microfer.bench import smoke
-    from microfer.bench.table import PRIVATE_TEST, cells
+    from microfer.bench.table import PRIVATE_TEST, SHORT, short_cells
 
-    headings = ("network", "seeds", "parameters", "MMACs", "accuracy", "macro-F1", "int8", "KiB", "p", "minutes")
-    _print(headings, map(cells, result.rows))
+    _print(SHORT, map(short_cells, result.rows))
+    widest = max(50 * (row.high - row.low) for row in result.rows)
+    console.print(
+        f"float accuracy, 95 % intervals up to +-{widest:.1f} points; p: McNemar's against {result.reference}",
+        highlight=False,
+    )
     if smokes:
         console.print("one epoch on a few images, to show that they train; their accuracies need a GPU")
         _print(("network", "parameters", "MMACs", "images", "loss", "seconds"), map(smoke.cells, smokes))
@@ -85,7 +89,7 @@ def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
 def _print(headings: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
     table = Table(box=None)
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("network", "accuracy", "int8") else "right")
+        table.add_column(heading, justify="left" if heading == "network" else "right")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

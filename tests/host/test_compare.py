@@ -16,7 +16,7 @@ import pytest
 from microfer.bench import runs, smoke
 from microfer.bench.runs import Budget, Scored, train
 from microfer.bench.smoke import Smoke
-from microfer.bench.table import compare, comparison_figure, markdown
+from microfer.bench.table import SHORT, cells, compare, comparison_figure, markdown, short_cells
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.model import networks
@@ -75,6 +75,19 @@ def test_the_table_says_who_fills_private_test_and_that_drawn_faces_prove_nothin
     assert "DRAWN" not in "\n".join(
         markdown(compare([scored("a", 0, 35)], LABELS, "a", replace(BUDGET, data=Path("fer2013.csv"))))
     )
+
+
+def test_a_row_fits_on_a_terminal_of_80_columns() -> None:
+    many = scored("mobilenet-v2-small", 0, 35, parameters=28_907_527, macs=716_200_000, int8_bytes=29_000_000)
+    row = compare([many, scored("base", 0, 1)], LABELS, "base", BUDGET).rows[0]
+    widths = [max(len(cell), len(heading)) for cell, heading in zip(short_cells(row), SHORT, strict=True)]
+    assert sum(widths) + 2 * len(widths) <= 80
+
+
+def test_the_range_of_the_seeds_is_told_where_there_are_several() -> None:
+    assert "(38.6 to 61.4)" in cells(compare([scored("a", 0, 35)], LABELS, "a", BUDGET).rows[0])[4]
+    two = compare([scored("a", 0, 28), scored("a", 1, 42)], LABELS, "a", BUDGET).rows[0]
+    assert "; 40.00 to 60.00)" in cells(two)[4]
 
 
 def test_json_names_no_path_of_this_computer() -> None:

@@ -124,18 +124,37 @@ def markdown(result: Comparison) -> list[str]:
 def cells(row: Row) -> list[str]:
     """Return a row's cells as people read them, all but PrivateTest's."""
     int8 = "-" if row.int8_accuracy is None else f"{100 * row.int8_accuracy:.2f} % ({row.drop_points:+.2f})"
+    seeds = f"; {100 * row.worst_seed:.2f} to {100 * row.best_seed:.2f}" if row.seeds > 1 else ""
     return [
         row.name,
         str(row.seeds),
         f"{row.parameters:,}",
         f"{row.macs / 1e6:.1f}",
-        f"{100 * row.accuracy:.2f} % ({100 * row.low:.1f} to {100 * row.high:.1f}; {100 * row.worst_seed:.2f} to "
-        f"{100 * row.best_seed:.2f})",
+        f"{100 * row.accuracy:.2f} % ({100 * row.low:.1f} to {100 * row.high:.1f}{seeds})",
         f"{row.macro_f1:.3f}",
         int8,
         "-" if row.int8_bytes is None else f"{row.int8_bytes / 1024:,.0f}",
         "reference" if row.p is None else f"{row.p:.3g}",
         f"{row.seconds / 60:.1f}" if row.seconds else "-",
+    ]
+
+
+SHORT = ("network", "parameters", "MMACs", "%", "F1", "int8 %", "KiB", "p", "min")
+"""Headings of `short_cells`."""
+
+
+def short_cells(row: Row) -> list[str]:
+    """Return of a row what fits on a terminal of 80 columns."""
+    return [
+        row.name,
+        f"{row.parameters:,}",
+        f"{row.macs / 1e6:.1f}",
+        f"{100 * row.accuracy:.2f}",
+        f"{row.macro_f1:.3f}",
+        "-" if row.int8_accuracy is None else f"{100 * row.int8_accuracy:.2f}",
+        "-" if row.int8_bytes is None else f"{row.int8_bytes / 1024:,.0f}",
+        "" if row.p is None else f"{row.p:.1g}",
+        f"{row.seconds / 60:.0f}" if row.seconds else "-",
     ]
 
 
