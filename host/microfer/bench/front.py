@@ -1,17 +1,16 @@
 """Accuracy of networks against instructions, arena and flash, and which of them nothing beats."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 from microfer.bench.accuracies import Accuracy
 from microfer.bench.chip import Row
+from microfer.bench.labels import name_points
 from microfer.errors import MicroferError
 from microfer.training.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, plain
 
@@ -56,14 +55,14 @@ def front_figure(rows: Sequence[Row]) -> Figure:
         x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold",
     )  # fmt: skip
     panels = figure.subplots(1, 3, sharey=True)
+    named: list[tuple[Axes, list[tuple[float, float, str]]]] = []
     for axes, (label, cost) in zip(panels, AXES, strict=True):
-        costs = [cost(row) for row in rows if row.accuracies]
-        middle = math.sqrt(min(costs) * max(costs))  # of a logarithmic axis
         for (is_released, source), members in sorted(groups.items(), reverse=True):
             label_of = "released" if is_released else f"all trained alike: {source}"
             _draw(axes, members, cost, is_released, label_of)
-            _name(axes, members, cost, middle)
         _finish(axes, label)
+        members = [pair for _, group in sorted(groups.items(), reverse=True) for pair in group]
+        named.append((axes, [(cost(row), one.value, row.name) for row, one in members]))
     panels[0].set_ylabel("accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     names = [row.name for row in rows if not row.accuracies]
@@ -71,6 +70,8 @@ def front_figure(rows: Sequence[Row]) -> Figure:
     note = f"Estimated by the cost model. Without a recorded accuracy: {', '.join(names)}." if names else ""
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), frameon=False, fontsize=9,
                   title=note or "Estimated by the cost model.", title_fontsize=9, alignment="left")  # fmt: skip
+    for axes, points in named:  # last, for the legend takes room
+        name_points(figure, axes, points)
     return figure
 
 
@@ -89,17 +90,6 @@ def _draw(
     styles: tuple[tuple[list[Point], str, dict[str, Any]], ...] = ((points, color, dot), (best, pale, ring))
     for chosen, edge, style in styles:
         axes.scatter([place for place, _ in chosen], [value for _, value in chosen], **style, edgecolor=edge)
-
-
-def _name(axes: Axes, members: list[tuple[Row, Accuracy]], cost: Callable[[Row], float], middle: float) -> None:
-    """Write names to the side where there is room, with a white rim against the lines below."""
-    for row, one in members:
-        is_right = cost(row) > middle
-        axes.annotate(
-            row.name, (cost(row), one.value), xytext=(-9 if is_right else 9, -13), textcoords="offset points",
-            fontsize=9, color=INK, ha="right" if is_right else "left", zorder=4,
-            path_effects=[withStroke(linewidth=3, foreground="white")],
-        )  # fmt: skip
 
 
 def _finish(axes: Axes, label: str) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
+from microfer.bench.labels import name_points
 from microfer.bench.runs import Budget, Scored
 from microfer.errors import MicroferError
 from microfer.training.metrics import classification_metrics, mcnemar_p, wilson_interval
@@ -139,7 +140,7 @@ def cells(row: Row) -> list[str]:
     ]
 
 
-SHORT = ("network", "parameters", "MMACs", "%", "F1", "int8 %", "KiB", "p", "min")
+SHORT = ("network", "parameters", "MMACs", "%", "F1", "int8", "KiB", "p", "min")
 """Headings of `short_cells`."""
 
 
@@ -169,14 +170,17 @@ def comparison_figure(result: Comparison, title: str) -> Figure:
             color = ORANGE if row.name == result.reference else BLUE
             ends = ([row.accuracy - row.low], [row.high - row.accuracy])
             axes.errorbar([getattr(row, key)], [row.accuracy], ends, fmt="o", color=color, capsize=2)
-            place = (getattr(row, key), row.accuracy)
-            axes.annotate(row.name, place, xytext=(6, 3), textcoords="offset points", fontsize=8, color=INK)
         axes.set_xscale("log")
         axes.margins(x=0.2)
+        axes.xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(name)
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         plain(axes)
     figure.axes[0].set_ylabel("accuracy")
+    for axes, key in zip(figure.axes, ("parameters", "macs"), strict=True):
+        name_points(figure, axes, [(getattr(row, key), row.accuracy, row.name) for row in result.rows])
     return figure
 
 
