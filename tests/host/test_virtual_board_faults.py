@@ -194,7 +194,7 @@ def test_a_model_of_another_kind_is_refused_and_frames_are_counted(tiny):
 def test_an_arena_that_is_too_small_is_reported(tiny):
     with VirtualBoard(BoardSettings(model=tiny, arena_bytes=1000)) as board, BoardClient(board.url) as client:
         client.hello()
-        error = client.next(BoardError)
+        error = client.first(BoardError)
         assert error.code == ErrorCode.ARENA_TOO_SMALL
         assert "1000 bytes" in error.text
 
