@@ -54,6 +54,7 @@ def test_a_run_tells_how_it_was_made_and_how_it_did(tmp_path: Path, scores: dict
     assert (first.teachers, first.is_continued, first.seed, first.best_epoch) == (2, True, 4, 7)
     assert (first.accuracy, first.int8_accuracy, first.minutes) == (pytest.approx(0.9), pytest.approx(0.8), 2.0)
     assert (first.lowest_class, first.lowest_recall) == ("anger", pytest.approx(0.9))
+    assert first.mean_recall == pytest.approx(0.9)
     assert first.p is None
     right = [answers(wrong).argmax(1) == IMAGES.labels for wrong in (7, 14)]
     assert second.p == pytest.approx(mcnemar_p(*right))

@@ -25,8 +25,8 @@ class Tried:
 
     teachers: how many networks it learned from beside the labels. is_continued: it began with trained weights.
     best_epoch: counted from 1, the most accurate one, or that of the highest macro-F1 where `select` says so.
-    low, high: the 95 % Wilson interval. lowest_recall: of `lowest_class`. p: McNemar's against the first run of the
-    table, None for that. minutes: of training.
+    low, high: the 95 % Wilson interval. mean_recall: over the classes, each counting alike. lowest_recall: of
+    `lowest_class`. p: McNemar's against the first run of the table, None for that. minutes: of training.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Tried:
     low: float
     high: float
     macro_f1: float
+    mean_recall: float
     lowest_recall: float
     lowest_class: str
     int8_accuracy: float | None
@@ -101,6 +102,7 @@ def _tried(name: str, record: dict[str, Any], scored: Scored, labels: Labels, fi
         low=low,
         high=high,
         macro_f1=metrics.macro_f1,
+        mean_recall=float(np.mean(recalls)),
         lowest_recall=min(recalls),
         lowest_class=LABELS[int(np.argmin(recalls))],
         int8_accuracy=None if scored.ints is None else float((scored.ints.argmax(1) == labels).mean()),
@@ -113,8 +115,8 @@ def markdown(rows: Sequence[Tried]) -> list[str]:
     """Return the runs as the lines of a Markdown table."""
     lines = [
         "| run | network | recipe, epochs | seed | learned from | accuracy (95 % interval) | macro-F1 "
-        "| lowest recall | int8 | p | minutes | PrivateTest |",
-        "|---|---|---|---:|---|---|---:|---|---:|---:|---:|---|",
+        "| mean recall | lowest recall | int8 | p | minutes | PrivateTest |",
+        "|---|---|---|---:|---|---|---:|---:|---|---:|---:|---:|---|",
     ]
     return lines + [f"| {' | '.join(cells(row))} | |" for row in rows]
 
@@ -132,6 +134,7 @@ def cells(row: Tried) -> list[str]:
         " and ".join(sources),
         f"{100 * row.accuracy:.2f} % ({100 * row.low:.1f} to {100 * row.high:.1f})",
         f"{row.macro_f1:.3f}",
+        f"{row.mean_recall:.3f}",
         f"{row.lowest_recall:.2f} ({row.lowest_class})",
         "-" if row.int8_accuracy is None else f"{100 * row.int8_accuracy:.2f} %",
         "reference" if row.p is None else f"{row.p:.2g}",
