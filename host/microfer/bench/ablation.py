@@ -144,9 +144,9 @@ def ablation_figure(result: Ablation) -> Figure:
         axes.annotate(f"{one.gain:+.1f}", (one.gain, place), xytext=(0, 9), textcoords="offset points", ha="center",
                       color=INK, fontsize=9)  # fmt: skip
     axes.axvline(0, color=FAINT, linewidth=1)
-    axes.set_yticks(places, [f"{one.name}\nnot: {FACTORS[one.name].instead}" for one in result.effects], fontsize=9)
+    axes.set_yticks(places, [f"{one.name}\nagainst: {FACTORS[one.name].instead}" for one in result.effects], fontsize=9)
     axes.set_ylim(-0.6, len(result.effects) - 0.3)
-    axes.set_xlabel("percentage points of accuracy on PublicTest (dots: seeds; bar: 95 % interval of their mean)")
+    axes.set_xlabel("points of accuracy on PublicTest (dots: seeds, bars: 95 % intervals)")
     plain(axes)
     return figure
 
