@@ -29,9 +29,9 @@ EXAMPLES = """
 
 Stopped, and started again with the same options, it goes on where it was: finished runs are not trained again. On two
 cores take networks of up to a few million parameters; the large ones are for a GPU: --smoke trains them for one epoch
-on a few images, which proves that they work and no more. Each run is one `train.py` in a
-folder of its own, --out/PRESET-SEED. ResNet50 and EfficientNet-B0 begin from scratch; with ImageNet weights of your own
-they are trained by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
+on a few images, which proves that they work and no more. Each run is one `train.py` in a folder of its own,
+--out/PRESET-SEED. ResNet50 and EfficientNet-B0 begin from scratch; with ImageNet weights of your own they are trained
+by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
 """
 
 

@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
+from microfer.bench.accuracies import DRAWN_FACES  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import read_bytes, write_bytes, write_json, write_text  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
@@ -41,7 +42,7 @@ def main() -> None:
 def _record(folder: Path, name: str) -> list[str]:
     """Copy NAME.json and NAME.png of a command's folder to the others, and return the lines of its NAME.md."""
     document = read_bytes(folder / f"{name}.json")
-    if b"drawn faces" in document.lower():
+    if DRAWN_FACES.encode() in document.lower():
         raise MicroferError(f"{folder} was made with drawn faces, which say nothing about real ones")
     lines = read_bytes(folder / f"{name}.md").decode().splitlines()
     picture = read_bytes(folder / f"{name}.png")

@@ -1,5 +1,6 @@
 """Writing files so that nothing half-written is ever left under its final name."""
 
+import hashlib
 import json
 import os
 import sys
@@ -111,6 +112,15 @@ def read_bytes(path: Path | str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def fingerprint(path: Path) -> dict[str, str]:
+    """Return "file", the name, and "sha256" of the content: what a record keeps of a file, without its folder.
+
+    Raises:
+        MicroferError: it cannot be read.
+    """
+    return {"file": path.name, "sha256": hashlib.sha256(read_bytes(path)).hexdigest()}
 
 
 def _umask() -> int:

@@ -16,7 +16,7 @@ from microfer.bench.ablation import ablation, ablation_figure, interval, markdow
 from microfer.bench.factors import FACTORS, WHOLE, Factor, variant
 from microfer.bench.runs import Scored
 from microfer.errors import MicroferError
-from microfer.model.presets import PRESETS, preset
+from microfer.model.presets import preset
 from microfer.training.recipe import recipe
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,3 @@ def test_an_ablation_stopped_half_way_trains_only_what_is_missing(tmp_path: Path
     other = ablate(*options, "--factors", "cosine", "--epochs", 2)
     assert other.returncode == 2
     assert "checkpoint of another run" in other.stderr
-
-
-def test_every_preset_can_be_named() -> None:
-    assert all(variant(name, PRESETS[network], 3) for name in FACTORS for network in PRESETS)

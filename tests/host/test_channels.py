@@ -123,6 +123,7 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     report = json.loads(first.stdout)
     assert report["instructions"]["after"] <= 0.6 * report["instructions"]["before"]
     assert report["steps"][0]["teachers"]["teachers"][0]["file"] == "small.keras"
+    assert json.loads((out / "run.json").read_text())["settings"]["start"]["file"] == "small.keras"
     model, config = saved.load(out / "best.keras")
     assert config.name == "small-c60"
     assert model.count_params() == report["parameters"]["after"]

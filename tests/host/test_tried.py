@@ -63,12 +63,6 @@ def test_a_run_tells_how_it_was_made_and_how_it_did(tmp_path: Path, scores: dict
     assert Tried(**json.loads(json.dumps(second.to_json()))) == second
 
 
-def test_a_run_whose_channels_were_pruned_began_with_trained_weights(tmp_path: Path, scores: dict[str, int]) -> None:
-    scores["cut"] = 0
-    recipe = {"name": "strong-channels", "epochs": 9}
-    assert tried([write_run(tmp_path / "cut", recipe=recipe)], IMAGES, IMAGES)[0].is_continued
-
-
 def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scores: dict[str, int]) -> None:
     with pytest.raises(MicroferError, match=r"has not come to its end: go on with it by --resume"):
         tried([write_run(tmp_path / "half", finished=False)], IMAGES, IMAGES)

@@ -131,7 +131,7 @@ def _score(
 def _compute(
     model_path: Path, config: Network, training: Dataset, validation: Dataset, quantized: bool
 ) -> dict[str, npt.NDArray[Any]]:
-    from microfer.compress.quantize import quantize, representative_images
+    from microfer.compress.quantize import quantize
     from microfer.training.engine import choose_backend
 
     choose_backend()
@@ -142,12 +142,19 @@ def _compute(
         "macs": np.array(keras_macs(model)),
     }
     if quantized:
-        count = min(CALIBRATION_IMAGES, NUM_CLASSES * int(training.counts().min()))
-        tflite = quantize(model, config, representative_images(training, count, 0))
+        tflite = quantize(model, config, calibration_images(training))
         runner = LiteRTRunner(tflite, optimized=True)
         found["ints"] = run_parallel(runner, validation.images, "scores", title=f"{config.name} int8")
         found["int8_bytes"] = np.array(len(tflite))
     return found
+
+
+def calibration_images(training: Dataset) -> npt.NDArray[np.uint8]:
+    """Return the images that compared networks are quantized with, uint8 (n, 48, 48), always the same."""
+    from microfer.compress.quantize import representative_images
+
+    count = min(CALIBRATION_IMAGES, NUM_CLASSES * int(training.counts().min()))
+    return representative_images(training, count, 0)
 
 
 def keras_macs(model: Any) -> int:

@@ -1,5 +1,6 @@
 """A smoke run: one epoch on a few images, which shows that a network trains at all where its figure needs a GPU."""
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ def smoke(name: str, budget: Budget, images: int, out: Path) -> Smoke:
     """
     folder = train(name, SEED, replace(budget, epochs=1, limit=images), out / "smoke")
     record = json.loads(read_bytes(folder / "run.json"))
-    row = dict(zip(*[line.split(",") for line in (folder / "history.csv").read_text().splitlines()[:2]], strict=True))
+    (row,) = csv.DictReader(read_bytes(folder / "history.csv").decode().splitlines())
     choose_backend()
     model, _ = saved.load(folder / "best.keras")
     return Smoke(

@@ -94,7 +94,7 @@ def _tried(name: str, record: dict[str, Any], scored: Scored, labels: Labels, fi
         epochs=settings["recipe"]["epochs"],
         seed=settings["seed"],
         teachers=len(teachers),
-        is_continued=bool(settings.get("start")) or settings["recipe"]["name"].endswith("-channels"),
+        is_continued=bool(settings.get("start")),
         select=settings.get("select", "accuracy"),
         best_epoch=record["best_epoch"],
         parameters=scored.parameters,

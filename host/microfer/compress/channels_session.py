@@ -13,7 +13,7 @@ from microfer.command import console
 from microfer.compress.budget import instructions
 from microfer.compress.channels import Kept, choose, cut, groups
 from microfer.errors import MicroferError
-from microfer.files import read_bytes, write_json
+from microfer.files import fingerprint, read_bytes, write_json
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
 from microfer.model.table import layers, macs, parameters
@@ -77,7 +77,7 @@ def prune_channels(
     tuning = healing(recipe(recipe_name), epochs, learning_rate)
     followed = Teachers(teachers, Distillation()) if teachers else None
     distillation = followed.settings if followed else None
-    run = Run(smaller, tuning, training, validation, seed, out, teachers=followed)
+    run = Run(smaller, tuning, training, validation, seed, out, teachers=followed, start=fingerprint(source))
     before = run.validate(make_engine(whole, config, tuning))[1]
     engine = make_engine(model, smaller, tuning, distillation=distillation)
     cut_open = run.validate(engine)[1]

@@ -10,10 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from microfer.bench.runs import CALIBRATION_IMAGES
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
-from microfer.compress.quantize import quantize, representative_images
-from microfer.contract import NUM_CLASSES
+from microfer.compress.quantize import quantize
 from microfer.data.dataset import Dataset
 from microfer.deploy import tflite_file
 from microfer.errors import MicroferError
@@ -161,12 +159,6 @@ class Curves:
         """Return plain values, `schema` first; no path of this computer."""
         document = {key: value for key, value in vars(self).items() if key != "points"}
         return {"schema": SCHEMA} | document | {"points": [point.to_json() for point in self.points]}
-
-
-def calibration_images(training: Dataset) -> npt.NDArray[np.uint8]:
-    """Return the images that every point is quantized with: as many as `compare.py` takes, and the same ones."""
-    count = min(CALIBRATION_IMAGES, NUM_CLASSES * int(training.counts().min()))
-    return representative_images(training, count, 0)
 
 
 def measure(

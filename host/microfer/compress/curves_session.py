@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from microfer.bench.runs import calibration_images
 from microfer.command import console
 from microfer.compress.cluster import packed_bytes
 from microfer.compress.curves import (
@@ -18,7 +19,6 @@ from microfer.compress.curves import (
     Origin,
     Point,
     Step,
-    calibration_images,
     keep,
     kept,
     measure,

@@ -5,7 +5,6 @@ student see the same augmented crop matters: L. Beyer et al., Knowledge distilla
 consistent, CVPR 2022 (arXiv:2106.05237).
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
-from microfer.files import read_bytes
+from microfer.files import fingerprint
 from microfer.model import saved
 from microfer.model.baselines import Application
 from microfer.simulate.runners import open_keras_model
@@ -65,7 +64,7 @@ class Teachers:
         if not paths:
             raise MicroferError("distillation needs at least one teacher: name a .keras file")
         self.settings = settings
-        self._files = [(path.name, hashlib.sha256(read_bytes(path)).hexdigest()) for path in paths]
+        self._files = [fingerprint(path) for path in paths]
         self._networks = [_open(path, precision) for path in paths]
 
     def targets(self, inputs: Array, own: Array) -> Array:
@@ -78,7 +77,7 @@ class Teachers:
 
     def to_json(self) -> dict[str, Any]:
         """Return what must be the same for a run to be resumed: which teachers, and how they are followed."""
-        return asdict(self.settings) | {"teachers": [{"file": name, "sha256": digest} for name, digest in self._files]}
+        return asdict(self.settings) | {"teachers": self._files}
 
 
 def softened(probabilities: Array, temperature: float) -> Array:

@@ -1,6 +1,5 @@
 """A training run as a person sees it: data, backend, progress, plots, summary."""
 
-import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from microfer.command import console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.files import read_bytes
+from microfer.files import fingerprint
 from microfer.model import saved
 from microfer.model.networks import Network
 from microfer.training import checkpoint, plots
@@ -76,7 +75,7 @@ def train(
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
         + (f", {len(teachers)} teachers" if teachers else "")
     )
-    begun = {"file": start.name, "sha256": hashlib.sha256(read_bytes(start)).hexdigest()} if start else None
+    begun = fingerprint(start) if start else None
     run = Run(config, recipe, training, validation, seed, out, teachers=followed, select=select, start=begun)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
