@@ -68,7 +68,8 @@ def _compile(uv: str, name: str, extras: tuple[str, ...], bound_by: str | None, 
             shutil.copy(present, output)  # uv prefers the versions that it finds in its output file
         command = [uv, "pip", "compile", "--quiet", "--universal", "--generate-hashes", "--python-version", "3.11"]
         command += ["--fork-strategy", "fewest"]  # one version for every Python, so that figures agree between them
-        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+        # pip before 23.3 does not see that the pin of `a` is also that of `a[extra]`, unless the lock says so.
+        command += ["--no-header", "--no-annotate", "--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links"]
         command += ["--constraint", str(constraints), "--output-file", str(output), *(["--upgrade"] if upgrade else [])]
         command += [argument for extra in extras for argument in ("--extra", extra)]
         subprocess.run([*command, "pyproject.toml"], cwd=ROOT, check=True)
@@ -76,9 +77,12 @@ def _compile(uv: str, name: str, extras: tuple[str, ...], bound_by: str | None, 
 
 
 def pins(text: str) -> dict[str, str]:
-    """Return the pinned requirement lines of a lock, by package name: `{"numpy": "numpy==2.4.6"}`, markers included."""
+    """Return the pinned requirement lines of a lock, by package name: `{"numpy": "numpy==2.4.6"}`, markers included.
+
+    A package's extras stand in its line, `coverage[toml]==7.17.3`, not in its name.
+    """
     lines = (line.removesuffix(" \\") for line in text.splitlines())
-    return {line.split("==")[0]: line for line in lines if re.match(r"[a-z0-9]", line)}
+    return {re.split(r"\[|==", line)[0]: line for line in lines if re.match(r"[a-z0-9]", line)}
 
 
 def check(name: str, text: str) -> None:
