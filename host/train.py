@@ -27,6 +27,7 @@ def main() -> int | None:
     chosen = recipe(options.recipe)
     if options.epochs is not None:
         chosen = replace(chosen, epochs=options.epochs)
+    taught = Distillation(options.teacher_weight, options.teacher_temperature, options.teacher_views)
     return train(
         network(options.preset),
         chosen,
@@ -39,7 +40,7 @@ def main() -> int | None:
         limit=options.limit,
         tensorboard=options.tensorboard,
         teachers=options.teacher,
-        distillation=Distillation(options.teacher_weight, options.teacher_temperature) if options.teacher else None,
+        distillation=taught if options.teacher else None,
         imagenet=options.imagenet,
         start=options.start,
         select=options.select,
@@ -76,6 +77,14 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--teacher-temperature", type=float, default=2.0, help="by which both sides are softened (default: 2)"
+    )
+    parser.add_argument(
+        "--teacher-views",
+        type=int,
+        default=0,
+        metavar="K",
+        help="show only K augmented views of each image, in turn, so that teachers answer each once: several or large "
+        "teachers cost K epochs' answers instead of all (default: a new view every epoch)",
     )
     parser.add_argument(
         "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
@@ -53,3 +56,36 @@ def run(main: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     sys.exit(status)
+
+
+class CtrlC:
+    """Ctrl-C that cannot get lost while long work runs inside this context.
+
+    Python raises KeyboardInterrupt wherever it happens to be. Inside a destructor or a callback from a library's
+    C code that is printed or swallowed, and the work goes on; `check`, called between two steps, raises it again.
+    Where Ctrl-C is not left to Python, as in a job that a shell started in the background, it does nothing, and
+    nothing outside the main thread, which alone may handle signals.
+    """
+
+    def __init__(self) -> None:
+        self._pressed = self._handles = False
+
+    def __enter__(self) -> "CtrlC":
+        is_main = threading.current_thread() is threading.main_thread()
+        self._handles = is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._handles:
+            signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handles:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt if Ctrl-C was pressed."""
+        if self._pressed:
+            raise KeyboardInterrupt
+
+    def _press(self, _: int, __: FrameType | None) -> None:
+        self._pressed = True
+        raise KeyboardInterrupt

@@ -27,6 +27,8 @@ TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, 
 def test_a_value_out_of_range_is_refused(weight: float, temperature: float) -> None:
     with pytest.raises(MicroferError, match="the teachers'"):
         Distillation(weight, temperature)
+    with pytest.raises(MicroferError, match="number of views must be at least 1"):
+        Distillation(views=-1)
 
 
 def test_softening_is_the_softmax_of_divided_logits() -> None:
@@ -56,13 +58,14 @@ def teachers_of(*oracles: Oracle, settings: Distillation | None = None) -> Teach
     made = object.__new__(Teachers)
     made.settings = settings or Distillation(0.5, 1.0)
     made._networks = list(oracles)
+    made._answered = {}
     made._files = [(f"{oracle.label}.keras", "0" * 64) for oracle in oracles]
     return made
 
 
 def test_several_teachers_are_averaged_beside_the_students_own_targets() -> None:
     own = recipe("strong").targets(np.array([3, 4], np.uint8))
-    targets = teachers_of(Oracle(0), Oracle(6)).targets(np.zeros((2, 48, 48, 1), np.float32), own)
+    targets = teachers_of(Oracle(0), Oracle(6)).targets(np.zeros((2, 48, 48, 1), np.float32), own, 0, 0)
     assert (targets.shape, targets.dtype) == ((2, 14), np.float32)
     labels, answers = split_targets(targets)
     np.testing.assert_array_equal(labels, own)
@@ -97,8 +100,8 @@ class SpyEngine:
     def restore(self, state: dict[str, Any]) -> None: ...
 
 
-def run_with(out: Path, teachers: Teachers | None) -> loop.Run:
-    short = replace(recipe("strong"), epochs=1, batch_size=16)
+def run_with(out: Path, teachers: Teachers | None, epochs: int = 1) -> loop.Run:
+    short = replace(recipe("strong"), epochs=epochs, batch_size=16)
     data = synthetic_dataset(5, 0), synthetic_dataset(1, 1, "PublicTest")
     return loop.Run(TINY, short, *data, seed=0, out=out, teachers=teachers)
 
@@ -116,6 +119,31 @@ def test_teacher_and_student_see_the_same_view(tmp_path: Path) -> None:
     for shown, (inputs, targets) in zip(oracle.seen, engine.steps, strict=True):
         assert shown is inputs
         assert targets.shape == (16, 14)
+
+
+@pytest.mark.usefixtures("nothing_saved")
+def test_views_that_come_again_are_answered_once(tmp_path: Path) -> None:
+    oracle, engine = Oracle(2), SpyEngine()
+    teachers = teachers_of(oracle, settings=Distillation(0.5, 1.0, views=2))
+    run_with(tmp_path, teachers, epochs=5).execute(engine)
+    assert (len(oracle.seen), len(engine.steps)) == (2 * 2, 5 * 2)
+    for step, again in ((0, 4), (1, 5), (2, 6), (3, 7), (0, 8)):
+        for first, second in zip(engine.steps[step], engine.steps[again], strict=True):
+            np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(engine.steps[0][0], engine.steps[2][0])
+
+
+@pytest.mark.usefixtures("nothing_saved")
+def test_the_first_views_are_those_of_a_run_without_a_limit(tmp_path: Path) -> None:
+    def inputs_of(name: str, views: int) -> list[Any]:
+        engine = SpyEngine()
+        teachers = teachers_of(Oracle(2), settings=Distillation(0.5, 1.0, views))
+        run_with(tmp_path / name, teachers, epochs=3).execute(engine)
+        return [inputs for inputs, _ in engine.steps]
+
+    fresh, limited = inputs_of("fresh", 0), inputs_of("limited", 2)
+    np.testing.assert_array_equal(fresh[:4], limited[:4])
+    assert not np.array_equal(fresh[4], limited[4])
 
 
 @pytest.mark.usefixtures("nothing_saved")

@@ -19,6 +19,7 @@ from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet
 from microfer.training import checkpoint, loop
 from microfer.training.recipe import recipe
+from microfer.training.session import Screen
 
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
@@ -75,6 +76,31 @@ def test_the_best_epoch_by_validation_is_kept(tmp_path: Path, saved_epochs: list
     result = fake_run(tmp_path).execute(FakeEngine([0.25, 0.75, 0.5, 0.75]))
     assert (result.best_epoch, result.best_accuracy) == (2, 0.75)
     assert saved_epochs == ["best.keras", "best.keras"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the swallowed one
+def test_ctrl_c_stops_a_run_also_where_a_library_swallows_the_interrupt(
+    tmp_path: Path, saved_epochs: list[str]
+) -> None:
+    class Swallowing:
+        def __del__(self) -> None:  # Python prints what a destructor raises, and goes on
+            signal.raise_signal(signal.SIGINT)
+
+    class InterruptedEngine(FakeEngine):
+        steps = 0
+
+        def train_step(self, *batch: Any) -> tuple[float, int]:
+            self.steps += 1
+            if self.steps == 6:
+                Swallowing()
+            return super().train_step(*batch)
+
+    run, engine = fake_run(tmp_path, epochs=50), InterruptedEngine([0.25, 0.5])
+    with pytest.raises(KeyboardInterrupt), Screen(run) as screen:
+        run.execute(engine, on_step=screen.step)
+    assert engine.steps == 6
+    assert checkpoint.read(run.checkpoint)[0].epoch == 1  # of 4 steps each
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_best_epoch_may_be_chosen_by_macro_f1(tmp_path: Path, saved_epochs: list[str]) -> None:

@@ -31,6 +31,8 @@ class Distillation:
     weight: of the teachers' part in the loss, above 0 and at most 1; the labels have the rest.
     temperature: what both sides' logits are divided by in that part, from 0.5 to 20; higher tells more about the
         labels that are not the answer. The part is multiplied by its square, so that its gradients keep their size.
+    views: how many augmented views of each image there are, epoch after epoch in turn, so that teachers answer each
+        only once; 0 is a new one in every epoch.
 
     Raises:
         MicroferError: a value is out of its range.
@@ -38,12 +40,15 @@ class Distillation:
 
     weight: float = 0.7
     temperature: float = 2.0
+    views: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.weight <= 1:
             raise MicroferError(f"the teachers' weight must be above 0 and at most 1, not {self.weight:g}")
         if not 0.5 <= self.temperature <= 20:
             raise MicroferError(f"the teachers' temperature must lie from 0.5 to 20, not at {self.temperature:g}")
+        if self.views < 0:
+            raise MicroferError(f"the number of views must be at least 1, or 0 for new ones, not {self.views}")
 
 
 class _Answering(Protocol):
@@ -66,14 +71,25 @@ class Teachers:
         self.settings = settings
         self._files = [fingerprint(path) for path in paths]
         self._networks = [_open(path, precision) for path in paths]
+        self._answered: dict[tuple[int, int], Array] = {}
 
-    def targets(self, inputs: Array, own: Array) -> Array:
+    def view(self, epoch: int) -> int:
+        """Return the number of the augmented view that every image shows in `epoch`, both counted from 0."""
+        return epoch % self.settings.views if self.settings.views else epoch
+
+    def targets(self, inputs: Array, own: Array, view: int, step: int) -> Array:
         """Return what the student is trained on, float32 (b, 14): its own targets (b, 7), then the teachers' answer.
 
-        inputs: the augmented crops that the student gets, (b, 48, 48, 1). The answer is softened by the temperature.
+        inputs: the augmented crops that the student gets, (b, 48, 48, 1): always the same ones at this step of `view`.
+        The answer is softened by the temperature. Where views come again, it is kept in memory, and given again.
         """
-        answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
-        return np.concatenate([own, np.mean(answers, axis=0, dtype=np.float32)], axis=1)
+        answer = self._answered.get((view, step))
+        if answer is None:
+            answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
+            answer = np.mean(answers, axis=0, dtype=np.float32)
+            if self.settings.views:
+                self._answered[view, step] = answer
+        return np.concatenate([own, answer], axis=1)
 
     def to_json(self) -> dict[str, Any]:
         """Return what must be the same for a run to be resumed: which teachers, and how they are followed."""

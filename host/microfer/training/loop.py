@@ -114,7 +114,8 @@ class Run:
     ) -> Result:
         """Train to the recipe's last epoch, or go on from the checkpoint if `resume`.
 
-        Each epoch draws its random numbers from (seed, epoch) alone, so a resumed run equals an unbroken one.
+        Each epoch draws its random numbers from (seed, epoch) alone, so a resumed run equals an unbroken one. Where the
+        teachers ask for views that come again, so do whole batches: their order, and how their images are changed.
 
         on_step: called with epoch, step, mean loss and accuracy of the epoch so far.
         on_epoch: called with the epoch's row of the history.
@@ -180,8 +181,9 @@ class Run:
     def _train_epoch(
         self, engine: Engine, epoch: int, on_step: Callable[[int, int, float, float], None]
     ) -> tuple[float, float]:
-        rng = np.random.default_rng((self.seed, epoch))
-        engine.start_epoch(int(rng.integers(2**31)))
+        view = self.teachers.view(epoch) if self.teachers else epoch
+        rng = np.random.default_rng((self.seed, view))
+        engine.start_epoch(int(rng.integers(2**31)) + epoch - view)  # dropout is new also where the view is not
         order = rng.permutation(len(self.training))
         targets = self.recipe.targets(self.training.labels)
         weights = self.recipe.image_weights(self.training.labels)
@@ -190,7 +192,7 @@ class Run:
         for step, chosen in enumerate(batches):
             inputs = augment(self.training.images[chosen], self.recipe.augmentation, rng)
             rate = self.recipe.rate(epoch + (step + 1) / len(batches))
-            aims = self.teachers.targets(inputs, targets[chosen]) if self.teachers else targets[chosen]
+            aims = self.teachers.targets(inputs, targets[chosen], view, step) if self.teachers else targets[chosen]
             loss, right = engine.train_step(inputs, aims, weights[chosen], rate)
             loss_sum, hits, seen = loss_sum + loss * len(chosen), hits + right, seen + len(chosen)
             on_step(epoch, step, loss_sum / seen, hits / seen)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from microfer.command import console
+from microfer.command import CtrlC, console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
@@ -150,12 +150,15 @@ class Screen:
         self._writer = _tensorboard_writer(run.out / "tensorboard") if tensorboard else None
         self._rows: list[dict[str, float]] = []
         self._drawn = 0.0
+        self._ctrl_c = CtrlC()
 
     def __enter__(self) -> "Screen":
+        self._ctrl_c.__enter__()
         self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._ctrl_c.__exit__()
         self._bar.stop()
         if self._rows:
             self._draw()
@@ -163,7 +166,8 @@ class Screen:
             console.print(f"the checkpoint in {self._run.out} is whole: the same command with --resume goes on")
 
     def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
-        """Move the bar: `Run.execute`'s `on_step`."""
+        """Move the bar, or stop if Ctrl-C was pressed: `Run.execute`'s `on_step`."""
+        self._ctrl_c.check()
         figures = f"epoch {epoch + 1} loss {loss:.3f} accuracy {accuracy:.1%}{self._last}"
         self._bar.update(self._task, completed=epoch * self._steps + step + 1, figures=figures)
 
