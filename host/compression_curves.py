@@ -28,6 +28,13 @@ def main() -> int:
     parser.add_argument(
         "--epochs", type=int, default=0, metavar="N", help="heal each sparsity for N epochs, 2 or more (default: none)"
     )
+    parser.add_argument(
+        "--heal-from",
+        type=float,
+        default=0.5,
+        metavar="S",
+        help="with --epochs: heal sparsities of S, 0 to 1, and more, for less is cut without a loss (default: 0.5)",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/curves"), help="folder to write (default: runs/curves)")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
@@ -41,6 +48,7 @@ def main() -> int:
         data=options.data,
         out=options.out,
         epochs=options.epochs,
+        heal_from=options.heal_from,
         seed=options.seed,
         threads=options.threads,
         limit=options.limit,

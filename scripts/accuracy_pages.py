@@ -2,11 +2,14 @@
 
 python scripts/accuracy_pages.py --ablation runs/ablation --compare runs/compare --curves runs/curves
 python scripts/accuracy_pages.py --data fer2013.zip --runs runs/s3-strong-0 runs/s3-plain    the first is the reference
+python scripts/accuracy_pages.py --data fer2013.zip --runs runs/s3-again --reference models/s3-1/float.keras
+    adds to the runs on record, whose reference that is
 
 Each option writes its own part, and copies the JSON document and the picture to docs/accuracy/; the rest stays.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -36,7 +39,7 @@ def main() -> None:
         picture = "![accuracy and packed size against zeros and against few values](accuracy/curves.png)"
         write_text(COMPRESSION_PAGE, "\n".join([*_record(options.curves, "curves"), "", picture, ""]))
     if options.runs:
-        _runs(options.runs, options.data)
+        _runs(options.runs, options.data, options.reference)
 
 
 def _record(folder: Path, name: str) -> list[str]:
@@ -51,12 +54,15 @@ def _record(folder: Path, name: str) -> list[str]:
     return lines
 
 
-def _runs(folders: list[Path], data: Path) -> None:
-    from microfer.bench.tried import markdown, tried
+def _runs(folders: list[Path], data: Path, reference: Path | None) -> None:
+    from microfer.bench.tried import Tried, markdown, merged, tried
     from microfer.simulate.versions import package_versions
     from microfer.training.session import load_splits
 
-    rows = tried(folders, *load_splits(data))
+    rows = tried(folders, *load_splits(data), reference)
+    if reference:
+        recorded = json.loads(read_bytes(RECORDS / "runs.json"))["runs"]
+        rows = merged([Tried(**one) for one in recorded], rows)
     update_block(ABLATION_PAGE, "runs", markdown(rows))
     document = {"schema": "microfer.runs/1", "runs": [row.to_json() for row in rows], "versions": package_versions()}
     write_json(RECORDS / "runs.json", document)
@@ -68,6 +74,12 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--compare", type=Path, metavar="FOLDER", help="of host/compare.py")
     parser.add_argument("--curves", type=Path, metavar="FOLDER", help="of host/compression_curves.py")
     parser.add_argument("--runs", type=Path, nargs="+", metavar="FOLDER", help="of host/train.py and its like")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE",
+        help="with --runs: the .keras of the first run on record, to add to it",
+    )
     parser.add_argument("--data", type=Path, help="FER-2013, for --runs")
     options = parser.parse_args()
     if options.runs and not options.data:

@@ -24,12 +24,14 @@ from microfer.deploy import model_card, tflite_file  # noqa: E402
 from microfer.deploy.cost.estimate import estimate  # noqa: E402
 from microfer.deploy.golden import check_scores, read_pictures  # noqa: E402
 from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
+from microfer.deploy.release import FLOAT_FILE, MODELS, with_releases  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model import saved  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
 from microfer.simulate.parity import Limits  # noqa: E402
+from microfer.training.distill import Distillation  # noqa: E402
 
 
 def main() -> None:
@@ -38,16 +40,16 @@ def main() -> None:
     model = tflite_file.read(options.int8 / "model.tflite")
     metadata = read_metadata(model)
     _check_golden(metadata)
-    folder = ROOT / "models" / metadata.model_id
+    folder = MODELS / metadata.model_id
     folder.mkdir(parents=True, exist_ok=True)
     for source, name in _files(options):
         write_bytes(folder / name, source.read_bytes())
-    config, _ = saved.read_config(folder / "float.keras")
+    config, _ = saved.read_config(folder / FLOAT_FILE)
     smoothing = _label_smoothing(options.run) if options.label_smoothing is None else options.label_smoothing
     calibration = _calibrate(folder / "model.tflite", options.data, smoothing)
     robustness = _robustness(folder / "model.tflite", options.data)
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
-    floating = _evaluate(folder / "float.keras", options.data, None)
+    floating = _evaluate(folder / FLOAT_FILE, options.data, None)
     quantization = json.loads((options.int8 / "quantization.json").read_text())
     least = ("--min-agreement", 100 * quantization["limits"]["agreement"])
     _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
@@ -61,9 +63,9 @@ def main() -> None:
         "chip": _chip(folder / "model.tflite"),
         "arena": vars(metadata.arena) if metadata.arena else None,
         "bytes": quantization["bytes"] | _sizes((folder / "model.tflite").read_bytes()),
-        "training": json.loads((options.run / "run.json").read_text()),
+        "training": _training(options.run),
         "pruning": _report(options.pruned, "pruning.json"),
-        "channels": _report(options.run, "channels.json"),
+        "channels": _channels(options.run),
         "quantization": {key: quantization[key] for key in ("calibration_images", "seed", "limits")},
         "int8": int8,
         "float": floating,
@@ -75,7 +77,7 @@ def main() -> None:
     write_json(folder / "metrics.json", metrics)
     write_text(folder / "README.md", model_card.render(metrics))
     if not options.beside:
-        write_text(ROOT / "models" / "DEFAULT", metadata.model_id + "\n")
+        write_text(MODELS / "DEFAULT", metadata.model_id + "\n")
         update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
     update_block(ROOT / "README.md", "releases", model_card.releases_table(_every_release()))
     command.console.print(f"released {folder.relative_to(ROOT)}: {100 * int8['accuracy']:.2f} % on PublicTest")
@@ -85,11 +87,33 @@ def _files(options: argparse.Namespace) -> list[tuple[Path, str]]:
     """Return (source, name in the release) of every file that is taken over."""
     found = [
         (options.int8 / "model.tflite", "model.tflite"),
-        ((options.pruned or options.run) / "best.keras", "float.keras"),
+        ((options.pruned or options.run) / "best.keras", FLOAT_FILE),
         (options.run / "history.csv", "history.csv"),
         (options.run / "curves.png", "curves.png"),
     ]
     return found + ([(options.pruned / "history.csv", "pruning-history.csv")] if options.pruned else [])
+
+
+def _training(run: Path) -> dict[str, Any]:
+    """Return what train.py or its like recorded of a run; networks that it knew say which release they are."""
+    record: dict[str, Any] = json.loads((run / "run.json").read_text())
+    settings = record["settings"]
+    _name_teachers(settings.get("distillation"))
+    if settings.get("start"):
+        (settings["start"],) = with_releases([settings["start"]])
+    return record
+
+
+def _channels(run: Path) -> dict[str, Any] | None:
+    report = _report(run, "channels.json")
+    for step in report["steps"] if report else []:
+        _name_teachers(step["teachers"])
+    return report
+
+
+def _name_teachers(distillation: dict[str, Any] | None) -> None:
+    if distillation:
+        distillation["teachers"] = with_releases(distillation["teachers"])
 
 
 def _report(folder: Path | None, name: str) -> dict[str, Any] | None:
@@ -113,8 +137,8 @@ def _chip(model: Path) -> dict[str, Any]:
 
 def _every_release() -> list[dict[str, Any]]:
     """Return the figures of all releases, the default one first."""
-    default = (ROOT / "models" / "DEFAULT").read_text().strip()
-    found = [json.loads(path.read_text()) for path in (ROOT / "models").glob("*/metrics.json")]
+    default = (MODELS / "DEFAULT").read_text().strip()
+    found = [json.loads(path.read_text()) for path in MODELS.glob("*/metrics.json")]
     return sorted(found, key=lambda metrics: (metrics["model_id"] != default, metrics["model_id"]))
 
 
@@ -186,8 +210,8 @@ def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:
 
 
 def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
-    run = json.loads((options.run / "run.json").read_text())["settings"]
-    channels = _report(options.run, "channels.json")
+    run = _training(options.run)["settings"]
+    channels = _channels(options.run)
     commands = [_trained(run)] if channels is None else [_channels_pruned(step) for step in channels["steps"]]
     folders = [*(f"runs/step{number}" for number in range(1, len(commands))), "runs/trained"]
     backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
@@ -229,7 +253,14 @@ def _channels_pruned(step: dict[str, Any]) -> str:
 
 
 def _taught_by(distillation: dict[str, Any] | None) -> str:
-    return " --teacher " + " ".join(one["file"] for one in distillation["teachers"]) if distillation else ""
+    if not distillation:
+        return ""
+    usual = Distillation()
+    options = " --teacher " + " ".join(one["file"] for one in distillation["teachers"])
+    for name in ("weight", "temperature", "views"):
+        if distillation.get(name, getattr(usual, name)) != getattr(usual, name):
+            options += f" --teacher-{name} {distillation[name]:g}"
+    return options
 
 
 def _parse() -> argparse.Namespace:

@@ -10,6 +10,7 @@ from microfer.model.presets import SqueezeNet
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
 
 from microfer.compress import prune, quantize
+from microfer.compress.session import fine_tuning
 from microfer.deploy import tflite_file
 from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.metadata import ModelMetadata, embed_metadata, read_metadata
@@ -50,6 +51,11 @@ def test_the_network_ends_at_the_sparsity_asked_for() -> None:
     rows = prune.sparsity(engine.model)
     assert [row.name for row in rows][:2] == ["stem", "fire1_squeeze"]
     assert 0.6 <= prune.overall_sparsity(rows) < 0.61
+
+
+def test_more_zeros_than_half_are_healed_at_a_higher_rate() -> None:
+    rates = [fine_tuning(recipe("strong"), 5, share).learning_rate for share in (0.1, 0.5, 0.7, 0.9)]
+    assert rates == pytest.approx([2e-5, 2e-5, 2e-4, 2e-3])
 
 
 def test_a_layer_that_moves_the_loss_less_gives_up_more_weights() -> None:

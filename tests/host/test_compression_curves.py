@@ -251,7 +251,7 @@ def two_points(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def draw(source: Path, out: Path, **more: Any) -> dict[str, Any]:
-    options = {"data": None, "out": out, "epochs": 0, "seed": 0, "threads": 1, **more}
+    options = {"data": None, "out": out, "epochs": 0, "heal_from": 0.5, "seed": 0, "threads": 1, **more}
     assert curves_session.compression_curves(source, **options) == 0
     document: dict[str, Any] = json.loads((out / "curves.json").read_text())
     return document
@@ -304,6 +304,13 @@ def test_a_healing_that_was_stopped_goes_on_and_a_finished_one_stays(
     assert pruning.calls == [("sparsity-50", False), ("sparsity-50", True)]
     assert two_points.count("cut-50") == 1
     assert two_points.count("healed-50") == 2
+
+
+def test_what_is_cut_for_nothing_is_not_healed(
+    source: Path, tmp_path: Path, two_points: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves_session, "prune", lambda *_, **__: pytest.fail("healed"))
+    assert len(draw(source, tmp_path, epochs=3, heal_from=0.6)["points"]) == len(two_points)
 
 
 def test_the_healing_of_other_epochs_is_not_written_over(

@@ -9,7 +9,7 @@ import pytest
 
 from microfer.bench import tried as module
 from microfer.bench.runs import Scored
-from microfer.bench.tried import Tried, cells, markdown, tried
+from microfer.bench.tried import Tried, cells, markdown, merged, tried
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.model import networks
@@ -61,6 +61,22 @@ def test_a_run_tells_how_it_was_made_and_how_it_did(tmp_path: Path, scores: dict
     assert "labels and 2 networks" in cells(first)
     assert "strong, 9, from trained weights" in cells(first)
     assert Tried(**json.loads(json.dumps(second.to_json()))) == second
+
+
+def test_runs_are_added_to_those_on_record_and_compared_with_their_reference(
+    tmp_path: Path, scores: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = Scored("s3", None, 349_831, 1, answers(7), None, None, 0.0)
+    monkeypatch.setattr(module, "score_file", lambda *_, **__: reference)
+    scores.update(taught=7, plain=14, again=3)
+    folders = {name: write_run(tmp_path / name) for name in scores}
+    recorded = tried([folders["taught"], folders["plain"]], IMAGES, IMAGES)
+    (new,) = tried([folders["again"]], IMAGES, IMAGES, tmp_path / "taught.keras")
+    assert new.p == pytest.approx(
+        mcnemar_p(answers(7).argmax(1) == IMAGES.labels, answers(3).argmax(1) == IMAGES.labels)
+    )
+    assert [row.name for row in merged(recorded, [new])] == ["taught", "plain", "again"]
+    assert merged(recorded, [recorded[0], new])[:2] == recorded
 
 
 def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scores: dict[str, int]) -> None:

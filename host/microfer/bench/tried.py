@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.bench.runs import Scored, score
+from microfer.bench.runs import Scored, score, score_file
 from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
@@ -55,8 +55,12 @@ class Tried:
         return asdict(self)
 
 
-def tried(folders: Sequence[Path], training: Dataset, validation: Dataset) -> list[Tried]:
-    """Return finished training runs, scored on `validation` once and from then on read; the first is the reference.
+def tried(
+    folders: Sequence[Path], training: Dataset, validation: Dataset, reference: Path | None = None
+) -> list[Tried]:
+    """Return finished training runs, scored on `validation` once and from then on read.
+
+    reference: the .keras that their p is against; the first run's where there is none.
 
     Raises:
         MicroferError: a folder holds no run, or one that has not come to its end.
@@ -66,11 +70,17 @@ def tried(folders: Sequence[Path], training: Dataset, validation: Dataset) -> li
         score(folder, record["settings"]["seed"], training, validation, quantized=True)
         for folder, record in zip(folders, records, strict=True)
     ]
-    first = scored[0].floats
+    known = score_file(reference, training, validation, quantized=False) if reference else scored[0]
     return [
-        _tried(folder.name, record, one, validation.labels, None if one is scored[0] else first)
+        _tried(folder.name, record, one, validation.labels, None if one is known else known.floats)
         for folder, record, one in zip(folders, records, scored, strict=True)
     ]
+
+
+def merged(recorded: Sequence[Tried], new: Sequence[Tried]) -> list[Tried]:
+    """Return recorded runs with new ones after them; a new one of the same name takes its predecessor's place."""
+    rows = {row.name: row for row in recorded} | {row.name: row for row in new}
+    return list(rows.values())
 
 
 def _finished(folder: Path) -> dict[str, Any]:

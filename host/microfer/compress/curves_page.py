@@ -144,9 +144,11 @@ def _split(result: Curves) -> str:
 def _healing(result: Curves) -> str:
     if not result.epochs:
         return "Nothing was healed (`--epochs`)."
+    least = min((point.asked for point in result.of("healed")), default=0.0)
     return (
         f'"healed" is after {result.epochs} epochs of `prune.py` (recipe `{result.recipe}`, seed '
-        f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains."
+        f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains, at a rate that rises with "
+        f"their share. Less than {least:.0%} was not healed."
     )
 
 

@@ -47,6 +47,7 @@ def compression_curves(
     data: Path | None,
     out: Path,
     epochs: int,
+    heal_from: float,
     seed: int,
     threads: int | None = None,
     limit: int | None = None,
@@ -68,7 +69,7 @@ def compression_curves(
     config, _ = saved.read_config(source)
     _limit(threads)
     training, validation = load_splits(data, limit)
-    every = _Measurements(_Order(source, data, out, epochs, seed, threads, limit), training, validation)
+    every = _Measurements(_Order(source, data, out, epochs, heal_from, seed, threads, limit), training, validation)
     try:
         points = every.all_points()
     except KeyboardInterrupt:
@@ -105,6 +106,7 @@ class _Order:
     data: Path | None
     out: Path
     epochs: int
+    heal_from: float
     seed: int
     threads: int | None
     limit: int | None
@@ -129,7 +131,8 @@ class _Measurements:
         steps = [Step("cut", sparsity) for sparsity in SPARSITIES]
         steps += [Step("clustered", count) for count in VALUES]
         # A sparsity of 0 has nothing to heal; what takes hours comes last.
-        steps += [Step("healed", sparsity) for sparsity in SPARSITIES[1:] if self._order.epochs]
+        healed = [sparsity for sparsity in SPARSITIES[1:] if sparsity >= self._order.heal_from]
+        steps += [Step("healed", sparsity) for sparsity in healed if self._order.epochs]
         found = [kept(self._file(step), self.origin(step.how)) for step in steps]
         if there := sum(point is not None for point in found):
             console.print(f"{there} of {len(steps)} points are measured already, in {self._order.out}", highlight=False)

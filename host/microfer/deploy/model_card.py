@@ -179,6 +179,7 @@ def _teachers(distillation: dict[str, Any] | None) -> list[str]:
     return [
         f"- it learned from labels and from trained networks' answers to the same views: {files}, with weight "
         f"{distillation['weight']:g} at temperature {distillation['temperature']:g}"
+        + (f"; {distillation['views']} views of each image, in turn" if distillation.get("views") else "")
     ]
 
 

@@ -1,5 +1,6 @@
 """Where the released models lie. Standard library alone."""
 
+import hashlib
 from pathlib import Path
 
 from microfer.errors import MicroferError
@@ -10,6 +11,7 @@ MODELS = REPOSITORY / "models"
 """One folder a release; the file DEFAULT beside them holds the name of the one that tools take unless told."""
 
 MODEL_FILE = "model.tflite"
+FLOAT_FILE = "float.keras"
 
 MANIFEST = REPOSITORY / "firmware" / "src" / "idf_component.yml"
 """Names the components that the firmware is built with, each pinned."""
@@ -31,3 +33,15 @@ def default_model(models: Path = MODELS) -> Path:
     if not path.is_file():
         raise MicroferError(f"{pointer} names {name!r}, but {path} is missing; restore it or name another release")
     return path
+
+
+def with_releases(files: list[dict[str, str]], models: Path = MODELS) -> list[dict[str, str]]:
+    """Return fingerprints of networks (`files.fingerprint`), those of releases as files below the repository.
+
+    One that was trained from `models/s3-1/float.keras` then says so, and not `float.keras`, as every release calls it.
+    """
+    released = {
+        hashlib.sha256(read_bytes(path)).hexdigest(): path.relative_to(models.parent).as_posix()
+        for path in models.glob(f"*/{FLOAT_FILE}")
+    }
+    return [one | {"file": released.get(one["sha256"], one["file"])} for one in files]
