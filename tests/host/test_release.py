@@ -18,7 +18,8 @@ from microfer.deploy.contract_check import check_deployable
 from microfer.deploy.cost.estimate import estimate
 from microfer.deploy.cost.lint import lint
 from microfer.deploy.metadata import read_metadata
-from microfer.deploy.release import MODEL_FILE, MODELS, default_model
+from microfer.deploy.release import MODEL_FILE, MODELS, default_model, with_releases
+from microfer.files import fingerprint
 from microfer.model.presets import PRESETS
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
@@ -51,6 +52,16 @@ def test_a_release_can_be_deployed_and_names_its_folder(folder: Path) -> None:
     model = tflite_file.read(folder / MODEL_FILE)
     check_deployable(model)
     assert read_metadata(model).model_id == folder.name
+
+
+def test_a_network_of_a_release_is_named_by_where_it_lies(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    (models / "s3-1").mkdir(parents=True)
+    (models / "s3-1" / "float.keras").write_bytes(b"weights")
+    (tmp_path / "best.keras").write_bytes(b"other weights")
+    files = [fingerprint(models / "s3-1" / "float.keras"), fingerprint(tmp_path / "best.keras")]
+    assert [one["file"] for one in with_releases(files, models)] == ["models/s3-1/float.keras", "best.keras"]
+    assert [one["sha256"] for one in with_releases(files, models)] == [one["sha256"] for one in files]
 
 
 def test_the_figures_belong_to_the_files_beside_them(folder: Path, metrics: dict[str, Any]) -> None:
