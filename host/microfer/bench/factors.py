@@ -29,7 +29,7 @@ class Factor:
             case "cosine":
                 return network, replace(training, schedule="constant")
             case "equal-weights":
-                return network, replace(training, class_weights=True)
+                return network, replace(training, class_weights=1.0)
         raise MicroferError(f"no factor is called {self.name!r}")
 
 
