@@ -14,7 +14,9 @@ EXAMPLES = """
   python host/train.py --synthetic --epochs 3                         a first look without FER-2013
   python host/train.py --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
   python host/train.py --data fer2013.csv --preset s3 --recipe balanced --start models/s3-1/float.keras \
-      --select macro_f1                                               a variant for which every class counts alike
+      --select macro_f1                                               a variant in which rare classes count more
+  python host/train.py --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
+      --teacher models/*/float.keras --teacher-views 6                 go on, taught by all releases together
   KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
 """
 
@@ -93,7 +95,7 @@ def _parse() -> argparse.Namespace:
         "--start",
         type=Path,
         metavar="FILE",
-        help="a trained .keras of this preset to go on from, as recipe balanced does",
+        help="a trained .keras of this preset to go on from, as recipes continued and balanced do",
     )
     parser.add_argument(
         "--select", default="accuracy", choices=("accuracy", "macro_f1"), help="what the best epoch has most of"
