@@ -18,6 +18,7 @@ sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.bench.accuracies import DRAWN_FACES  # noqa: E402
+from microfer.deploy.release import with_releases  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import read_bytes, write_bytes, write_json, write_text  # noqa: E402
 from microfer.pages import update_block  # noqa: E402
@@ -37,7 +38,8 @@ def main() -> None:
         update_block(ACCURACY_PAGE, "compare", _record(options.compare, "compare"))
     if options.curves:
         picture = "![accuracy and packed size against zeros and against few values](accuracy/curves.png)"
-        write_text(COMPRESSION_PAGE, "\n".join([*_record(options.curves, "curves"), "", picture, ""]))
+        lines = _record(options.curves, "curves")
+        write_text(COMPRESSION_PAGE, "\n".join([*lines, "", picture, "", _how_curves_were_made(options.curves), ""]))
     if options.runs:
         _runs(options.runs, options.data, options.reference)
 
@@ -52,6 +54,13 @@ def _record(folder: Path, name: str) -> list[str]:
     write_bytes(RECORDS / f"{name}.json", document)
     write_bytes(RECORDS / f"{name}.png", picture)
     return lines
+
+
+def _how_curves_were_made(folder: Path) -> str:
+    document = json.loads(read_bytes(folder / "curves.json"))
+    (network,) = with_releases([{"file": document["source"], "sha256": document["origin"]["network_sha256"]}])
+    healing = f" --epochs {document['epochs']}" if document["epochs"] else ""
+    return f"Made by `python host/compression_curves.py {network['file']} --data PATH{healing}`."
 
 
 def _runs(folders: list[Path], data: Path, reference: Path | None) -> None:

@@ -212,7 +212,12 @@ def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:
 def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     run = _training(options.run)["settings"]
     channels = _channels(options.run)
-    commands = [_trained(run)] if channels is None else [_channels_pruned(step) for step in channels["steps"]]
+    if channels is None:
+        commands = [_trained(run)]
+    else:
+        sources = [channels["steps"][0]["source"]]  # each step after the first goes on from the one before
+        sources += [f"runs/step{number}/best.keras" for number in range(1, len(channels["steps"]))]
+        commands = [_channels_pruned(*one) for one in zip(channels["steps"], sources, strict=True)]
     folders = [*(f"runs/step{number}" for number in range(1, len(commands))), "runs/trained"]
     backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
     commands = [
@@ -246,8 +251,8 @@ def _trained(run: dict[str, Any]) -> str:
     return command + _taught_by(run.get("distillation"))
 
 
-def _channels_pruned(step: dict[str, Any]) -> str:
-    command = f"prune_channels.py {step['source']} --data PATH --instructions {step['share']} "
+def _channels_pruned(step: dict[str, Any], source: str) -> str:
+    command = f"prune_channels.py {source} --data PATH --instructions {step['share']} "
     command += f"--multiple {step['multiple']} --epochs {step['epochs']} --seed {step['seed']} "
     return command + f"--learning-rate {step['recipe']['learning_rate']:g}" + _taught_by(step["teachers"])
 
