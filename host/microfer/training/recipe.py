@@ -56,7 +56,7 @@ class Recipe:
         counts = np.bincount(labels, minlength=NUM_CLASSES)
         of_class = (len(labels) / (NUM_CLASSES * np.maximum(counts, 1))) ** self.class_weights
         weights = of_class[labels]
-        return (weights / weights.mean()).astype(np.float32)
+        return np.asarray(weights / weights.mean(), np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON values."""
