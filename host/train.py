@@ -14,7 +14,7 @@ EXAMPLES = """
   python host/train.py --synthetic --epochs 3                         a first look without FER-2013
   python host/train.py --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
   python host/train.py --data fer2013.csv --preset s3 --recipe balanced --start models/s3-1/float.keras \
-      --select macro_f1                                               a variant in which rare classes count more
+      --select macro_f1                                               a variant for which every class counts alike
   python host/train.py --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
       --teacher models/*/float.keras --teacher-views 6                 go on, taught by all releases together
   KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
