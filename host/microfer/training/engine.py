@@ -110,7 +110,7 @@ def _keep_freed_memory() -> None:
     """Let glibc keep what PyTorch frees for the next step, where it is the C library.
 
     It would give each large activation back to the system and get it again page by page: on a processor without
-    bfloat16 that was a third of the time of a step of `thesis`, and an eighth of one of `s3`.
+    bfloat16 that was a third of the time of a step of `thesis` (256 images, one thread).
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_MAX, 0)
