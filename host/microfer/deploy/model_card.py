@@ -6,6 +6,7 @@ Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv
 from typing import Any
 
 from microfer.contract import LABELS
+from microfer.deploy.release import FLOAT_FILE
 from microfer.simulate.parity import Limits
 
 THESIS = (
@@ -55,7 +56,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
         *_calibration_rows(metrics["calibration"], model),
         f"| accuracy, float | {_percent(before['accuracy'])} | "
-        f"`python host/evaluate.py {model}/float.keras --data PATH` |",
+        f"`python host/evaluate.py {model}/{FLOAT_FILE} --data PATH` |",
         f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
         f"| TFLM equals LiteRT's reference kernels, bit for bit | {parity['bits']['equal']:,} of "
         f"{parity['bits']['count']:,} images | the same |",
@@ -63,7 +64,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
         "`python host/quantize.py` |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
-        f"`python host/describe_model.py {model}/float.keras` |",
+        f"`python host/describe_model.py {model}/{FLOAT_FILE}` |",
         f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
         f"{metrics['chip']['instructions'] / 1e6:.1f} million ±{100 * metrics['chip']['error']:.0f} % | "
         f"`python host/profile_s3.py {model}/model.tflite` |",

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from microfer.deploy import tflite_file
 from microfer.deploy.metadata import ENTRY_NAME, read_metadata
+from microfer.deploy.release import FLOAT_FILE
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import read_bytes
 from microfer.simulate.board_level import BoardLevel
@@ -32,7 +33,6 @@ SCHEMA = "microfer.parity/1"
 
 Verdict = Literal["passed", "failed", "not judged", "not run"]
 
-FLOAT_KERAS = "float.keras"
 FLOAT_TFLITE = "float.tflite"
 
 
@@ -199,11 +199,11 @@ def float_beside(int8_model: Path) -> tuple[Path | None, str]:
 
     A release holds `float.keras`, which needs Keras, or `float.tflite`, which does not; Keras's own comes first.
     """
-    missing = f"there is neither {FLOAT_KERAS} nor {FLOAT_TFLITE} beside {int8_model.name}; name one with --float"
-    if (int8_model.parent / FLOAT_KERAS).is_file():
+    missing = f"there is neither {FLOAT_FILE} nor {FLOAT_TFLITE} beside {int8_model.name}; name one with --float"
+    if (int8_model.parent / FLOAT_FILE).is_file():
         if importlib.util.find_spec("keras"):
-            return int8_model.parent / FLOAT_KERAS, ""
-        missing = f"{FLOAT_KERAS} needs Keras: {TRAIN_LOCK_HINT}"
+            return int8_model.parent / FLOAT_FILE, ""
+        missing = f"{FLOAT_FILE} needs Keras: {TRAIN_LOCK_HINT}"
     if (int8_model.parent / FLOAT_TFLITE).is_file():
         return int8_model.parent / FLOAT_TFLITE, ""
     return None, missing
