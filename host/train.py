@@ -29,7 +29,9 @@ def main() -> int | None:
     chosen = recipe(options.recipe)
     if options.epochs is not None:
         chosen = replace(chosen, epochs=options.epochs)
-    taught = Distillation(options.teacher_weight, options.teacher_temperature, options.teacher_views)
+    taught = Distillation(
+        options.teacher_weight, options.teacher_temperature, options.teacher_views, options.teacher_once
+    )
     return train(
         network(options.preset),
         chosen,
@@ -87,6 +89,12 @@ def _parse() -> argparse.Namespace:
         metavar="K",
         help="show only K augmented views of each image, in turn, so that teachers answer each once: several or large "
         "teachers cost K epochs' answers instead of all (default: a new view every epoch)",
+    )
+    parser.add_argument(
+        "--teacher-once",
+        action="store_true",
+        help="let teachers look at each image once, before training, as it is and mirrored; their mean answer stands "
+        "for all augmented views of it, of which every epoch shows a new one",
     )
     parser.add_argument(
         "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"

@@ -265,7 +265,7 @@ def _taught_by(distillation: dict[str, Any] | None) -> str:
     for name in ("weight", "temperature", "views"):
         if distillation.get(name, getattr(usual, name)) != getattr(usual, name):
             options += f" --teacher-{name} {distillation[name]:g}"
-    return options
+    return options + (" --teacher-once" if distillation.get("once") else "")
 
 
 def _parse() -> argparse.Namespace:

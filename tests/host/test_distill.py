@@ -29,6 +29,8 @@ def test_a_value_out_of_range_is_refused(weight: float, temperature: float) -> N
         Distillation(weight, temperature)
     with pytest.raises(MicroferError, match="number of views must be at least 1"):
         Distillation(views=-1)
+    with pytest.raises(MicroferError, match="leave one out"):
+        Distillation(views=2, once=True)
 
 
 def test_softening_is_the_softmax_of_divided_logits() -> None:
@@ -59,13 +61,15 @@ def teachers_of(*oracles: Oracle, settings: Distillation | None = None) -> Teach
     made.settings = settings or Distillation(0.5, 1.0)
     made._networks = list(oracles)
     made._answered = {}
+    made._of_images = None
     made._files = [(f"{oracle.label}.keras", "0" * 64) for oracle in oracles]
     return made
 
 
 def test_several_teachers_are_averaged_beside_the_students_own_targets() -> None:
     own = recipe("strong").targets(np.array([3, 4], np.uint8))
-    targets = teachers_of(Oracle(0), Oracle(6)).targets(np.zeros((2, 48, 48, 1), np.float32), own, 0, 0)
+    teachers = teachers_of(Oracle(0), Oracle(6))
+    targets = teachers.targets(np.zeros((2, 48, 48, 1), np.float32), own, np.arange(2), 0, 0)
     assert (targets.shape, targets.dtype) == ((2, 14), np.float32)
     labels, answers = split_targets(targets)
     np.testing.assert_array_equal(labels, own)
@@ -131,6 +135,56 @@ def test_views_that_come_again_are_answered_once(tmp_path: Path) -> None:
         for first, second in zip(engine.steps[step], engine.steps[again], strict=True):
             np.testing.assert_array_equal(first, second)
     assert not np.array_equal(engine.steps[0][0], engine.steps[2][0])
+
+
+class LeftAndRight(Oracle):
+    """Answers by the two halves of an image: sure of 0 where the left one is the brighter, else of 1."""
+
+    def predict(self, inputs: Any) -> Any:
+        self.seen.append(inputs)
+        is_right = inputs[:, :, 24:].mean((1, 2, 3)) > inputs[:, :, :24].mean((1, 2, 3))
+        return np.eye(7, dtype=np.float32)[is_right.astype(int)]
+
+
+def test_an_image_looked_at_once_is_answered_as_it_is_and_mirrored() -> None:
+    teachers = teachers_of(LeftAndRight(0), Oracle(5), settings=Distillation(0.5, 1.0, once=True))
+    images = np.zeros((300, 48, 48), np.uint8)
+    images[:150, :, :24] = 255
+    images[150:, :, 24:] = 255
+    done: list[int] = []
+    teachers.look_at(images, done.append)
+    assert done == [256, 300]
+    _, answers = split_targets(
+        teachers.targets(np.zeros((2, 48, 48, 1), np.float32), np.zeros((2, 7), np.float32), np.array([0, 299]), 0, 0)
+    )
+    np.testing.assert_allclose(answers[:, [0, 1, 5]], [[0.25, 0.25, 0.5]] * 2, atol=1e-5)
+
+
+@pytest.mark.usefixtures("nothing_saved")
+def test_answers_given_once_follow_their_images_through_new_views(tmp_path: Path) -> None:
+    class ByBrightness(Oracle):
+        def predict(self, inputs: Any) -> Any:
+            self.seen.append(inputs)
+            level = inputs.mean((1, 2, 3))
+            return np.stack([level, 1 - level, *[0 * level] * 5], 1).astype(np.float32)
+
+    oracle, engine = ByBrightness(0), SpyEngine()
+    run = run_with(tmp_path, teachers_of(oracle, settings=Distillation(0.5, 1.0, once=True)), epochs=2)
+    assert run.teachers is not None
+    with pytest.raises(ValueError, match="look_at comes first"):
+        run.execute(SpyEngine())
+    run.teachers.look_at(run.training.images)
+    run.execute(engine)
+    assert len(oracle.seen) == 2  # the images and their mirror images, whatever the number of epochs
+    assert not np.array_equal(engine.steps[0][0], engine.steps[2][0])
+    own = recipe("strong").targets(run.training.labels)
+    brightness = run.training.images.mean((1, 2)) / 255
+    for _, targets in engine.steps:
+        labels, answers = split_targets(targets)
+        for label, answer in zip(labels, answers, strict=True):
+            same = np.isclose(brightness, answer[0], atol=1e-5)
+            assert same.any()
+            assert (own[same] == label).all(1).any()
 
 
 @pytest.mark.usefixtures("nothing_saved")

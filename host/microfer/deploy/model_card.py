@@ -180,8 +180,9 @@ def _teachers(distillation: dict[str, Any] | None) -> list[str]:
     if not distillation:
         return []
     files = ", ".join(f"`{one['file']}` (SHA-256 {one['sha256'][:16]}...)" for one in distillation["teachers"])
+    asked = "each image, as it is and mirrored" if distillation.get("once") else "the same views"
     return [
-        f"- it learned from labels and from trained networks' answers to the same views: {files}, with weight "
+        f"- it learned from labels and from trained networks' answers to {asked}: {files}, with weight "
         f"{distillation['weight']:g} at temperature {distillation['temperature']:g}"
         + (f"; {distillation['views']} views of each image, in turn" if distillation.get("views") else "")
     ]

@@ -5,7 +5,7 @@ student see the same augmented crop matters: L. Beyer et al., Knowledge distilla
 consistent, CVPR 2022 (arXiv:2106.05237).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,9 +19,11 @@ from microfer.files import fingerprint
 from microfer.model import saved
 from microfer.model.baselines import Application
 from microfer.simulate.runners import open_keras_model
-from microfer.tensor import INPUT_SHAPE
+from microfer.tensor import INPUT_SHAPE, encode_float
 
 Array = npt.NDArray[np.float32]
+
+_LOOK_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,17 @@ class Distillation:
         labels that are not the answer. The part is multiplied by its square, so that its gradients keep their size.
     views: how many augmented views of each image there are, epoch after epoch in turn, so that teachers answer each
         only once; 0 is a new one in every epoch.
+    once: whether teachers look at each image only once, before training, as it is and mirrored. The mean of both
+        answers then stands for all of its views, of which there is a new one in every epoch.
 
     Raises:
-        MicroferError: a value is out of its range.
+        MicroferError: a value is out of its range, or views come again although teachers do not look at them.
     """
 
     weight: float = 0.7
     temperature: float = 2.0
     views: int = 0
+    once: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.weight <= 1:
@@ -49,6 +54,8 @@ class Distillation:
             raise MicroferError(f"the teachers' temperature must lie from 0.5 to 20, not at {self.temperature:g}")
         if self.views < 0:
             raise MicroferError(f"the number of views must be at least 1, or 0 for new ones, not {self.views}")
+        if self.once and self.views:
+            raise MicroferError("teachers that look at each image once need no views that come again: leave one out")
 
 
 class _Answering(Protocol):
@@ -72,24 +79,46 @@ class Teachers:
         self._files = [fingerprint(path) for path in paths]
         self._networks = [_open(path, precision) for path in paths]
         self._answered: dict[tuple[int, int], Array] = {}
+        self._of_images: Array | None = None
+
+    def look_at(self, images: npt.NDArray[np.uint8], on_images: Callable[[int], None] = lambda _: None) -> None:
+        """Ask the teachers for every training image, uint8 (n, 48, 48), where they are to look at each only once.
+
+        on_images: called with how many images are done, after each batch.
+        """
+        answers = []
+        for start in range(0, len(images), _LOOK_BATCH):
+            inputs = encode_float(images[start : start + _LOOK_BATCH])
+            answers.append((self._answer(inputs) + self._answer(np.ascontiguousarray(inputs[:, :, ::-1]))) / 2)
+            on_images(start + len(inputs))
+        self._of_images = np.concatenate(answers)
 
     def view(self, epoch: int) -> int:
         """Return the number of the augmented view that every image shows in `epoch`, both counted from 0."""
         return epoch % self.settings.views if self.settings.views else epoch
 
-    def targets(self, inputs: Array, own: Array, view: int, step: int) -> Array:
+    def targets(self, inputs: Array, own: Array, chosen: npt.NDArray[np.intp], view: int, step: int) -> Array:
         """Return what the student is trained on, float32 (b, 14): its own targets (b, 7), then the teachers' answer.
 
         inputs: the augmented crops that the student gets, (b, 48, 48, 1): always the same ones at this step of `view`.
+        chosen: which training images they were made of, (b,): their places among those that `look_at` was given.
         The answer is softened by the temperature. Where views come again, it is kept in memory, and given again.
         """
-        answer = self._answered.get((view, step))
+        if self.settings.once:
+            if self._of_images is None:
+                raise ValueError("look_at comes first where teachers look at each image once")
+            answer: Array | None = self._of_images[chosen]
+        else:
+            answer = self._answered.get((view, step))
         if answer is None:
-            answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
-            answer = np.mean(answers, axis=0, dtype=np.float32)
+            answer = self._answer(inputs)
             if self.settings.views:
                 self._answered[view, step] = answer
         return np.concatenate([own, answer], axis=1)
+
+    def _answer(self, inputs: Array) -> Array:
+        answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
 
     def to_json(self) -> dict[str, Any]:
         """Return what must be the same for a run to be resumed: which teachers, and how they are followed."""

@@ -192,7 +192,9 @@ class Run:
         for step, chosen in enumerate(batches):
             inputs = augment(self.training.images[chosen], self.recipe.augmentation, rng)
             rate = self.recipe.rate(epoch + (step + 1) / len(batches))
-            aims = self.teachers.targets(inputs, targets[chosen], view, step) if self.teachers else targets[chosen]
+            aims = targets[chosen]
+            if self.teachers:
+                aims = self.teachers.targets(inputs, aims, chosen, view, step)
             loss, right = engine.train_step(inputs, aims, weights[chosen], rate)
             loss_sum, hits, seen = loss_sum + loss * len(chosen), hits + right, seen + len(chosen)
             on_step(epoch, step, loss_sum / seen, hits / seen)

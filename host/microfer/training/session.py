@@ -77,6 +77,8 @@ def train(
     )
     begun = fingerprint(start) if start else None
     run = Run(config, recipe, training, validation, seed, out, teachers=followed, select=select, start=begun)
+    if followed and followed.settings.once:
+        _look(followed, training)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     console.print(
@@ -123,6 +125,12 @@ def _keras(threads: int | None) -> Any:
             + ("; PyTorch itself: python -m pip install torch" if error.name == "torch" else "")
         ) from error
     return keras
+
+
+def _look(teachers: Teachers, training: Dataset) -> None:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("teachers look at each image", total=len(training))
+        teachers.look_at(training.images, lambda done: bar.update(task, completed=done))
 
 
 class Screen:
