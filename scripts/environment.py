@@ -184,7 +184,19 @@ def _install(venv: Path, lock: Path) -> None:
             advice = "see pip's words above; the next start tries again"
         print("\n".join(output.splitlines()[-15:]), file=sys.stderr)
         raise SetupError(f"pip could not install {lock.name}; {advice}")
+    if sys.dont_write_bytecode:
+        _compile(venv)
     print(f"installed in {time.monotonic() - begin:.0f} s", file=sys.stderr)
+
+
+def _compile(venv: Path) -> None:
+    """Compile all packages, on every core, where Python is told to keep no bytecode of what it imports.
+
+    With PYTHONDONTWRITEBYTECODE set, as in many container images, each process would compile TensorFlow anew. Packages
+    hold some files that are no valid Python, which their owners never import: compileall's status says nothing here.
+    """
+    command = [str(_python_of(venv)), "-I", "-m", "compileall", "-q", "-j", "0", str(venv)]
+    subprocess.run(command, capture_output=True, check=False)
 
 
 def _follow(pip: subprocess.Popen[str], lock: Path) -> str:

@@ -92,6 +92,16 @@ def test_a_first_start_installs_and_runs_the_script_inside_and_a_second_one_inst
     assert second.stderr == ""
 
 
+@pytest.mark.parametrize("caches", [True, False])
+def test_where_python_keeps_no_bytecode_packages_are_compiled_at_once(checkout, monkeypatch, caches):
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    if not caches:
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    command = [sys.executable, "-c", "import environment; environment.prepare('dev')"]
+    subprocess.run(command, cwd=checkout / "scripts", capture_output=True, check=True)
+    assert bool(list(checkout.rglob("tiny_dev.*.pyc"))) is not caches
+
+
 def test_a_file_with_another_hash_is_refused_and_not_taken_for_installed(checkout):
     (checkout / "wheels" / "tiny_run-1.0-py3-none-any.whl").write_bytes(b"changed")
     run = start(checkout)
