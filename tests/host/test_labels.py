@@ -3,6 +3,7 @@
 from itertools import combinations
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from microfer.bench.labels import name_points
@@ -16,6 +17,7 @@ def test_names_of_crowded_points_do_not_cover_each_other_and_stay_in_the_plot() 
     axes.margins(0.2)
     name_points(figure, axes, points)
     assert [text.get_text() for text in axes.texts] == [name for _, _, name in points]
-    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes = [Text.get_window_extent(text) for text in axes.texts]
     assert not [pair for pair in combinations(boxes, 2) if Bbox.intersection(*pair) is not None]
     assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 for box in boxes)
+    assert [text.arrow_patch is not None for text in axes.texts] == [True, True, True, False]
