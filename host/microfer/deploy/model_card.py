@@ -14,6 +14,8 @@ THESIS = (
     "bachelor's thesis, Brno University of Technology, 2024"
 )
 
+_MADE = 'the model card, "How it was made"'
+
 
 def render(metrics: dict[str, Any]) -> str:
     """Return the model card as Markdown, from the content of the release's `metrics.json`."""
@@ -29,7 +31,7 @@ def render(metrics: dict[str, Any]) -> str:
             *_confidence(metrics["calibration"]),
             *_robustness(metrics),
             *_commands(metrics),
-            *_use(),
+            *_use(metrics["int8"]),
             *_data_faults(metrics),
             "",
         )
@@ -62,7 +64,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"{parity['bits']['count']:,} images | the same |",
         *_pruning_rows(metrics),
         f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
-        "`python host/quantize.py` |",
+        f"`quantize.py`: {_MADE} |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
         f"`python host/describe_model.py {model}/{FLOAT_FILE}` |",
         f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
@@ -93,7 +95,7 @@ def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
     if pruning := metrics["pruning"]:
         accuracy = pruning["validation_accuracy"]
         rows += [
-            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `python host/prune.py` |",
+            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `prune.py`: {_MADE} |",
             f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, "
             f"{_percent(accuracy['after'])} | the same |",
         ]
@@ -101,7 +103,7 @@ def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
         accuracy, spent = channels["validation_accuracy"], channels["instructions"]
         rows += [
             f"| instructions before and after channels were pruned, estimated | {spent['before'] / 1e6:.1f} and "
-            f"{spent['after'] / 1e6:.1f} million | `python host/prune_channels.py` |",
+            f"{spent['after'] / 1e6:.1f} million | `prune_channels.py`: {_MADE} |",
             f"| accuracy before and after, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} | "
             "the same |",
         ]
@@ -277,7 +279,9 @@ def _commands(metrics: dict[str, Any]) -> list[str]:
     ]
 
 
-def _use() -> list[str]:
+def _use(int8: dict[str, Any]) -> list[str]:
+    missed = sorted(int8["per_class"], key=lambda one: one["recall"])[:3]
+    most, more, third = (f"{one['label']} ({100 * (1 - one['recall']):.0f} in 100 missed)" for one in missed)
     return [
         "## Intended use",
         "",
@@ -294,8 +298,8 @@ def _use() -> list[str]:
         "",
         "## Limits",
         "",
-        "- It is wrong about one face in three, more often for fear, sadness and anger. Show uncertainty, smooth over "
-        "time, and let people switch it off.",
+        f"- It is wrong about {100 * (1 - int8['accuracy']):.0f} faces in 100, most often about {most}, {more} and "
+        f"{third}. Show uncertainty, smooth over time, and let people switch it off.",
         "- Trained on faces cropped by a frontal detector; profiles, occlusion, darkness and masks are outside of it.",
         "- FER-2013 carries no demographic labels, so how errors differ between groups of people is unknown.",
         "",
