@@ -223,7 +223,12 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     commands = [
         f"KERAS_BACKEND={backend} python host/{line} --out {to}" for line, to in zip(commands, folders, strict=True)
     ]
-    network, pruned = "runs/trained/best.keras", ""
+    trained = "runs/trained"
+    if averaged := _training(options.run).get("averaged"):
+        share = f"--start {run['start']['file']} --share {averaged['share']:g}"
+        commands.append(f"python host/average.py {trained} {share} --data PATH --out runs/mean")
+        trained = "runs/mean"
+    network, pruned = f"{trained}/best.keras", ""
     if pruning := _report(options.pruned, "pruning.json"):
         prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
         commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
@@ -238,7 +243,7 @@ def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
     return [
         *commands,
         f"python host/quantize.py {network} --data PATH {quantize} --model-id {model_id} --out runs/int8",
-        f"python scripts/release.py --data PATH --run runs/trained{pruned} --int8 runs/int8{beside}",
+        f"python scripts/release.py --data PATH --run {trained}{pruned} --int8 runs/int8{beside}",
         f"python host/export_tflm.py models/{model_id}/model.tflite",
     ]
 

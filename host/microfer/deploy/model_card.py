@@ -144,10 +144,12 @@ def _what_it_is(metrics: dict[str, Any]) -> list[str]:
         f"- trained by recipe `{metrics['training']['settings']['recipe']['name']}` for "
         f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds'] / 60:.0f} minutes "
         f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then "
+        + ("averaged, then " if metrics["training"].get("averaged") else "")
         + ("pruned, then " if metrics["pruning"] else "")
         + "quantized",
         *_teachers(metrics["training"]["settings"].get("distillation")),
         *_start(metrics["training"]["settings"]),
+        *_averaged(metrics["training"].get("averaged")),
         "",
     ]
 
@@ -160,6 +162,17 @@ def _start(settings: dict[str, Any]) -> list[str]:
     return [
         f"- it went on from the weights of `{start['file']}` (SHA-256 {start['sha256'][:16]}...), and "
         f"{chosen[settings['select']]} was kept"
+    ]
+
+
+def _averaged(averaged: dict[str, Any] | None) -> list[str]:
+    if not averaged:
+        return []
+    accuracy = averaged["validation_accuracy"]
+    return [
+        f"- its weights are the mean of those that it went on from ({_percent(accuracy['start'])}, float) and of those "
+        f"that training found ({_percent(accuracy['trained'])}), which have {100 * averaged['share']:.0f} % of it: "
+        f"{_percent(accuracy['mean'])}"
     ]
 
 
