@@ -13,7 +13,7 @@ EXAMPLES = """
 def main() -> int:
     parser = command.parser(
         "Take the mean of two networks' weights: of one that train.py went on with, and of the one that it started "
-        "from. Often that is more accurate than both, and costs no training. The folder that is written is one like "
+        "from. Sometimes that is more accurate than both, and it costs no training. The folder that is written is like "
         "train.py's, for prune.py, quantize.py and scripts/release.py.",
         EXAMPLES,
     )

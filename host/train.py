@@ -17,6 +17,8 @@ EXAMPLES = """
       --select macro_f1                                               a variant for which every class counts alike
   python host/train.py --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
       --teacher models/*/float.keras --teacher-views 6                 go on, taught by all releases together
+  python host/train.py --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
+      --teacher models/*/float.keras --teacher-once                    the same as fast as without teachers
   KERAS_BACKEND=tensorflow python host/train.py --data fer2013.csv    choose the backend
 """
 

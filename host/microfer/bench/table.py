@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from microfer.bench.labels import name_points
 from microfer.bench.runs import Budget, Scored
@@ -176,6 +176,7 @@ def comparison_figure(result: Comparison, title: str) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(name)
+        axes.yaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10)))  # whole percents
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
         plain(axes)
     figure.axes[0].set_ylabel("accuracy")

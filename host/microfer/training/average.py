@@ -1,7 +1,7 @@
 """The mean of a trained network's weights and of those that its training began with.
 
 M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (arXiv:2109.01903): where training went on from
-trained weights and did not leave their valley, points between both ends are often better than either.
+trained weights and did not leave their valley, points between both ends can be better than either.
 """
 
 import json
