@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from microfer.bench.accuracies import releases
 from microfer.deploy import tflite_file
 from microfer.deploy.cost.costs import fitted
 from microfer.deploy.cost.dispatch import path_of
@@ -218,7 +219,7 @@ def test_a_released_network_is_compared_with_its_accuracy() -> None:
     command = [sys.executable, "host/compare_s3.py", "thesis-bn", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     (row,) = json.loads(done.stdout)
-    metrics = json.loads((MODEL.parent / "metrics.json").read_text())
+    metrics = json.loads((releases()["thesis-bn"].path.parent / "metrics.json").read_text())
     assert row["accuracy"] == metrics["int8"]["accuracy"]
     assert row["arena_in"] == "PSRAM"
     assert row["milliseconds"][0] < row["milliseconds"][1]

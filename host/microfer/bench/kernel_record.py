@@ -1,6 +1,7 @@
 """What scripts/kernel_report.py counted of whole networks on the emulated chip, with ESP-NN and the own kernels."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,7 @@ def _record(name: str, entry: dict[str, Any]) -> KernelRecord:
 
 
 def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Path) -> KernelRecord | None:
-    """Return the record of a release, or else of its preset with random weights, which cost the same; or None.
+    """Return the record of a release, or else of its preset with other weights, which cost the same; or None.
 
     steps: the operators that the network has now.
 
@@ -70,7 +71,8 @@ def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Pat
         MicroferError: the record is of a network of other shapes, or the file is damaged.
     """
     records = read_kernels(path)
-    found = records.get(release or "") or records.get(f"{preset}, random weights")
+    alike = (one for name, one in records.items() if re.fullmatch(rf"{re.escape(preset)}(-\d+|, random weights)", name))
+    found = records.get(release or "") or next(alike, None)
     if found is not None and found.operators != tuple(_shape(step) for step in steps):
         raise MicroferError(
             f"{path}: {found.name!r} was counted on other operators than {release or preset} has now; count it again "
