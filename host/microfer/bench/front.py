@@ -6,13 +6,13 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from microfer.bench.accuracies import Accuracy
 from microfer.bench.chip import Row
 from microfer.bench.labels import name_points
 from microfer.errors import MicroferError
-from microfer.training.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, plain
+from microfer.training.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, plain, whole_percents
 
 PALE_ORANGE = "#f0cfa6"
 
@@ -64,8 +64,7 @@ def front_figure(rows: Sequence[Row]) -> Figure:
         members = [pair for _, group in sorted(groups.items(), reverse=True) for pair in group]
         named.append((axes, [(cost(row), one.value, row.name) for row, one in members]))
     panels[0].set_ylabel("accuracy")
-    panels[0].yaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10)))  # whole percents
-    panels[0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    whole_percents(panels[0].yaxis)
     names = [row.name for row in rows if not row.accuracies]
     handles, labels = panels[0].get_legend_handles_labels()
     note = f"Estimated by the cost model. Without a recorded accuracy: {', '.join(names)}." if names else ""

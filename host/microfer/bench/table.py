@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from microfer.bench.labels import name_points
 from microfer.bench.runs import Budget, Scored
 from microfer.errors import MicroferError
 from microfer.training.metrics import classification_metrics, mcnemar_p, wilson_interval
-from microfer.training.plots import BLUE, INK, ORANGE, plain
+from microfer.training.plots import BLUE, INK, ORANGE, plain, whole_percents
 
 SCHEMA = "microfer.comparison/1"
 PRIVATE_TEST = "for whoever holds PrivateTest: host/evaluate.py RUN/best.keras --split PrivateTest"
@@ -176,8 +176,7 @@ def comparison_figure(result: Comparison, title: str) -> Figure:
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1e6:g} M"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(name)
-        axes.yaxis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10)))  # whole percents
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        whole_percents(axes.yaxis)
         plain(axes)
     figure.axes[0].set_ylabel("accuracy")
     for axes, key in zip(figure.axes, ("parameters", "macs"), strict=True):

@@ -1,6 +1,5 @@
 """Single runs at full length, each with what made it: a record of what was tried."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ import numpy.typing as npt
 from microfer.bench.runs import Scored, score, score_file
 from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
-from microfer.errors import MicroferError
-from microfer.files import read_bytes
+from microfer.training.loop import finished
 from microfer.training.metrics import classification_metrics, mcnemar_p, wilson_interval
 
 Labels = npt.NDArray[np.integer]
@@ -65,7 +63,7 @@ def tried(
     Raises:
         MicroferError: a folder holds no run, or one that has not come to its end.
     """
-    records = [_finished(folder) for folder in folders]
+    records = [finished(folder) for folder in folders]
     scored = [
         score(folder, record["settings"]["seed"], training, validation, quantized=True)
         for folder, record in zip(folders, records, strict=True)
@@ -81,13 +79,6 @@ def merged(recorded: Sequence[Tried], new: Sequence[Tried]) -> list[Tried]:
     """Return recorded runs with new ones after them; a new one of the same name takes its predecessor's place."""
     rows = {row.name: row for row in recorded} | {row.name: row for row in new}
     return list(rows.values())
-
-
-def _finished(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(read_bytes(folder / "run.json"))
-    if "epochs" not in record:
-        raise MicroferError(f"the run in {folder} has not come to its end: go on with it by --resume")
-    return record
 
 
 def _tried(name: str, record: dict[str, Any], scored: Scored, labels: Labels, first: Any) -> Tried:

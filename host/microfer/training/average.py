@@ -18,6 +18,7 @@ from microfer.model import saved
 from microfer.model.networks import Network
 from microfer.simulate.runners import KerasRunner
 from microfer.training.engine import choose_backend
+from microfer.training.loop import finished
 from microfer.training.metrics import Metrics, classification_metrics
 from microfer.training.session import load_splits
 
@@ -46,7 +47,7 @@ def average(
         raise MicroferError(f"--share must lie between 0 and 1, not at {share:g}")
     if (out / "run.json").exists():
         raise MicroferError(f"{out} holds a run already: choose another --out")
-    record = _finished(run, start)
+    record = _begun_with(start, run)
     choose_backend()
     _, validation = load_splits(data, limit)
     begun, config = saved.load(start)
@@ -68,10 +69,9 @@ def average(
     return 0
 
 
-def _finished(run: Path, start: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(read_bytes(run / "run.json"))
-    if "epochs" not in record:
-        raise MicroferError(f"the run in {run} has not come to its end: go on with it by train.py --resume")
+def _begun_with(start: Path, run: Path) -> dict[str, Any]:
+    """Return the record of the finished `run`, which must have begun with `start`."""
+    record = finished(run)
     begun = record["settings"].get("start")
     if begun is None:
         raise MicroferError(f"the run in {run} began with random weights: there is nothing to average it with")

@@ -2,17 +2,19 @@
 
 import csv
 import io
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
-from microfer.files import exclusive, write_json, write_text
+from microfer.errors import MicroferError
+from microfer.files import exclusive, read_bytes, write_json, write_text
 from microfer.model import networks, saved
 from microfer.model.networks import Network
 from microfer.tensor import encode_float
@@ -207,6 +209,14 @@ class Run:
         loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())
         metrics = classification_metrics(probabilities, self.validation.labels)
         return Validated(loss, metrics.accuracy, metrics.macro_f1)
+
+
+def finished(folder: Path) -> dict[str, Any]:
+    """Return the `run.json` of a run that has come to its end. Raises MicroferError where `folder` holds none."""
+    record: dict[str, Any] = json.loads(read_bytes(folder / "run.json"))
+    if "epochs" not in record:
+        raise MicroferError(f"the run in {folder} has not come to its end: go on with it by --resume")
+    return record
 
 
 def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

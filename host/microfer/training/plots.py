@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
@@ -213,6 +214,12 @@ def plain(axes: Axes) -> None:
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)
+
+
+def whole_percents(axis: Axis) -> None:
+    """Label an axis of rates, 0..1, by whole percents, and put no tick between two of them."""
+    axis.set_major_locator(MaxNLocator(8, steps=(1, 2, 5, 10)))
+    axis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
 
 
 def _mark_best(axes: Axes, epoch: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> None:
