@@ -63,7 +63,12 @@ def _parse() -> argparse.Namespace:
     command.add_data_options(parser, "train on")
     parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
-    parser.add_argument("--epochs", type=int, help="train this many epochs instead of the recipe's")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="train this many epochs instead of the recipe's; at a constant rate, as in recipe thesis, --resume takes "
+        "another number too",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, help="folder to write (default: runs/PRESET-RECIPE-SEED)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
+from microfer.files import write_json
 from microfer.model.presets import SqueezeNet
 from microfer.training import checkpoint, loop
 from microfer.training.recipe import recipe
@@ -65,11 +67,11 @@ def saved_epochs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def fake_run(out: Path, epochs: int = 4, **changes: Any) -> loop.Run:
-    from dataclasses import replace
-
     short = replace(recipe("strong"), epochs=epochs, batch_size=16)
     training, validation = synthetic_dataset(10, 0), synthetic_dataset(4, 1, "PublicTest")
-    return loop.Run(TINY, short, training, validation, **{"seed": 0, "out": out, **changes})
+    return loop.Run(
+        TINY, training=training, validation=validation, **{"recipe": short, "seed": 0, "out": out, **changes}
+    )
 
 
 def test_the_best_epoch_by_validation_is_kept(tmp_path: Path, saved_epochs: list[str]) -> None:
@@ -122,7 +124,7 @@ def test_the_best_epoch_may_be_chosen_by_macro_f1(tmp_path: Path, saved_epochs: 
 
 def test_a_run_that_began_with_other_weights_is_not_resumed(tmp_path: Path, saved_epochs: list[str]) -> None:
     fake_run(tmp_path, epochs=1, start={"sha256": "ab"}).execute(FakeEngine([0.5]))
-    with pytest.raises(MicroferError, match=r"its start is .*ab.*, this run's is .*cd.*;"):
+    with pytest.raises(MicroferError, match=r"its start's sha256 is .ab., this run's is .cd.;"):
         fake_run(tmp_path, epochs=1, start={"sha256": "cd"}).execute(FakeEngine([0.5]), resume=True)
 
 
@@ -163,6 +165,34 @@ def test_resuming_with_another_seed_or_network_names_what_differs(tmp_path: Path
     other = loop.Run(**{**vars(fake_run(tmp_path, epochs=1)), "config": SqueezeNet("other", ((1, 1),), ())})
     with pytest.raises(MicroferError, match="its network is tiny, this run's is other"):
         other.execute(FakeEngine([0.5]), resume=True)
+
+
+@pytest.mark.parametrize("end", [2, 4])
+def test_a_run_at_a_constant_rate_may_end_earlier_or_later_than_it_was_begun_to(
+    end: int, tmp_path: Path, saved_epochs: list[str]
+) -> None:
+    constant = replace(recipe("thesis"), batch_size=16)
+    script = [0.25, 0.5, 0.75, 0.5]
+    whole, resumed = FakeEngine(script), FakeEngine(script[2:])
+    fake_run(tmp_path / "whole", recipe=replace(constant, epochs=end)).execute(whole)
+
+    fake_run(tmp_path / "broken", recipe=replace(constant, epochs=2)).execute(FakeEngine(script))
+    run_json = json.loads((tmp_path / "broken" / "run.json").read_text())
+    write_json(tmp_path / "broken" / "run.json", {"settings": run_json["settings"]})  # as if it was to go on
+    result = fake_run(tmp_path / "broken", recipe=replace(constant, epochs=end)).execute(resumed, resume=True)
+
+    assert resumed.number == whole.number
+    assert result.epochs == end
+    settings = [checkpoint.read(tmp_path / name / "last.npz")[0].settings for name in ("whole", "broken")]
+    assert settings[0] == settings[1] == loop.finished(tmp_path / "broken")["settings"]
+    with pytest.raises(MicroferError, match=rf"has {end} epochs, more than the 1 asked for"):
+        fake_run(tmp_path / "broken", recipe=replace(constant, epochs=1)).execute(FakeEngine(script), resume=True)
+
+
+def test_a_run_whose_rate_falls_to_its_end_keeps_that_end(tmp_path: Path, saved_epochs: list[str]) -> None:
+    fake_run(tmp_path, epochs=2).execute(FakeEngine([0.5]))
+    with pytest.raises(MicroferError, match="its recipe's epochs is 2, this run's is 3"):
+        fake_run(tmp_path, epochs=3).execute(FakeEngine([0.5]), resume=True)
 
 
 def test_resuming_where_nothing_was_trained_says_so(tmp_path: Path) -> None:

@@ -66,10 +66,19 @@ def require_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> N
     """Raise MicroferError, naming what differs, unless a run with settings `wanted` may resume from `found`."""
     for key, value in wanted.items():
         if found.get(key) != value:
+            what, before, now = _difference(key, found.get(key), value)
             raise MicroferError(
-                f"{path} is a checkpoint of another run: its {key} is {_short(found.get(key))}, this run's is "
-                f"{_short(value)}; give the same options, or another --out"
+                f"{path} is a checkpoint of another run: its {what} is {_short(before)}, this run's is "
+                f"{_short(now)}; give the same options, or another --out"
             )
+
+
+def _difference(what: str, before: Any, now: Any) -> tuple[str, Any, Any]:
+    """Go into objects that bear one name, to the first value that is not alike in both."""
+    if isinstance(before, dict) and isinstance(now, dict) and before.get("name") == now.get("name"):
+        key = next(key for key in {**now, **before} if before.get(key) != now.get(key))
+        return _difference(f"{what}'s {key}", before.get(key), now.get(key))
+    return what, before, now
 
 
 def _short(value: Any) -> str:

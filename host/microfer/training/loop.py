@@ -1,6 +1,7 @@
 """The training run: epochs, validation, checkpoints, logs."""
 
 import csv
+import gc
 import io
 import json
 import time
@@ -118,6 +119,7 @@ class Run:
 
         Each epoch draws its random numbers from (seed, epoch) alone, so a resumed run equals an unbroken one. Where the
         teachers ask for views that come again, so do whole batches: their order, and how their images are changed.
+        A run at a constant rate may be resumed to end earlier or later than it was begun to.
 
         on_step: called with epoch, step, mean loss and accuracy of the epoch so far.
         on_epoch: called with the epoch's row of the history.
@@ -139,11 +141,17 @@ class Run:
         settings = self.settings(engine)
         if resume:
             progress, variables = checkpoint.read(self.checkpoint)
-            checkpoint.require_same(self.checkpoint, progress.settings, settings)
+            checkpoint.require_same(self.checkpoint, _so_far(progress.settings), _so_far(settings))
+            if progress.epoch > self.recipe.epochs:
+                raise MicroferError(
+                    f"{self.checkpoint} has {progress.epoch} epochs, more than the {self.recipe.epochs} asked for"
+                )
+            progress.settings = settings
             engine.restore(variables)
         else:
             progress = checkpoint.Progress(settings)
         write_json(self.out / "run.json", {"settings": settings})
+        gc.freeze()  # the libraries' many objects stay; looking through them each time costs a few percent of a step
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
             loss, accuracy = self._train_epoch(engine, epoch, on_step)
@@ -223,6 +231,12 @@ def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.flo
     """Return probabilities, float32 (n, 7), for crops, uint8 (n, 48, 48)."""
     parts = [images[i : i + VALIDATION_BATCH] for i in range(0, len(images), VALIDATION_BATCH)]
     return np.concatenate([engine.predict(encode_float(part)) for part in parts])
+
+
+def _so_far(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return what the epochs so far depend on; at a constant rate that is not how many there will be."""
+    recipe = settings["recipe"]
+    return settings | {"recipe": recipe | {"epochs": None}} if recipe["schedule"] == "constant" else settings
 
 
 def _batches(order: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:
