@@ -129,7 +129,11 @@ class Run:
                 another process is training.
         """
         with exclusive(self.out):
-            return self._execute(engine, resume, on_step, on_epoch)
+            gc.freeze()  # looking through the libraries' many objects again and again costs a few percent of a step
+            try:
+                return self._execute(engine, resume, on_step, on_epoch)
+            finally:
+                gc.unfreeze()  # a process may train another network, and let this one go
 
     def _execute(
         self,
@@ -147,11 +151,11 @@ class Run:
                     f"{self.checkpoint} has {progress.epoch} epochs, more than the {self.recipe.epochs} asked for"
                 )
             progress.settings = settings
+            checkpoint.write(self.checkpoint, progress, variables)  # also where no epoch is left to do it
             engine.restore(variables)
         else:
             progress = checkpoint.Progress(settings)
         write_json(self.out / "run.json", {"settings": settings})
-        gc.freeze()  # the libraries' many objects stay; looking through them each time costs a few percent of a step
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
             loss, accuracy = self._train_epoch(engine, epoch, on_step)
