@@ -7,14 +7,14 @@ from collections import Counter
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.live.messages import AskHello, Hello, StreamSettings
+from microfer.live.messages import AskHello, Hello, Statistics, StreamSettings
 from microfer.live.protocol import DELIMITER, LinkWriter, decode_frame, pack_payload
 from microfer.live.reader import LinkReader, Received
 from microfer.simulate.core_build import find_compiler
 from microfer.simulate.virtual_board import BoardSettings
 
-DEFAULTS = StreamSettings(1000, predictions=True, previews=False)
-"""What a board's stream is set to at its start; sending it asks for statistics."""
+ACCOUNT = StreamSettings(900, predictions=True, previews=False)
+"""Asks for statistics, with a period that no board begins with: what was on its way before is not the answer."""
 
 
 def _has_compiler():
@@ -98,8 +98,12 @@ class BoardClient:
         return self.messages(kind)[before]
 
     def ask(self, command, kind, timeout_s=40):
+        """Send a command; return the answer: the next message of a kind, of statistics those with its settings."""
         self.send(command)
-        return self.next(kind, timeout_s)
+        while True:
+            answer = self.next(kind, timeout_s)
+            if kind is not Statistics or _settings_of(answer) == command:
+                return answer
 
     def hello(self):
         return self.ask(AskHello(), Hello)
@@ -114,6 +118,10 @@ class BoardClient:
         while not self.is_at_end:
             assert time.monotonic() < end_s, "the board did not close the connection"
             self.poll(0.5)
+
+
+def _settings_of(statistics):
+    return StreamSettings(statistics.statistics_period_ms, statistics.predictions, statistics.previews)
 
 
 class Tap:

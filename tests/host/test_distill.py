@@ -201,11 +201,14 @@ def test_the_first_views_are_those_of_a_run_without_a_limit(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("nothing_saved")
-@pytest.mark.parametrize(("first", "second"), [(None, 3), (3, None), (3, 4)])
-def test_a_run_goes_on_with_the_teachers_that_it_began_with(tmp_path: Path, first: Any, second: Any) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "what"),
+    [(None, 3, "distillation"), (3, None, "distillation"), (3, 4, "distillation's teachers")],
+)
+def test_a_run_goes_on_with_the_teachers_that_it_began_with(tmp_path: Path, first: Any, second: Any, what: str) -> None:
     before, after = (None if label is None else teachers_of(Oracle(label)) for label in (first, second))
     run_with(tmp_path, before).execute(SpyEngine())
-    with pytest.raises(MicroferError, match="its distillation is"):
+    with pytest.raises(MicroferError, match=f"its {what} is"):
         run_with(tmp_path, after).execute(SpyEngine(), resume=True)
 
 

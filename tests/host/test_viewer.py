@@ -62,7 +62,17 @@ def test_previews_end_with_the_viewer_that_asked_for_them():
         with watch(board, previews=True) as viewer:
             viewer.start()
             wait_for(lambda: board.previews)
-        wait_for(lambda: not board.previews)
+        assert not board.previews
+
+
+def test_a_board_that_does_not_answer_holds_no_viewer_back():
+    with FakeBoard() as board:
+        with watch(board, previews=True) as viewer:
+            viewer.start()
+            wait_for(lambda: board.previews)
+            board.mute.append(StreamSettings)
+        assert not viewer.source.connection.is_open
+        assert not board.mute
 
 
 def test_previews_that_someone_else_left_on_are_switched_off():

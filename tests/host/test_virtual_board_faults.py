@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.host.board_client import DEFAULTS, BoardClient, Tap, fast, needs_compiler
+from tests.host.board_client import ACCOUNT, BoardClient, Tap, fast, needs_compiler
 
 from microfer.deploy.release import MODEL_FILE, MODELS
 from microfer.errors import MicroferError
@@ -67,7 +67,7 @@ def test_a_command_that_arrives_damaged_is_reported_and_a_repeated_one_is_answer
                     break
             else:
                 pytest.fail(f"request {request} was never answered")
-        statistics = client.ask(DEFAULTS, Statistics)
+        statistics = client.ask(ACCOUNT, Statistics)
         assert statistics.commands_damaged > 0
         assert ErrorCode.COMMAND_DAMAGED in {error.code for error in client.messages(BoardError)}
 
@@ -81,7 +81,7 @@ def test_a_line_that_stands_still_loses_nothing_but_what_the_board_says_it_dropp
     with board, BoardClient(board.url) as client:
         client.read_for(4)
         assert board.port.times.stalls >= 2
-        last = client.ask(DEFAULTS, Statistics)
+        last = client.ask(ACCOUNT, Statistics)
         assert last.link_dropped > 0
         tap.check(client)
         assert not client.reader.counters.damaged
@@ -114,14 +114,14 @@ def test_a_dead_camera_is_reported_and_commands_are_answered(tiny):
         assert client.next(BoardError).code == ErrorCode.CAMERA_MISSING
         result = client.ask(InferCrop(5, bytes(2304)), InferResult)
         assert result.request == 5
-        assert client.ask(DEFAULTS, Statistics).frames_captured == 0
+        assert client.ask(ACCOUNT, Statistics).frames_captured == 0
 
 
 def test_a_camera_that_stops_is_started_again(tiny):
     settings = fast(tiny, frames=100, camera=CameraFaults(stops_after=30))
     with VirtualBoard(settings) as board, BoardClient(board.url) as client:
         client.until(lambda: board.wait(0))
-        statistics = client.ask(DEFAULTS, Statistics)
+        statistics = client.ask(ACCOUNT, Statistics)
         assert statistics.frames_captured == 100
         assert statistics.camera_restarts == 3
         assert statistics.camera_timeouts == 2 * 3
@@ -138,7 +138,7 @@ def test_a_source_that_has_nothing_to_see_is_a_camera_that_stopped_and_is_explai
     told = []
     with VirtualBoard(fast(tiny, frames=30), Unplugged(), tell=told.append) as board, BoardClient(board.url) as client:
         client.until(lambda: board.wait(0))
-        statistics = client.ask(DEFAULTS, Statistics)
+        statistics = client.ask(ACCOUNT, Statistics)
         assert statistics.frames_captured == 30
         assert statistics.camera_restarts > 1
         assert ErrorCode.CAMERA_STOPPED in {error.code for error in client.messages(BoardError)}
@@ -152,7 +152,7 @@ def test_frames_of_a_wrong_size_are_dropped_and_counted(tiny):
     settings = fast(tiny, frames=100, camera=CameraFaults(wrong_size_every=10))
     with VirtualBoard(settings) as board, BoardClient(board.url) as client:
         client.until(lambda: board.wait(0))
-        statistics = client.ask(DEFAULTS, Statistics)
+        statistics = client.ask(ACCOUNT, Statistics)
         assert (statistics.frames_captured, statistics.dropped_size) == (90, 10)
         error = next(error for error in client.messages(BoardError) if error.code == ErrorCode.FRAME_SIZE)
         assert "160x120" in error.text
@@ -162,7 +162,7 @@ def test_a_network_that_sometimes_fails_is_reported_and_its_frames_are_counted(t
     settings = fast(tiny, frames=100, invoke_fails_every=7)
     with VirtualBoard(settings, SceneSource(2)) as board, BoardClient(board.url) as client:
         client.until(lambda: board.wait(0))
-        statistics = client.ask(DEFAULTS, Statistics)
+        statistics = client.ask(ACCOUNT, Statistics)
         assert statistics.dropped_invoke > 5
         assert statistics.frames_predicted + statistics.dropped_invoke == 100
         assert ErrorCode.INVOKE_FAILED in {error.code for error in client.messages(BoardError)}
@@ -186,7 +186,7 @@ def test_a_model_of_another_kind_is_refused_and_frames_are_counted(tiny):
         error = client.first(BoardError)
         assert (error.code, error.text) == (ErrorCode.MODEL_REFUSED, "the model's input or output is not int8")
         client.until(lambda: board.wait(0))
-        assert client.ask(DEFAULTS, Statistics).dropped_invoke == 10
+        assert client.ask(ACCOUNT, Statistics).dropped_invoke == 10
         assert client.ask(InferCrop(1, bytes(2304)), BoardError).code == ErrorCode.MODEL_REFUSED
 
 

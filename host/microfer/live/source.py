@@ -9,9 +9,13 @@ from microfer.errors import MicroferError
 from microfer.live.connection import Connection
 from microfer.live.layout import Message
 from microfer.live.link_events import NANOSECONDS, Instant, Timed
-from microfer.live.messages import Prediction
+from microfer.live.messages import Prediction, Statistics
 from microfer.live.reader import LinkReader, Received
 from microfer.live.recording import Recording, events_of
+from microfer.live.stream_wish import settings
+
+LAST_WORD_S = 1.0
+"""How long a viewer that ends waits for the board to say that its crops end too."""
 
 
 class Source(Protocol):
@@ -37,6 +41,9 @@ class Source(Protocol):
 
     def send(self, message: Message) -> None:
         """Send a command to the board, if there is one."""
+
+    def end_previews(self) -> None:
+        """Have the board send no more crops, if there is one."""
 
     def pause(self, on: bool) -> None:
         """Hold the source, where it can be held."""
@@ -72,6 +79,17 @@ class LiveSource:
         """Send a command; one that does not get through is sent again by who wants it when the link is back."""
         with suppress(MicroferError):
             self.connection.send(message)
+
+    def end_previews(self) -> None:
+        """Send the settings without crops and wait for the board's word, `LAST_WORD_S` at most.
+
+        A port that is closed at once may drop what it has not sent yet, and the crops would go on unseen.
+        """
+        if self.connection.is_open:
+            with suppress(MicroferError):
+                self.connection.ask(
+                    settings(previews=False), Statistics, LAST_WORD_S, tries=1, wanted=lambda found: not found.previews
+                )
 
     def pause(self, on: bool) -> None:
         """Do nothing: a board goes on."""
@@ -165,6 +183,9 @@ class Replay:
         return events_of(self._reader, chunk)
 
     def send(self, message: Message) -> None:
+        """Do nothing: there is no board."""
+
+    def end_previews(self) -> None:
         """Do nothing: there is no board."""
 
     def pause(self, on: bool) -> None:

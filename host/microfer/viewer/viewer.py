@@ -20,7 +20,7 @@ from microfer.live.messages import AskHello, Prediction
 from microfer.live.reader import Received
 from microfer.live.recording import SUFFIX, Recorder
 from microfer.live.source import LiveSource, Replay, Source
-from microfer.live.stream_wish import StreamWish, settings
+from microfer.live.stream_wish import StreamWish
 from microfer.viewer.picture import png
 from microfer.viewer.view import View
 from microfer.viewer.view_model import ViewModel
@@ -114,11 +114,13 @@ class Viewer:
             if self._thread.ident is not None:  # Ctrl-C may have come before it began
                 self._thread.join()
             self._thread = None
-        if self._wish.previews:
-            self.source.send(settings(previews=False))
-        self.source.close()
-        with self._lock:
-            self._stop_recording()
+        try:
+            if self._wish.previews:
+                self.source.end_previews()
+        finally:  # Ctrl-C may come while the board is waited for
+            self.source.close()
+            with self._lock:
+                self._stop_recording()
 
     def check(self) -> None:
         """Raise what ended the viewer before its time: MicroferError for `failure`, or a bug in its thread."""
