@@ -25,6 +25,9 @@ CHECKS = (
 WORKERS = 2
 """Test processes. Each loads TensorFlow, about half a gigabyte, so more of them need more memory than they save."""
 
+PROCESSES = ("-n", str(WORKERS), "--dist", "loadgroup", "--no-loadscope-reorder")
+"""They are handed the groups that tests/conftest.py forms, in its order."""
+
 
 def main() -> int:
     """Run every check, even after one failed; return 1 where any did."""
@@ -36,7 +39,7 @@ def main() -> int:
         return 0
     results = []
     for name, arguments in CHECKS:
-        extra = ("-n", str(WORKERS), *for_pytest) if name == "pytest" else ()
+        extra = (*PROCESSES, *for_pytest) if name == "pytest" else ()
         print(f"--- {name}", flush=True)
         begin = time.monotonic()
         command = [sys.executable, "-m", *arguments, *extra]

@@ -13,6 +13,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell the processes of `pytest -n` what to share out: slow tests one by one and first, then whole files.
+
+    What a file's tests have in common, such as programs compiled by one toolchain, is then made once.
+    """
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+            compiler = next((value.compiler for value in params if hasattr(value, "compiler")), "")
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {compiler}"))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def fer2013_path() -> Path:
     """FER-2013 as the user has it: `MICROFER_DATA`, or `shared/data/fer2013.zip` beside the repository."""

@@ -90,7 +90,7 @@ def test_the_tables_are_those_that_the_script_writes():
 
 
 def test_it_builds_without_cmake(tmp_path):
-    toolchain = Toolchain("bare", "g++", sanitize=True)
+    toolchain = Toolchain("bare", "g++")
     if missing := toolchain.missing():
         pytest.skip(f"{missing} not installed")
     assert build(toolchain, tmp_path, with_cmake=False).run("unit_tests").returncode == 0
@@ -101,8 +101,8 @@ def test_the_core_uses_neither_the_heap_nor_files_nor_exceptions(tmp_path):
     for program in ("g++", "nm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} not installed")
-    built = build(Toolchain("bare", "g++"), tmp_path, with_cmake=False)
-    flags = [f"@{HERE / 'compile_flags.rsp'}", "-I", str(built.folder / "made"), "-I", str(LIB)]
+    make_generated.make(tmp_path / "generated")
+    flags = [f"@{HERE / 'compile_flags.rsp'}", "-I", str(tmp_path), "-I", str(LIB)]
     sources = list(map(str, core_sources()))
     subprocess.run(["g++", *flags, "-fno-stack-protector", "-c", *sources], cwd=tmp_path, check=True)
     objects = [path.with_suffix(".o").name for path in core_sources()]
@@ -131,12 +131,27 @@ def test_the_cpp_is_formatted():
     assert done.returncode == 0, f"{done.stderr[-2000:]}\nput right by: clang-format -i {' '.join(ours)}"
 
 
+def clang_tidy(folder, checks, files):
+    """Run checks, taken from or added to those of .clang-tidy, on files."""
+    make_generated.make(folder / "generated")
+    include = [argument for each in (folder, LIB, LIB.parent / "host", HERE) for argument in ("-I", each)]
+    command = [clang_tool("clang-tidy"), "--quiet", f"--config-file={ROOT / '.clang-tidy'}", f"--checks={checks}"]
+    command += [*files, "--", "-std=c++17", *include]
+    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.slow
-def test_clang_tidy_finds_nothing(tmp_path):
-    tidy = clang_tool("clang-tidy")
-    make_generated.make(tmp_path / "generated")
+def test_clang_tidy_finds_nothing_to_put_right(tmp_path):
+    """Its checks of single places, in all sources as one: the standard library's headers are gone through once."""
     files = [*core_sources(), *host_sources(), *sorted(HERE.glob("*_test.cc"))]
-    include = [argument for folder in (tmp_path, LIB, LIB.parent / "host", HERE) for argument in ("-I", folder)]
-    command = [tidy, "--quiet", *files, "--", "-std=c++17", *include]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False)
+    whole = tmp_path / "whole.cc"
+    whole.write_text("".join(f'#include "{path}"\n' for path in files))
+    done = clang_tidy(tmp_path, "-clang-analyzer-*,-bugprone-suspicious-include", [whole])
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.slow
+def test_clang_s_analyzer_finds_no_path_to_a_fault(tmp_path):
+    """It follows the paths through one source at a time."""
+    done = clang_tidy(tmp_path, "-*,clang-analyzer-*", [*core_sources(), *host_sources()])
     assert done.returncode == 0, done.stdout[-4000:]

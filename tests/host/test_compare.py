@@ -228,14 +228,14 @@ def test_smoke_runs_have_a_table_of_their_own_without_an_accuracy() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not (find_spec("torch") and find_spec("tensorflow")), reason="torch or tensorflow is missing")
 def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_path: Path) -> None:
-    options = ["--synthetic", "--limit", "140", "--epochs", "1", "--presets", "mini-xception", "squeezenet"]
-    options += ["--smoke", "nano", "--smoke-images", "70"]
+    options = ["--synthetic", "--limit", "140", "--epochs", "1", "--presets", "mini-xception", "nano"]
+    options += ["--smoke", "s3", "--smoke-images", "70"]
     command = [
         sys.executable,
         "host/compare.py",
         *options,
         "--reference",
-        "squeezenet",
+        "nano",
         "--out",
         str(tmp_path),
         "--json",
@@ -247,12 +247,12 @@ def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_p
     )
     assert first.returncode == 0, first.stderr
     document = json.loads(first.stdout)
-    assert [row["name"] for row in document["rows"]] == ["mini-xception", "squeezenet"]
+    assert [row["name"] for row in document["rows"]] == ["mini-xception", "nano"]
     assert all(row["int8_bytes"] > 50_000 and row["seconds"] > 0 for row in document["rows"])
-    assert [(one["name"], one["images"], one["parameters"]) for one in document["smoke"]] == [("nano", 70, 79_655)]
+    assert [(one["name"], one["images"], one["parameters"]) for one in document["smoke"]] == [("s3", 70, 349_831)]
     assert document["smoke"][0]["loss"] > 0
     assert json.loads(second.stdout) == document
     assert "epoch   1/1" not in second.stderr  # nothing was trained again
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "compare.json", "compare.md", "compare.png", "mini-xception-0", "smoke", "squeezenet-0",
+        "compare.json", "compare.md", "compare.png", "mini-xception-0", "nano-0", "smoke",
     ]  # fmt: skip

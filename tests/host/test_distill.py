@@ -234,18 +234,30 @@ def test_the_native_pytorch_step_follows_teachers_as_the_keras_step_does() -> No
     assert differences["trainable"] < 1e-4
 
 
-PRETRAIN = """
-import sys, keras
-from pathlib import Path
-from microfer.model import saved
-from microfer.model.build import build
-from microfer.model.presets import SqueezeNet
-config = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
-keras.utils.set_random_seed(0)
-saved.save(build(config), config, Path(sys.argv[1]) / "ours.keras")
-crop = keras.Input((48, 48, 1))
-keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop))).save(Path(sys.argv[1]) / "any.keras")
+def save_two_networks(folder: Path) -> list[str]:
+    """Write one of our networks and one that is nobody's preset; return their paths."""
+    import keras
+
+    from microfer.model import saved
+    from microfer.model.build import build
+
+    saved.save(build(TINY), TINY, folder / "ours.keras")
+    crop = keras.Input((48, 48, 1))
+    any_network = keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop)))
+    any_network.save(folder / "any.keras")
+    return [str(folder / name) for name in ("ours.keras", "any.keras")]
+
+
+KEEP_THE_FIRST_EPOCH = """
+import shutil, sys; sys.path.insert(0, "host")
+from microfer.training import loop
+written, broken, sys.argv = loop.checkpoint.write, sys.argv[1], sys.argv[2:]
+def keep(path, *rest):
+    written(path, *rest)
+    if not loop.Path(broken).exists(): shutil.copytree(path.parent, broken)
+loop.checkpoint.write = keep; exec(open(sys.argv[0]).read())
 """
+"""Runs a command; what its run's folder holds after an epoch, as after a power cut, is left in another."""
 
 
 @pytest.mark.slow
@@ -257,19 +269,10 @@ keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop))
     ],
 )
 def test_a_distilled_run_that_was_stopped_and_resumed_equals_an_unbroken_one(backend: str, tmp_path: Path) -> None:
-    python("-c", PRETRAIN, str(tmp_path), backend=backend)
-    teachers = [str(tmp_path / name) for name in ("ours.keras", "any.keras")]
+    teachers = save_two_networks(tmp_path)
     options = ("host/train.py", "--synthetic", "--limit", "64", "--preset", "mini-xception", "--teacher", *teachers)
-    python(*options, "--epochs", "2", "--out", str(tmp_path / "whole"), backend=backend)
-    # A power cut after the first of two epochs: that epoch's checkpoint, under the settings of the whole run.
-    stop = (
-        "import sys; sys.path.insert(0, 'host'); from microfer.training import loop\n"
-        "written = loop.checkpoint.write\n"
-        "def cut(*a): written(*a); sys.exit(0)\n"
-        "loop.checkpoint.write = cut; sys.argv = sys.argv[1:]; exec(open(sys.argv[0]).read())"
-    )
-    broken = (*options, "--epochs", "2", "--out", str(tmp_path / "broken"))
-    python("-c", stop, *broken, backend=backend)
+    whole, broken = ((*options, "--epochs", "2", "--out", str(tmp_path / name)) for name in ("whole", "broken"))
+    python("-c", KEEP_THE_FIRST_EPOCH, str(tmp_path / "broken"), *whole, backend=backend)
     assert checkpoint.read(tmp_path / "broken" / "last.npz")[0].epoch == 1
     python(*broken, "--resume", backend=backend)
     (first, expected), (second, found) = (checkpoint.read(tmp_path / n / "last.npz") for n in ("whole", "broken"))

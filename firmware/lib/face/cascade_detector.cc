@@ -152,14 +152,6 @@ class Judge {
   std::uint32_t trees_asked_ = 0;
 };
 
-namespace {
-
-bool IsFrame(const GrayView& frame) {
-  return frame.pixels != nullptr && frame.width_px >= 1 && frame.height_px >= 1 && frame.stride_bytes >= frame.width_px;
-}
-
-}  // namespace
-
 // One size of faces: the frame made so small that they fill the cascade's window.
 struct CascadeDetector::Level {
   float scale;
@@ -170,7 +162,7 @@ struct CascadeDetector::Level {
 };
 
 DetectOutcome CascadeDetector::Detect(const GrayView& frame, FoundFaces& out) {
-  if (!IsFrame(frame)) return DetectOutcome::kBadFrame;
+  if (!frame.is_frame()) return DetectOutcome::kBadFrame;
   if (frame.width_px > kMaxSearchWidthPx || frame.height_px > kMaxSearchHeightPx ||
       workspace_.size() < kDetectorWorkspaceWords) {
     return DetectOutcome::kFrameTooLarge;

@@ -38,10 +38,6 @@ int SharedPercent(const Box& one, const Box& two) {
   return 100 * both / (one.width_px * one.height_px + two.width_px * two.height_px - both);
 }
 
-bool IsFrame(const GrayView& frame) {
-  return frame.pixels != nullptr && frame.width_px >= 1 && frame.height_px >= 1 && frame.stride_bytes >= frame.width_px;
-}
-
 }  // namespace
 
 Box CropBox(const Box& face) {
@@ -52,7 +48,7 @@ Box CropBox(const Box& face) {
 }
 
 DetectOutcome FaceTracker::Follow(const GrayView& frame, Track& out) {
-  if (!IsFrame(frame)) return DetectOutcome::kBadFrame;
+  if (!frame.is_frame()) return DetectOutcome::kBadFrame;
   GrayView searched = frame;
   int scale = 1;
   if (frame.width_px > kMaxSearchWidthPx || frame.height_px > kMaxSearchHeightPx) {

@@ -18,6 +18,11 @@ struct GrayView {
   [[nodiscard]] const std::uint8_t* row(int y_px) const {
     return pixels + static_cast<std::ptrdiff_t>(y_px) * stride_bytes;
   }
+
+  // Whether there are pixels, and each row's lie within it.
+  [[nodiscard]] bool is_frame() const {
+    return pixels != nullptr && width_px >= 1 && height_px >= 1 && stride_bytes >= width_px;
+  }
 };
 
 // A rectangle in the pixels of a frame; it may reach over the frame's edges.

@@ -16,6 +16,7 @@ _SHIFT = 4
 _EYE_V, _EYE_U = -0.10, 0.34
 _MOUTH_V, _MOUTH_U = 0.56, 0.27
 _T = np.linspace(-1, 1, 25)
+_CIRCLE = np.column_stack([f(np.linspace(0, 2 * np.pi, 32, endpoint=False)) for f in (np.cos, np.sin)])
 
 
 class _Camera:
@@ -23,6 +24,8 @@ class _Camera:
 
     def __init__(self, head: Head, size: int, margin: float, scale: int) -> None:
         self.head = head
+        self._yaw, self._pitch = (np.cos(head.yaw), np.sin(head.yaw)), np.sin(head.pitch)
+        self._roll = np.cos(head.roll), np.sin(head.roll)
         self.size = size
         self.scale = scale
         self.canvas: Gray = np.full((size * scale, size * scale), head.background, np.uint8)
@@ -34,11 +37,13 @@ class _Camera:
     def project(self, points: Points) -> Points:
         """Return pixels (before supersampling) of points on the face: turned as on a ball, tilted, moved."""
         u, v = points[:, 0], points[:, 1]
-        depth = np.sqrt(np.clip(1 - (u / self.head.width) ** 2 - 0.3 * v**2, 0, 1))
-        u = u * np.cos(self.head.yaw) + 0.7 * depth * np.sin(self.head.yaw)
-        v = v + 0.6 * depth * np.sin(self.head.pitch)
-        cos, sin = np.cos(self.head.roll), np.sin(self.head.roll)
-        turned: Points = np.column_stack((u * cos - v * sin, u * sin + v * cos))
+        depth = np.sqrt(np.maximum(1 - (u / self.head.width) ** 2 - 0.3 * v**2, 0))
+        u = u * self._yaw[0] + 0.7 * depth * self._yaw[1]
+        v = v + 0.6 * depth * self._pitch
+        cos, sin = self._roll
+        turned = np.empty_like(points)
+        turned[:, 0] = u * cos - v * sin
+        turned[:, 1] = u * sin + v * cos
         return self.center + self.unit * turned
 
     def fill(self, points: Points, tone: float) -> None:
@@ -81,7 +86,7 @@ def draw_face(expression: Expression, head: Head, rng: np.random.Generator, size
 
 
 def _tone(value: float) -> int:
-    return int(np.clip(value, 0, 255))
+    return int(min(max(value, 0), 255))
 
 
 def _outline(head: Head, mouth_open: float) -> Points:
@@ -102,8 +107,7 @@ def _curve(start: tuple[float, float], bend: tuple[float, float], end: tuple[flo
 
 
 def _ellipse(u: float, v: float, half_width: float, half_height: float) -> Points:
-    angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    return np.column_stack((u + half_width * np.cos(angle), v + half_height * np.sin(angle)))
+    return (u, v) + _CIRCLE * (half_width, half_height)
 
 
 def _hair_oval(head: Head) -> tuple[float, float, float]:
@@ -168,7 +172,7 @@ def _draw_eye(camera: _Camera, face: Expression, side: int) -> None:
     iris_v = _EYE_V - 0.1 * opening + 0.5 * opening * max(face.gaze_down, 0)
     camera.fill(_ellipse(side * _EYE_U, iris_v, 0.088, 0.088), 45)
     camera.fill(_ellipse(side * _EYE_U + 0.03, iris_v - 0.035, 0.022, 0.022), 210)
-    camera.canvas = np.where(mask > 0, camera.canvas, before)
+    np.copyto(camera.canvas, before, where=mask == 0)
     camera.stroke(np.column_stack((u, upper)), 0.22 * head.skin, 0.036)
     camera.stroke(np.column_stack((u, lower)), 0.62 * head.skin, 0.02)
 
@@ -248,7 +252,7 @@ def _shading(camera: _Camera, face: Expression) -> npt.NDArray[np.float32]:
         (0.0, 0.42, 0.12, 0.04, -0.16),
         (0.0, _MOUTH_V + 0.2 + 0.6 * face.mouth_open, 0.16, 0.05, -0.14),
     )
-    for u, v, spread_u, spread_v, strength in blobs:
-        at_x, at_y = (camera.project(np.array([(u, v)]))[0] - camera.center) / camera.unit
+    places = (camera.project(np.array([blob[:2] for blob in blobs])) - camera.center) / camera.unit
+    for (at_x, at_y), (_, _, spread_u, spread_v, strength) in zip(places, blobs, strict=True):
         total += strength * np.exp(-(((x - at_x) / spread_u) ** 2 + ((y - at_y) / spread_v) ** 2))
     return total.astype(np.float32)

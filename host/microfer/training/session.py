@@ -10,7 +10,8 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from microfer.command import CtrlC, console
-from microfer.data import fer2013
+from microfer.contract import NUM_CLASSES
+from microfer.data import fer2013, synthetic
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import fingerprint
@@ -93,25 +94,29 @@ def train(
 def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, Dataset]:
     """Return the Training and PublicTest splits of `data`, or drawn faces where it is None.
 
-    limit: keep only this many images of each split, drawn alike every time.
+    limit: keep only this many images of each split, at least 1, chosen alike every time; of drawn faces, whose classes
+    come in turn, the first.
     """
     if data is None:
-        from microfer.data import synthetic
-
         console.print("[yellow]drawn faces instead of FER-2013: the figures say nothing about real ones[/]")
-        splits = [
-            synthetic.synthetic_dataset(count, seed, usage)
-            for seed, (usage, count) in enumerate(SYNTHETIC_PER_CLASS.items())
-        ]
-    else:
-        dataset = fer2013.load(data)
-        if unknown := int((dataset.usage == "unknown").sum()):
-            console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
-        splits = [dataset.split("Training"), dataset.split("PublicTest")]
+        return _drawn(0, "Training", limit), _drawn(1, "PublicTest", limit)
+    dataset = fer2013.load(data)
+    if unknown := int((dataset.usage == "unknown").sum()):
+        console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
+    splits = [dataset.split("Training"), dataset.split("PublicTest")]
     if limit is not None:
         order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
         splits = [split.take(np.sort(chosen)) for split, chosen in zip(splits, order, strict=True)]
     return splits[0], splits[1]
+
+
+def _drawn(seed: int, usage: str, limit: int | None) -> Dataset:
+    """Draw a split of faces, and of no more than a limit leaves: one takes some milliseconds."""
+    per_class = SYNTHETIC_PER_CLASS[usage]
+    if limit is None:
+        return synthetic.synthetic_dataset(per_class, seed, usage)
+    drawn = synthetic.synthetic_dataset(min(per_class, -(-limit // NUM_CLASSES)), seed, usage)
+    return drawn.take(np.arange(min(limit, len(drawn))))
 
 
 def _keras(threads: int | None) -> Any:

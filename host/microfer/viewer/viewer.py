@@ -7,7 +7,7 @@ may be called from any thread.
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -114,11 +114,10 @@ class Viewer:
             if self._thread.ident is not None:  # Ctrl-C may have come before it began
                 self._thread.join()
             self._thread = None
-        try:
+        with ExitStack() as last:  # all of it, also where Ctrl-C comes meanwhile or the disk is full
+            last.callback(self.source.close)
             if self._wish.previews:
-                self.source.end_previews()
-        finally:  # Ctrl-C may come while the board is waited for
-            self.source.close()
+                last.callback(self.source.end_previews)
             with self._lock:
                 self._stop_recording()
 
