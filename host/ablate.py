@@ -82,7 +82,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder (default: runs/ablation)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     parser.add_argument("--json", action="store_true", help="print the ablation as JSON on standard output")

@@ -22,7 +22,7 @@ def main() -> int:
     command.add_data_options(parser, "score on")
     parser.add_argument("--share", type=float, default=0.5, help="of the run's weights in the mean (default: 0.5)")
     parser.add_argument("--out", type=Path, default=Path("runs/mean"), help="folder to write (default: runs/mean)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the accuracies as JSON")
     options = parser.parse_args()
     from microfer.training.average import average

@@ -11,12 +11,10 @@ from rich.table import Table
 from microfer import command
 from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
-from microfer.training.throughput import BACKENDS
 
 EXAMPLES = """
   python host/benchmark_training.py
   python host/benchmark_training.py --preset squeezenet --steps 40 --json
-  python host/benchmark_training.py --backends torch          PyTorch and the peer alone
 """
 
 
@@ -29,13 +27,6 @@ def main() -> None:
     parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="batch and augmentation (default: strong)")
     parser.add_argument("--steps", type=command.positive, default=20, help="timed steps of each way (default: 20)")
-    parser.add_argument(
-        "--backends",
-        nargs="+",
-        choices=BACKENDS,
-        default=BACKENDS,
-        help="only these beside the peer (default: all that are installed)",
-    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
     from microfer.simulate.versions import package_versions
@@ -44,8 +35,7 @@ def main() -> None:
     def show(way: str) -> None:
         command.console.print(f"running {options.steps} steps: {way}")
 
-    chosen = network(options.preset), recipe(options.recipe), options.steps
-    results, missing = measure(*chosen, backends=options.backends, on_way=show)
+    results, missing = measure(network(options.preset), recipe(options.recipe), options.steps, show)
     for way in missing:
         command.console.print(f"[yellow]not measured, its package is not installed: {way}[/]")
     if options.json:

@@ -108,7 +108,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--reference", help="what the others are tested against (default: thesis-bn, or the first)")
     parser.add_argument("--no-int8", action="store_true", help="do not quantize")
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), help="folder (default: runs/compare)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON on standard output")

@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/curves"), help="folder to write (default: runs/curves)")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
     options = parser.parse_args()
     from microfer.compress.curves_session import compression_curves

@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write (default: runs/pruned)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
     from microfer.compress.session import prune

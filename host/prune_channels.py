@@ -42,7 +42,7 @@ def main() -> int:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
     parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
     from microfer.compress.channels_session import prune_channels

@@ -79,7 +79,7 @@ def _parse() -> argparse.Namespace:
         help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
     )
     parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
-    parser.add_argument("--limit", type=command.positive, help="use only this many images of each split, for a trial")
+    command.add_limit_option(parser)
     parser.add_argument(
         "--teacher", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras networks to learn from too"
     )

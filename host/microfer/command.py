@@ -33,6 +33,11 @@ def add_data_options(parser: argparse.ArgumentParser, doing: str) -> None:
     source.add_argument("--synthetic", action="store_true", help=f"{doing} drawn faces instead of FER-2013")
 
 
+def add_limit_option(parser: argparse.ArgumentParser) -> None:
+    """Add --limit, for a trial of what trains or heals a network."""
+    parser.add_argument("--limit", type=positive, help="use only this many images of each split, for a trial")
+
+
 def positive(text: str) -> int:
     """Return an option's text as a whole number of at least 1, for `add_argument(type=...)`."""
     number = int(text)

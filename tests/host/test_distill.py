@@ -241,6 +241,7 @@ def save_two_networks(folder: Path) -> list[str]:
     from microfer.model import saved
     from microfer.model.build import build
 
+    keras.utils.set_random_seed(0)
     saved.save(build(TINY), TINY, folder / "ours.keras")
     crop = keras.Input((48, 48, 1))
     any_network = keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop)))

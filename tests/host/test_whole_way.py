@@ -55,10 +55,10 @@ def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("tf_keras"), reason="tf_keras is not installed (requirements/train.lock)")
 def test_training_speed_is_measured_beside_its_peer() -> None:
-    options = ("--preset", "nano", "--steps", 2, "--backends", "tensorflow", "--json")
-    document = json.loads(host("benchmark_training.py", *options))
+    document = json.loads(host("benchmark_training.py", "--preset", "nano", "--steps", 2, "--json"))
     ways = [row["way"] for row in document["results"]]
-    assert ways == [document["peer"], "microfer, TensorFlow float32"]
+    assert ways[0] == document["peer"]
+    assert "microfer, TensorFlow float32" in ways
     assert document["results"][0]["ratio"] == 1
     assert all(row["images_per_second"] > 0 for row in document["results"])
 

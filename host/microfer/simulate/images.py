@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from microfer.contract import LABELS, NUM_CLASSES
+from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
-from microfer.data.synthetic import synthetic_dataset
+from microfer.data.synthetic import synthetic_faces
 
 SUBSET_SEED = 0
 SYNTHETIC_SEED = 0
@@ -101,5 +101,4 @@ def choose_images(dataset: Dataset, split: str, limit: int | None = None) -> Ima
 def synthetic_images(limit: int | None = None) -> Images:
     """Return `limit` (SYNTHETIC_COUNT if None) drawn faces, the classes in turn, always the same ones."""
     count = SYNTHETIC_COUNT if limit is None else limit
-    data = synthetic_dataset(-(-count // NUM_CLASSES), SYNTHETIC_SEED, "PublicTest").take(np.arange(count))
-    return Images(data, "synthetic", count, synthetic=True)
+    return Images(synthetic_faces(count, SYNTHETIC_SEED, "PublicTest"), "synthetic", count, synthetic=True)

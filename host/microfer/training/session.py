@@ -10,9 +10,9 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from microfer.command import CtrlC, console
-from microfer.contract import NUM_CLASSES
-from microfer.data import fer2013, synthetic
+from microfer.data import fer2013
 from microfer.data.dataset import Dataset
+from microfer.data.synthetic import synthetic_faces
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import fingerprint
 from microfer.model import saved
@@ -23,7 +23,7 @@ from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run, Selection
 from microfer.training.recipe import Recipe
 
-SYNTHETIC_PER_CLASS = {"Training": 200, "PublicTest": 40}
+SYNTHETIC_COUNTS = {"Training": 1400, "PublicTest": 280}
 
 
 def train(
@@ -99,7 +99,9 @@ def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, D
     """
     if data is None:
         console.print("[yellow]drawn faces instead of FER-2013: the figures say nothing about real ones[/]")
-        return _drawn(0, "Training", limit), _drawn(1, "PublicTest", limit)
+        counts = {usage: min(limit or count, count) for usage, count in SYNTHETIC_COUNTS.items()}
+        training, validation = (synthetic_faces(n, seed, usage) for seed, (usage, n) in enumerate(counts.items()))
+        return training, validation
     dataset = fer2013.load(data)
     if unknown := int((dataset.usage == "unknown").sum()):
         console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
@@ -108,15 +110,6 @@ def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, D
         order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
         splits = [split.take(np.sort(chosen)) for split, chosen in zip(splits, order, strict=True)]
     return splits[0], splits[1]
-
-
-def _drawn(seed: int, usage: str, limit: int | None) -> Dataset:
-    """Draw a split of faces, and of no more than a limit leaves: one takes some milliseconds."""
-    per_class = SYNTHETIC_PER_CLASS[usage]
-    if limit is None:
-        return synthetic.synthetic_dataset(per_class, seed, usage)
-    drawn = synthetic.synthetic_dataset(min(per_class, -(-limit // NUM_CLASSES)), seed, usage)
-    return drawn.take(np.arange(min(limit, len(drawn))))
 
 
 def _keras(threads: int | None) -> Any:

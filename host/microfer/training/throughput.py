@@ -8,7 +8,7 @@ the same random crops, so that libraries and thread pools do not meet.
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -46,8 +46,6 @@ WAYS = (
     Way("microfer, PyTorch bfloat16", "torch", "bfloat16", package="torch"),
 )
 
-BACKENDS = tuple(dict.fromkeys(way.backend for way in WAYS[1:]))
-
 
 @dataclass(frozen=True)
 class Throughput:
@@ -59,24 +57,17 @@ class Throughput:
 
 
 def measure(
-    config: Network,
-    recipe: Recipe,
-    steps: int,
-    *,
-    backends: Sequence[str] = BACKENDS,
-    on_way: Callable[[str], None] = lambda _: None,
+    config: Network, recipe: Recipe, steps: int, on_way: Callable[[str], None] = lambda _: None
 ) -> tuple[list[Throughput], list[str]]:
     """Return the throughput of every way whose package is here, the peer first, and the names of those left out.
 
     steps: timed steps of `recipe.batch_size` images each, augmentation included.
-    backends: Keras' backends to measure beside the peer.
     on_way: called with the name of each way before it runs.
 
     Raises:
         MicroferError: tf_keras, which the peer needs, is not installed.
     """
-    asked = [way for way in WAYS if way.backend in ("peer", *backends)]
-    present = [way for way in asked if find_spec(way.package)]
+    present = [way for way in WAYS if find_spec(way.package)]
     if WAYS[0] not in present:
         raise MicroferError(f"the peer needs tf_keras: {TRAIN_LOCK_HINT}")
     results: list[Throughput] = []
@@ -85,7 +76,7 @@ def measure(
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             rate = process.submit(_images_per_second, way, config, recipe, steps).result()
         results.append(Throughput(way.name, rate, rate / (results[0].images_per_second if results else rate)))
-    return results, [way.name for way in asked if way not in present]
+    return results, [way.name for way in WAYS if way not in present]
 
 
 def table_lines(document: dict[str, Any]) -> list[str]:
