@@ -4,8 +4,8 @@
 #include <array>
 #include <new>
 
+#include "device/board_core.h"
 #include "face/cascade_detector.h"
-#include "face/face_tracker.h"
 #include "image/crop.h"
 #include "tensor/encode.h"
 
@@ -26,10 +26,7 @@ MicroferBox Plain(const microfer::Box& box) { return {box.left_px, box.top_px, b
 }  // namespace
 
 struct MicroferTracker {
-  std::array<std::uint32_t, microfer::kDetectorWorkspaceWords> detector_workspace{};
-  std::array<std::uint8_t, microfer::kTrackerWorkspaceBytes> tracker_workspace{};
-  microfer::CascadeDetector detector{microfer::kFrontalFace, microfer::DetectorSettings{}, detector_workspace};
-  microfer::FaceTracker tracker{detector, microfer::TrackerSettings{}, tracker_workspace};
+  microfer::FaceFinder faces;
 };
 
 std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity) {
@@ -38,8 +35,8 @@ std::size_t microfer_struct_sizes(std::uint32_t* sizes, std::size_t capacity) {
 }
 
 MicroferSearch microfer_search_of_the_board() {
-  constexpr microfer::DetectorSettings kBoard;
-  return {kBoard.smallest_face_px, kBoard.min_neighbours, kBoard.look_closer_from_stage, kBoard.most_trees};
+  const microfer::DetectorSettings& board = microfer::kDetectorSettings;
+  return {board.smallest_face_px, board.min_neighbours, board.look_closer_from_stage, board.most_trees};
 }
 
 std::int32_t microfer_detect(const MicroferFrame* frame, const MicroferSearch* search, MicroferFace* faces,
@@ -75,13 +72,13 @@ MicroferTracker* microfer_tracker_create() { return new (std::nothrow) MicroferT
 
 std::int32_t microfer_tracker_follow(MicroferTracker* tracker, const MicroferFrame* frame, MicroferTrack* track) {
   microfer::Track found;
-  const microfer::DetectOutcome outcome = tracker->tracker.Follow(ViewOf(*frame), found);
+  const microfer::DetectOutcome outcome = tracker->faces.tracker.Follow(ViewOf(*frame), found);
   if (outcome == microfer::DetectOutcome::kOk) {
     *track = {Plain(found.face), Plain(found.crop), static_cast<std::int32_t>(found.source), found.is_new_face ? 1 : 0};
   }
   return static_cast<std::int32_t>(outcome);
 }
 
-void microfer_tracker_reset(MicroferTracker* tracker) { tracker->tracker.Reset(); }
+void microfer_tracker_reset(MicroferTracker* tracker) { tracker->faces.tracker.Reset(); }
 
 void microfer_tracker_destroy(MicroferTracker* tracker) { delete tracker; }

@@ -1,5 +1,5 @@
-// A whole board out of the firmware's own parts; what a chip would give it comes
-// from the caller's functions.
+// The firmware's board; what a chip would give it comes from the caller's
+// functions.
 
 #include <algorithm>
 #include <array>
@@ -9,19 +9,14 @@
 
 #include "base/clock.h"
 #include "capture/camera.h"
-#include "capture/camera_keeper.h"
 #include "capture/newest_frame.h"
 #include "core.h"
-#include "device/device.h"
+#include "device/board_core.h"
 #include "device/ports.h"
-#include "face/cascade_detector.h"
-#include "face/face_tracker.h"
 #include "generated/contract.h"
 #include "image/crop.h"
 #include "pipeline/classifier.h"
 #include "pipeline/model_check.h"
-#include "pipeline/pipeline.h"
-#include "prediction/predictor.h"
 
 namespace microfer {
 namespace {
@@ -135,9 +130,6 @@ class HostSystem final : public System {
   const MicroferParts& parts_;
 };
 
-constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow, kScoreFloor);
-static_assert(kPredictorSettings.valid());
-
 }  // namespace
 }  // namespace microfer
 
@@ -167,8 +159,6 @@ struct MicroferBoard {
   microfer::ShortText name;
   microfer::ShortText firmware_version;
   std::array<std::uint8_t, kStorageBytes> storage{};
-  std::array<std::uint32_t, microfer::kDetectorWorkspaceWords> detector_workspace{};
-  std::array<std::uint8_t, microfer::kTrackerWorkspaceBytes> tracker_workspace{};
 
   microfer::HostClock clock{parts};
   microfer::HostCamera camera{parts};
@@ -176,12 +166,8 @@ struct MicroferBoard {
   microfer::HostPort port{parts};
   microfer::HostSystem system{parts};
 
-  microfer::NewestFrame frames{storage, facts.frame_width_px, facts.frame_height_px};
-  microfer::CameraKeeper keeper{camera, frames, clock};
-  microfer::CascadeDetector detector{microfer::kFrontalFace, microfer::DetectorSettings{}, detector_workspace};
-  microfer::FaceTracker tracker{detector, microfer::TrackerSettings{}, tracker_workspace};
-  microfer::Pipeline pipeline{tracker, classifier, clock, microfer::kPredictorSettings};
-  microfer::Device device{{keeper, frames, detector, classifier, pipeline, port, system, clock, board_facts()}};
+  microfer::BoardCore core{
+      {camera, classifier, port, system, clock}, board_facts(), {storage, facts.frame_width_px, facts.frame_height_px}};
 };
 
 MicroferBoard* microfer_board_create(const MicroferParts* parts, const MicroferFacts* facts) {
@@ -189,14 +175,14 @@ MicroferBoard* microfer_board_create(const MicroferParts* parts, const MicroferF
   return new (std::nothrow) MicroferBoard(*parts, *facts);
 }
 
-void microfer_board_start(MicroferBoard* board) { board->device.Start(); }
+void microfer_board_start(MicroferBoard* board) { board->core.device().Start(); }
 
-std::int32_t microfer_board_step(MicroferBoard* board) { return board->device.Step() ? 1 : 0; }
+std::int32_t microfer_board_step(MicroferBoard* board) { return board->core.device().Step() ? 1 : 0; }
 
-std::uint32_t microfer_board_capture(MicroferBoard* board) { return board->keeper.Step(); }
+std::uint32_t microfer_board_capture(MicroferBoard* board) { return board->core.camera().Step(); }
 
 std::int32_t microfer_board_light(const MicroferBoard* board) {
-  return static_cast<std::int32_t>(board->device.light());
+  return static_cast<std::int32_t>(board->core.device().light());
 }
 
 void microfer_board_destroy(MicroferBoard* board) { delete board; }

@@ -1,12 +1,11 @@
-// The board's program: what it is made of, and who runs what.
+// The board's program: what touches hardware, and who runs what.
 //
 //   capture task, core 0   camera -> newest frame
 //   device task, core 1    newest frame -> face -> crop -> network -> link, and commands back
 //
-// What the device does stands in device/device.h, the steps of a frame in
-// pipeline/pipeline.h. Everything here lives for ever; memory is taken at the
-// start and never after.
-#include <array>
+// How the parts belong together stands in device/board_core.h, what the device
+// does in device/device.h, the steps of a frame in pipeline/pipeline.h. Everything
+// here lives for ever; memory is taken at the start and never after.
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -18,12 +17,9 @@
 #include "capture/camera_keeper.h"
 #include "capture/newest_frame.h"
 #include "classifier_tflm.h"
+#include "device/board_core.h"
 #include "device/device.h"
-#include "face/cascade_detector.h"
-#include "face/face_tracker.h"
-#include "generated/contract.h"
 #include "led.h"
-#include "pipeline/pipeline.h"
 #include "quiet.h"
 #include "serial_uart.h"
 #include "serial_usb_jtag.h"
@@ -35,13 +31,6 @@ namespace {
 
 using CameraOfBoard = std::conditional_t<kBoard.frame_source == FrameSource::kSensor, CameraEsp, CameraStored>;
 using PortOfBoard = std::conditional_t<kBoard.link == LinkPort::kUsbSerialJtag, SerialUsbJtag, SerialUart>;
-
-constexpr DetectorSettings kDetectorSettings;
-static_assert(kDetectorSettings.valid());
-constexpr TrackerSettings kTrackerSettings;
-static_assert(kTrackerSettings.valid());
-constexpr PredictorSettings kPredictorSettings = SettingsOf(kTemperature, kUncertainBelow, kScoreFloor);
-static_assert(kPredictorSettings.valid());
 
 // Largest use, measured in the emulated chip: firmware/README.md, "Sizes".
 constexpr std::size_t kCaptureStackBytes = 6 * 1024;
@@ -55,15 +44,12 @@ constexpr UBaseType_t kPriority = 5;
 constexpr TickType_t kPause = pdMS_TO_TICKS(2);
 constexpr TickType_t kBreath = 1;
 
-// Room for three frames. Where there is none, they are of no size, every frame of
-// the camera is dropped for its own, and the host is told so.
-NewestFrame& Frames() {
-  constexpr int kWidthPx = CameraOfBoard::kWidthPx;
-  constexpr int kHeightPx = CameraOfBoard::kHeightPx;
-  constexpr std::size_t kBytes = NewestFrame::kBuffers * kWidthPx * kHeightPx;
+// Where there is no memory for the frames, the room is empty: the board then drops
+// every frame for its size and tells the host.
+FrameRoom RoomForFrames() {
+  constexpr std::size_t kBytes = NewestFrame::kBuffers * CameraOfBoard::kWidthPx * CameraOfBoard::kHeightPx;
   static const Arena storage = Arena::LargestInPsram() >= kBytes ? Arena::InPsram(kBytes) : Arena::Internal(kBytes);
-  static NewestFrame frames(storage.bytes(), storage.empty() ? 0 : kWidthPx, storage.empty() ? 0 : kHeightPx);
-  return frames;
+  return {storage.bytes(), CameraOfBoard::kWidthPx, CameraOfBoard::kHeightPx};
 }
 
 void RunCapture(void* subject) {
@@ -93,17 +79,9 @@ void Run() {
   static SystemEsp system;
   static LedEsp led(kBoard.led);
   static PortOfBoard port;
-
   static CameraOfBoard camera(kBoard);
-  static NewestFrame& frames = Frames();
-  static CameraKeeper keeper(camera, frames, clock);
-
-  static std::array<std::uint32_t, kDetectorWorkspaceWords> detector_workspace;
-  static CascadeDetector detector(kFrontalFace, kDetectorSettings, detector_workspace);
-  static std::array<std::uint8_t, kTrackerWorkspaceBytes> tracker_workspace;
-  static FaceTracker tracker(detector, kTrackerSettings, tracker_workspace);
   static ClassifierTflm classifier;
-  static Pipeline pipeline(tracker, classifier, clock, kPredictorSettings);
+  const FrameRoom room = RoomForFrames();
 
   led.Start();
   system.Start(kBoard.has_thermometer);
@@ -111,11 +89,11 @@ void Run() {
   // Without the port there is nobody to tell: the LED still says how things are.
   static_cast<void>(port.Open());
 
-  static Device device({keeper, frames, detector, classifier, pipeline, port, system, clock, FactsOf(kBoard)});
-  static DeviceAndLed device_and_led{device, led};
+  static BoardCore board({camera, classifier, port, system, clock}, FactsOf(kBoard), room);
+  static DeviceAndLed device_and_led{board.device(), led};
   static TaskMemory<kCaptureStackBytes> capture_memory;
   static TaskMemory<kDeviceStackBytes> device_memory;
-  StartTask({"capture", RunCapture, &keeper, kPriority, 0}, capture_memory);
+  StartTask({"capture", RunCapture, &board.camera(), kPriority, 0}, capture_memory);
   StartTask({"device", RunDevice, &device_and_led, kPriority, 1}, device_memory);
 }
 

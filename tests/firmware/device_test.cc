@@ -55,17 +55,7 @@ class Bench {
   // What of this type has been sent since the last call of Forget().
   template <typename Message>
   std::vector<Message> Sent() {
-    std::vector<Message> messages;
-    std::array<std::uint8_t, protocol::kMaxEncodedBytes> buffer{};
-    protocol::FrameDecoder decoder(buffer);
-    for (const std::uint8_t byte : port.to_host) {
-      const protocol::StreamOutcome outcome = decoder.Push(byte);
-      EXPECT(outcome == protocol::StreamOutcome::kNotYet || outcome == protocol::StreamOutcome::kFrame);
-      if (outcome != protocol::StreamOutcome::kFrame || decoder.frame().type != Message::kType) continue;
-      messages.emplace_back();
-      EXPECT(ReadPayload(decoder.frame().payload, messages.back()) == protocol::PayloadOutcome::kOk);
-    }
-    return messages;
+    return testing::MessagesIn<Message>(port.to_host);
   }
   void Forget() { port.to_host.clear(); }
 

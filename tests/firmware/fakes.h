@@ -9,10 +9,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/span.h"
 #include "capture/camera.h"
+#include "check.h"
 #include "device/ports.h"
 #include "face/face_detector.h"
 #include "generated/contract.h"
+#include "generated/messages.h"
 #include "image/crop.h"
 #include "pipeline/classifier.h"
 #include "protocol/frame_decoder.h"
@@ -151,6 +154,22 @@ class FakeSystem final : public System {
   int signs_of_life = 0;
   int restarts = 0;
 };
+
+// The messages of one type in what a board has sent. That must be whole frames.
+template <typename Message>
+std::vector<Message> MessagesIn(const std::vector<std::uint8_t>& sent) {
+  std::vector<Message> messages;
+  std::array<std::uint8_t, protocol::kMaxEncodedBytes> buffer{};
+  protocol::FrameDecoder decoder(buffer);
+  for (const std::uint8_t byte : sent) {
+    const protocol::StreamOutcome outcome = decoder.Push(byte);
+    EXPECT(outcome == protocol::StreamOutcome::kNotYet || outcome == protocol::StreamOutcome::kFrame);
+    if (outcome != protocol::StreamOutcome::kFrame || decoder.frame().type != Message::kType) continue;
+    messages.emplace_back();
+    EXPECT(ReadPayload(decoder.frame().payload, messages.back()) == protocol::PayloadOutcome::kOk);
+  }
+  return messages;
+}
 
 }  // namespace microfer::testing
 

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from tests.firmware import make_generated
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
@@ -169,6 +170,22 @@ def test_nothing_is_built_twice():
 def test_each_source_of_the_firmware_is_compiled():
     listed = set(re.findall(r"\b(\w+\.cc)\b", (SRC / "CMakeLists.txt").read_text()))
     assert listed == {path.name for path in SRC.glob("*.cc")}
+
+
+@pytest.mark.parametrize("layer", ["xiao_esp32s3_sense", "qemu"])
+def test_the_main_file_compiles_against_stand_ins_for_esp_idf(layer, tmp_path):
+    """With a sensor and USB, and with stored frames and UART0: the types fit, though nothing is linked."""
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ not installed")
+    chosen = next(name for name in options(layer) if name.startswith("CONFIG_MICROFER_BOARD_"))
+    (tmp_path / "sdkconfig.h").write_text(f"#define {chosen} 1\n")
+    make_generated.make(tmp_path / "generated")
+    folders = (tmp_path, Path(__file__).with_name("esp_stubs"), FIRMWARE / "lib", SRC)
+    include = [argument for folder in folders for argument in ("-I", folder)]
+    command = [compiler, "-std=gnu++17", "-fsyntax-only", "-Wall", "-Wextra", "-Wshadow", "-Werror", *include]
+    done = subprocess.run([*command, SRC / "main.cc"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_version_stands_in_pyproject_alone(tmp_path):

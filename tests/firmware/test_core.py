@@ -1,6 +1,7 @@
 """The firmware's core, compiled for this computer and for 32-bit Arm: its own tests, and the oracles bit for bit."""
 
 import functools
+import re
 import shutil
 import struct
 import subprocess
@@ -113,6 +114,14 @@ def test_the_core_uses_neither_the_heap_nor_files_nor_exceptions(tmp_path):
     foreign = {name for name in wanted if not name.startswith("microfer::")}
     foreign.discard("_GLOBAL_OFFSET_TABLE_")  # this computer's way to reach tables, not a call
     assert foreign <= {"memcpy", "memset", "memmove", "memcmp"}
+
+
+def test_no_outcome_can_go_unseen():
+    """[[nodiscard]] on the type holds for every function that returns one."""
+    enums = [line for path in LIB.rglob("*.h") for line in path.read_text().splitlines() if "enum class" in line]
+    outcomes = [line for line in enums if re.search(r"\b\w+Outcome\b", line)]
+    assert len(outcomes) >= 13
+    assert [line for line in outcomes if "[[nodiscard]]" not in line] == []
 
 
 def clang_tool(name):

@@ -4,8 +4,21 @@
 
 namespace microfer {
 
-NewestFrame::NewestFrame(Span<std::uint8_t> storage, int width_px, int height_px)
-    : storage_(storage), width_px_(width_px), height_px_(height_px) {}
+namespace {
+
+bool HasRoom(Span<std::uint8_t> storage, int width_px, int height_px) {
+  return width_px >= 1 && height_px >= 1 &&
+         storage.size() / NewestFrame::kBuffers / static_cast<std::size_t>(width_px) >=
+             static_cast<std::size_t>(height_px);
+}
+
+}  // namespace
+
+NewestFrame::NewestFrame(Span<std::uint8_t> storage, int width_px, int height_px) : storage_(storage) {
+  if (!HasRoom(storage, width_px, height_px)) return;
+  width_px_ = width_px;
+  height_px_ = height_px;
+}
 
 std::uint8_t* NewestFrame::pixels(std::size_t buffer) const {
   return storage_.data() + buffer * static_cast<std::size_t>(width_px_) * static_cast<std::size_t>(height_px_);

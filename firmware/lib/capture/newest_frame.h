@@ -29,7 +29,8 @@ class NewestFrame {
  public:
   static constexpr std::size_t kBuffers = 3;
 
-  // `storage` holds kBuffers frames of that size and must live as long as this.
+  // `storage` must live as long as this. Where it does not hold kBuffers frames
+  // of that size, this takes frames of no size: width_px() and height_px() are 0.
   NewestFrame(Span<std::uint8_t> storage, int width_px, int height_px);
 
   NewestFrame(const NewestFrame&) = delete;
@@ -56,8 +57,8 @@ class NewestFrame {
   [[nodiscard]] std::uint8_t* pixels(std::size_t buffer) const;
 
   Span<std::uint8_t> storage_;
-  int width_px_;
-  int height_px_;
+  int width_px_ = 0;
+  int height_px_ = 0;
   std::array<CapturedFrame, kBuffers> frames_{};
   std::uint8_t writing_ = 0;  // the writer's buffer
   std::uint8_t reading_ = 1;  // the reader's

@@ -4,27 +4,19 @@
 #include <cstddef>
 
 #include "image/crop.h"
+#include "image/overlap.h"
 
 namespace microfer {
 namespace {
 
-int Overlap(int begin_a, int size_a, int begin_b, int size_b) {
-  return std::max(0, std::min(begin_a + size_a, begin_b + size_b) - std::max(begin_a, begin_b));
-}
-
-// At least half of the area that the two cover together is covered by both.
-bool IsSameFace(const Box& a, const Box& b) {
-  const int shared =
-      Overlap(a.left_px, a.width_px, b.left_px, b.width_px) * Overlap(a.top_px, a.height_px, b.top_px, b.height_px);
-  const int together = a.width_px * a.height_px + b.width_px * b.height_px - shared;
-  return 2 * shared >= together;
-}
+// A face is found where a box shares at least so much with it.
+constexpr int kFoundPercent = 50;
 
 bool IsFound(const GoldenFrame& golden, const GrayView& view, FaceDetector& detector) {
   FoundFaces found;
   if (detector.Detect(view, found) != DetectOutcome::kOk) return false;
   return std::any_of(found.faces.begin(), found.faces.begin() + static_cast<std::ptrdiff_t>(found.count),
-                     [&](const FoundFace& face) { return IsSameFace(face.box, golden.face); });
+                     [&](const FoundFace& face) { return SharedPercent(face.box, golden.face) >= kFoundPercent; });
 }
 
 void Compare(const GoldenFrame& golden, const GrayView& view, Pipeline& pipeline, SelfTestResult& result) {

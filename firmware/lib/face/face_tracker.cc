@@ -5,6 +5,7 @@
 
 #include "face/cascade_detector.h"
 #include "image/halve.h"
+#include "image/overlap.h"
 
 namespace microfer {
 namespace {
@@ -27,16 +28,6 @@ constexpr int kPlaceShare = 2;
 constexpr int kSideShare = 4;
 
 int ToPx(int number_q8) { return (number_q8 + kOneQ8 / 2) >> 8; }
-
-int SharedPercent(const Box& one, const Box& two) {
-  const int width =
-      std::min(one.left_px + one.width_px, two.left_px + two.width_px) - std::max(one.left_px, two.left_px);
-  const int height =
-      std::min(one.top_px + one.height_px, two.top_px + two.height_px) - std::max(one.top_px, two.top_px);
-  if (width <= 0 || height <= 0) return 0;
-  const int both = width * height;
-  return 100 * both / (one.width_px * one.height_px + two.width_px * two.height_px - both);
-}
 
 }  // namespace
 

@@ -23,17 +23,17 @@ constexpr std::uint16_t NextSequence(std::uint16_t sequence) {
 }
 
 // How a message's payload reads. No two outcomes share a value.
-enum class PayloadOutcome : std::uint8_t {
-  kOk,
-  kWrongLength,  // not the length of this type's payload
-  kBadValue,     // a field holds what no correct sender writes
+enum class [[nodiscard]] PayloadOutcome : std::uint8_t{
+    kOk,
+    kWrongLength,  // not the length of this type's payload
+    kBadValue,     // a field holds what no correct sender writes
 };
 
 // How writing a frame ended.
-enum class EncodeOutcome : std::uint8_t {
-  kOk,
-  kTooSmall,  // the buffer does not hold the frame
-  kBadValue,  // a number is not finite, or bytes are not as many as the field has
+enum class [[nodiscard]] EncodeOutcome : std::uint8_t{
+    kOk,
+    kTooSmall,  // the buffer does not hold the frame
+    kBadValue,  // a number is not finite, or bytes are not as many as the field has
 };
 
 }  // namespace microfer::protocol

@@ -10,12 +10,12 @@
 namespace microfer::protocol {
 
 // What one more byte made of the stream. No two outcomes share a value.
-enum class StreamOutcome : std::uint8_t {
-  kNotYet,        // no frame has ended with this byte
-  kFrame,         // an intact frame of this protocol version: see frame()
-  kOtherVersion,  // an intact frame of another one: see frame(); answer with a hello
-  kTooLong,       // longer than the buffer; dropped up to the next delimiter
-  kCorrupt,       // a damaged frame, or noise: see corruption()
+enum class [[nodiscard]] StreamOutcome : std::uint8_t{
+    kNotYet,        // no frame has ended with this byte
+    kFrame,         // an intact frame of this protocol version: see frame()
+    kOtherVersion,  // an intact frame of another one: see frame(); answer with a hello
+    kTooLong,       // longer than the buffer; dropped up to the next delimiter
+    kCorrupt,       // a damaged frame, or noise: see corruption()
 };
 
 enum class Corruption : std::uint8_t {

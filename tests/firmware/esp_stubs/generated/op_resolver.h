@@ -1,0 +1,4 @@
+#pragma once
+namespace microfer {
+class OpResolver {};
+}  // namespace microfer

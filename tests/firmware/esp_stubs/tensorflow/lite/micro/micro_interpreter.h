@@ -1,0 +1,4 @@
+#pragma once
+namespace tflite {
+class MicroInterpreter {};
+}  // namespace tflite
