@@ -20,10 +20,10 @@ def main() -> int:
         print(f"microfer needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     sys.path.insert(0, str(HOST))
-    from microfer.deploy.export import export_model
-    from microfer.deploy.golden import FOLDER
-    from microfer.deploy.release import MODELS, default_model
     from microfer.errors import MicroferError
+    from microfer.export.export import export_model
+    from microfer.export.golden import FOLDER
+    from microfer.release import MODELS, default_model
 
     named = os.environ.get("MICROFER_MODEL")
     try:

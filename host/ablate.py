@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.bench.factors import FACTORS, WHOLE, variant
 from microfer.command import console
 from microfer.model.presets import PRESETS, preset
+from microfer.studies.accuracy.factors import FACTORS, WHOLE, variant
 
 if TYPE_CHECKING:
-    from microfer.bench.ablation import Ablation
+    from microfer.studies.accuracy.ablation import Ablation
 
 EXAMPLES = """
   python host/ablate.py --data fer2013.csv --epochs 10                 the default preset, three seeds
@@ -30,10 +30,10 @@ and a last call with all of them writes the table. A gain under a point cannot b
 def main() -> None:
     """Parse the options, train what is missing, print and write."""
     options = _parse()
-    from microfer.bench.ablation import ablation, ablation_figure, markdown
-    from microfer.bench.runs import Scored, score
     from microfer.files import write_json, write_text
-    from microfer.training.plots import save
+    from microfer.metrics.plots import save
+    from microfer.studies.accuracy.ablation import ablation, ablation_figure, markdown
+    from microfer.studies.accuracy.runs import Scored, score
     from microfer.training.session import load_splits, train
 
     data = None if options.synthetic else options.data

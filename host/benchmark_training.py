@@ -29,8 +29,8 @@ def main() -> None:
     parser.add_argument("--steps", type=command.positive, default=20, help="timed steps of each way (default: 20)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
-    from microfer.simulate.versions import package_versions
-    from microfer.training.throughput import PEER, measure
+    from microfer.studies.training_speed import PEER, measure
+    from microfer.versions import package_versions
 
     def show(way: str) -> None:
         command.console.print(f"running {options.steps} steps: {way}")

@@ -11,11 +11,11 @@ from rich.table import Table
 
 from microfer import command
 from microfer.command import console
-from microfer.deploy.metadata import MAX_SCORE_FLOOR
+from microfer.tflite.metadata import MAX_SCORE_FLOOR
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from microfer.compress.calibrate import Calibration, ChooseThreshold
-    from microfer.deploy.metadata import ModelMetadata
+    from microfer.calibrate.calibrate import Calibration, ChooseThreshold
+    from microfer.tflite.metadata import ModelMetadata
 
 EXAMPLES = """
   python host/calibrate.py model.tflite --data fer2013.csv                      measure, write nothing
@@ -38,16 +38,16 @@ exit status: 0 done, 2 something could not be read or fitted
 def main() -> None:
     """Parse the options, run the model, fit, print and write."""
     options = _parse()
-    from microfer.compress.calibrate import calibrate
-    from microfer.compress.calibration_plots import coverage_figure, reliability_figure
+    from microfer.calibrate.calibrate import calibrate
+    from microfer.calibrate.plots import coverage_figure, reliability_figure
     from microfer.data.fer2013 import load
-    from microfer.deploy import tflite_file
-    from microfer.deploy.metadata import embed_metadata, read_metadata
     from microfer.files import write_bytes, write_json
-    from microfer.simulate.images import choose_images
-    from microfer.simulate.parallel import run_parallel
-    from microfer.simulate.runners import has_tflm, open_tflite
-    from microfer.training.plots import save
+    from microfer.metrics.plots import save
+    from microfer.parity.images import choose_images
+    from microfer.runtimes.parallel import run_parallel
+    from microfer.runtimes.runners import has_tflm, open_tflite
+    from microfer.tflite import tflite_file
+    from microfer.tflite.metadata import embed_metadata, read_metadata
 
     model = tflite_file.read(options.model)
     metadata = read_metadata(model)
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _choice(options: argparse.Namespace) -> "ChooseThreshold":
-    from microfer.compress.coverage import for_accuracy, for_coverage
+    from microfer.calibrate.coverage import for_accuracy, for_coverage
 
     if options.min_accuracy is not None:
         return lambda images: for_accuracy(images, options.min_accuracy)
@@ -93,7 +93,7 @@ def _choice(options: argparse.Namespace) -> "ChooseThreshold":
 
 def _floor(options: argparse.Namespace, metadata: "ModelMetadata") -> int:
     """Return the floor that was asked for, or else the one that the model carries."""
-    from microfer.compress.temperature import natural_floor
+    from microfer.calibrate.temperature import natural_floor
 
     if options.label_smoothing is not None:
         return natural_floor(options.label_smoothing)

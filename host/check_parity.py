@@ -11,13 +11,13 @@ from rich.table import Table
 from microfer import command
 from microfer.command import console
 from microfer.errors import MicroferError
-from microfer.live.ports import DEFAULT_BAUD
+from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from microfer.simulate.board_level import BoardLevel
-    from microfer.simulate.certificate import Certificate, Model
-    from microfer.simulate.images import Images
-    from microfer.simulate.parity import Limits, ScoreComparison
+    from microfer.parity.board_level import BoardLevel
+    from microfer.parity.certificate import Certificate, Model
+    from microfer.parity.compare import Limits, ScoreComparison
+    from microfer.parity.images import Images
 
 EXAMPLES = """
   python host/check_parity.py                                     the release, on drawn faces: bits alone
@@ -38,7 +38,7 @@ RETURN_WITHIN_S = 60.0
 def main() -> int:
     """Parse the options, run what they ask for, print, write the report."""
     options = _parse()
-    from microfer.deploy.release import default_model
+    from microfer.release import default_model
 
     int8_model = options.int8 or default_model()
     return _check_board(options, int8_model) if options.port else _check_model(options, int8_model)
@@ -46,8 +46,8 @@ def main() -> int:
 
 def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
     """Run levels 2 and 3."""
-    from microfer.simulate import certificate_file
-    from microfer.simulate.certificate import certify, float_beside
+    from microfer.parity import certificate_file
+    from microfer.parity.certificate import certify, float_beside
 
     float_model, missing = (options.float, "") if options.float else float_beside(int8_model)
     certificate = certify(
@@ -67,11 +67,11 @@ def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
 
 def _check_board(options: argparse.Namespace, int8_model: Path) -> int:
     """Run level 4 and add it to the model's certificate."""
-    from microfer.live import parity_console
-    from microfer.live.board_parity import STATE_NAME
-    from microfer.simulate import certificate_file
-    from microfer.simulate.board_level import save_picture
-    from microfer.simulate.certificate import model_of
+    from microfer.parity import certificate_file
+    from microfer.parity import console as parity_console
+    from microfer.parity.board import STATE_NAME
+    from microfer.parity.board_level import save_picture
+    from microfer.parity.certificate import model_of
 
     model, images = model_of(int8_model), _images(options)
     folder = options.out or Path("runs", "parity", model.model_id or model.sha256[:16])
@@ -93,13 +93,13 @@ def _ask_board(
     options: argparse.Namespace, int8_model: Path, model: "Model", images: "Images", state: Path
 ) -> "BoardLevel":
     """Return level 4; where that is stopped, say how to go on."""
-    from microfer.live import parity_console
-    from microfer.live.board_parity import compare_board
-    from microfer.live.connection import Connection
-    from microfer.live.infer_session import InferSession
-    from microfer.live.ports import find_ports, only_port
-    from microfer.simulate.parallel import run_parallel
-    from microfer.simulate.runners import has_tflm, open_tflite
+    from microfer.link.connection import Connection
+    from microfer.link.infer_session import InferSession
+    from microfer.link.ports import find_ports, only_port
+    from microfer.parity import console as parity_console
+    from microfer.parity.board import compare_board
+    from microfer.runtimes.parallel import run_parallel
+    from microfer.runtimes.runners import has_tflm, open_tflite
 
     runner = open_tflite(int8_model, "tflm" if has_tflm() else "reference", need_int8=True)
     port = only_port(find_ports()).device if options.port == "auto" else options.port
@@ -128,7 +128,7 @@ def _ask_board(
 
 def _images(options: argparse.Namespace) -> "Images":
     from microfer.data.fer2013 import load
-    from microfer.simulate.images import choose_images, synthetic_images
+    from microfer.parity.images import choose_images, synthetic_images
 
     if options.data is None:
         console.print("[yellow]no --data: drawn faces are used, which prove nothing about accuracy[/]", soft_wrap=True)
@@ -137,7 +137,7 @@ def _images(options: argparse.Namespace) -> "Images":
 
 
 def _limits(options: argparse.Namespace) -> "Limits":
-    from microfer.simulate.parity import Limits
+    from microfer.parity.compare import Limits
 
     return Limits(options.max_drop, options.min_agreement / 100, options.max_mismatches)
 
@@ -149,7 +149,7 @@ def _show_written(folder: Path, picture: Path | None = None) -> None:
 
 def _show(certificate: "Certificate") -> None:
     """Print the verdicts, with what was measured under each."""
-    from microfer.simulate.parity import BitComparison, ScoreComparison
+    from microfer.parity.compare import BitComparison, ScoreComparison
 
     model = certificate.model
     console.print(

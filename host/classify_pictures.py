@@ -12,13 +12,13 @@ from rich.table import Table
 
 from microfer import command
 from microfer.command import console
-from microfer.deploy.release import REPOSITORY, default_model
 from microfer.errors import MicroferError
-from microfer.simulate import pictures
-from microfer.simulate.faces import FaceFinder
-from microfer.simulate.opencv import cv2, open_window
-from microfer.simulate.picture_answers import BoxChange, PictureAnswer, PictureClassifier
-from microfer.simulate.pictures import ColorFrame, Picture
+from microfer.pictures import pictures
+from microfer.pictures.faces import FaceFinder
+from microfer.pictures.opencv import cv2, open_window
+from microfer.pictures.picture_answers import BoxChange, PictureAnswer, PictureClassifier
+from microfer.pictures.pictures import ColorFrame, Picture
+from microfer.release import REPOSITORY, default_model
 
 NO_FACE, PROBLEM = 1, 2
 """Exit status where no picture holds a face, and where a picture could not be read or written."""

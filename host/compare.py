@@ -17,8 +17,8 @@ from microfer.training.recipe import RECIPES
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from collections.abc import Iterable, Sequence
 
-    from microfer.bench.smoke import Smoke
-    from microfer.bench.table import Comparison
+    from microfer.studies.accuracy.smoke import Smoke
+    from microfer.studies.accuracy.table import Comparison
 
 EXAMPLES = """
   python host/compare.py --data fer2013.csv --presets thesis thesis-bn mini-xception mobilenet-v2 --epochs 40
@@ -38,11 +38,11 @@ by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's
 def main() -> None:
     """Parse the options, train and score every run, print and write."""
     options = _parse()
-    from microfer.bench import smoke
-    from microfer.bench.runs import Budget, score, score_file, train
-    from microfer.bench.table import compare, comparison_figure, markdown
     from microfer.files import write_json, write_text
-    from microfer.training.plots import save
+    from microfer.metrics.plots import save
+    from microfer.studies.accuracy import smoke
+    from microfer.studies.accuracy.runs import Budget, score, score_file, train
+    from microfer.studies.accuracy.table import compare, comparison_figure, markdown
     from microfer.training.session import load_splits
 
     budget = Budget(options.recipe, options.epochs, options.data, options.limit, options.precision, options.threads)
@@ -71,8 +71,8 @@ def main() -> None:
 
 
 def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
-    from microfer.bench import smoke
-    from microfer.bench.table import PRIVATE_TEST, SHORT, short_cells
+    from microfer.studies.accuracy import smoke
+    from microfer.studies.accuracy.table import PRIVATE_TEST, SHORT, short_cells
 
     _print(SHORT, map(short_cells, result.rows))
     widest = max(50 * (row.high - row.low) for row in result.rows)

@@ -21,9 +21,9 @@ def main() -> None:
     options = _options()
     from rich.console import Console
 
-    from microfer.bench.accuracies import read_results
-    from microfer.bench.chip import compare, deployable, notes, rows_table
     from microfer.files import write_json
+    from microfer.studies.accuracy.recorded import read_results
+    from microfer.studies.chip.networks import compare, deployable, notes, rows_table
 
     results = read_results(options.results) if options.results else {}
     names, left_out = (options.networks, []) if options.networks else deployable()
@@ -33,8 +33,8 @@ def main() -> None:
     rows = compare(names, options.cache, results)
     document = [row.to_json() for row in rows]
     if options.out:
-        from microfer.bench.front import front_figure
-        from microfer.training.plots import save
+        from microfer.metrics.plots import save
+        from microfer.studies.chip.front import front_figure
 
         save(front_figure(rows), options.out / "front.png")
         write_json(options.out / "networks.json", document)

@@ -41,7 +41,7 @@ def main() -> int:
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
     options = parser.parse_args()
-    from microfer.compress.curves_session import compression_curves
+    from microfer.studies.compression.session import compression_curves
 
     return compression_curves(
         options.network,

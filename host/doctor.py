@@ -10,9 +10,9 @@ try:
 
     from microfer import command
     from microfer.command import console
-    from microfer.live.doctor.examine import examine
-    from microfer.live.doctor.finding import Finding, Outcome, is_healthy, to_json
-    from microfer.live.ports import DEFAULT_BAUD
+    from microfer.doctor.examine import examine
+    from microfer.doctor.finding import Finding, Outcome, is_healthy, to_json
+    from microfer.link.ports import DEFAULT_BAUD
 except ImportError as missing:
     sys.exit(
         f"error: {missing}. Next step: python scripts/demo.py makes .venv with all packages; start this with the "

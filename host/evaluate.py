@@ -13,8 +13,8 @@ from microfer import command
 from microfer.command import console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from microfer.simulate.images import Images
-    from microfer.training.evaluate import Evaluation
+    from microfer.metrics.evaluation import Evaluation
+    from microfer.parity.images import Images
 
 EXAMPLES = """
   python host/evaluate.py models/NAME/model.tflite --data fer2013.csv                  the int8 model, on PublicTest
@@ -29,13 +29,13 @@ def main() -> None:
     options = _parse()
     from microfer.data.fer2013 import load
     from microfer.files import write_json
-    from microfer.simulate.classify import as_shown
-    from microfer.simulate.images import choose_images
-    from microfer.simulate.parallel import run_parallel
-    from microfer.simulate.runners import open_model
-    from microfer.training.evaluate import evaluate
-    from microfer.training.metrics import classification_metrics
-    from microfer.training.plots import plot_confusion, plot_reliability
+    from microfer.metrics.evaluation import evaluate
+    from microfer.metrics.metrics import classification_metrics
+    from microfer.metrics.plots import plot_confusion, plot_reliability
+    from microfer.parity.images import choose_images
+    from microfer.pictures.classify import as_shown
+    from microfer.runtimes.parallel import run_parallel
+    from microfer.runtimes.runners import open_model
 
     runner = open_model(options.model, options.runner)
     dataset = load(options.data)
@@ -64,7 +64,7 @@ def main() -> None:
 
 def _document(result: "Evaluation", images: "Images", model: Path, runner: str) -> dict[str, Any]:
     from microfer.files import read_bytes
-    from microfer.simulate.versions import package_versions
+    from microfer.versions import package_versions
 
     return result.to_json() | {
         "model": {"file": model.name, "sha256": hashlib.sha256(read_bytes(model)).hexdigest()},

@@ -14,8 +14,8 @@ from microfer.command import console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.data.dataset import Dataset
-    from microfer.simulate.detector_report import DetectorReport
-    from microfer.simulate.firmware_core import FirmwareCore
+    from microfer.studies.detector.report import DetectorReport
+    from microfer.virtual_board.firmware_core import FirmwareCore
 
 EXAMPLES = """
   python host/evaluate_detector.py                                    faces of LFW, and frames without a face
@@ -32,7 +32,7 @@ def main() -> None:
     """Parse the options, measure, print."""
     options = _parse()
     from microfer.data.fer2013 import load
-    from microfer.simulate.firmware_core import open_core
+    from microfer.virtual_board.firmware_core import open_core
 
     data = load(options.data) if options.data else None
     core = open_core(progress=console.print)
@@ -43,8 +43,8 @@ def main() -> None:
 
 def _detector(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | None") -> dict[str, Any]:
     from microfer.files import write_json
-    from microfer.simulate.detector_report import measure
-    from microfer.simulate.images import choose_images
+    from microfer.parity.images import choose_images
+    from microfer.studies.detector.report import measure
 
     faces = choose_images(data, "PublicTest", options.scenes).data.images if data else None
     report = measure(
@@ -64,7 +64,7 @@ def _detector(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset 
 
 
 def _show(report: "DetectorReport") -> None:
-    from microfer.simulate.detector_report import OPENCV
+    from microfer.studies.detector.report import OPENCV
 
     table = Table(box=None, pad_edge=False)
     table.add_column("")
@@ -87,14 +87,14 @@ def _show(report: "DetectorReport") -> None:
 def _box(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | None") -> dict[str, Any]:
     import numpy as np
 
-    from microfer.deploy.release import default_model
     from microfer.errors import MicroferError
     from microfer.files import write_json
-    from microfer.simulate.detector_box import curve_figure, measure
-    from microfer.simulate.images import choose_images
-    from microfer.simulate.parallel import run_parallel
-    from microfer.simulate.runners import open_model
-    from microfer.training.plots import save
+    from microfer.metrics.plots import save
+    from microfer.parity.images import choose_images
+    from microfer.release import default_model
+    from microfer.runtimes.parallel import run_parallel
+    from microfer.runtimes.runners import open_model
+    from microfer.studies.detector.box import curve_figure, measure
 
     if data is None:
         raise MicroferError("--box measures the network's accuracy, which needs FER-2013: add --data")

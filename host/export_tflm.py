@@ -6,17 +6,17 @@ from pathlib import Path
 from rich.markup import escape
 
 from microfer.command import console, parser, run
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import check_deployable
-from microfer.deploy.cost import report
-from microfer.deploy.cost.estimate import estimate
-from microfer.deploy.cost.finding import Finding
-from microfer.deploy.cost.lint import lint
-from microfer.deploy.cost.releases import pinned
-from microfer.deploy.export import Export, export_model
-from microfer.deploy.kernel_plan import plan_kernels
-from microfer.deploy.release import MANIFEST, REPOSITORY, default_model
-from microfer.deploy.tflite_file import TfliteModel
+from microfer.cost import report
+from microfer.cost.estimate import estimate
+from microfer.cost.finding import Finding
+from microfer.cost.lint import lint
+from microfer.cost.releases import pinned
+from microfer.export.export import Export, export_model
+from microfer.export.kernel_plan import plan_kernels
+from microfer.release import MANIFEST, REPOSITORY, default_model
+from microfer.tflite import tflite_file
+from microfer.tflite.check import check_deployable
+from microfer.tflite.tflite_file import TfliteModel
 
 EXAMPLES = """
   python host/export_tflm.py                              the default release, into firmware/lib/generated/

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microfer import command
-from microfer.live.ports import DEFAULT_BAUD
+from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:
-    from microfer.deploy.tflite_file import TfliteModel
+    from microfer.tflite.tflite_file import TfliteModel
 
 EXAMPLES = """
   python host/profile_s3.py                              the default release: a table, and what could be better
@@ -35,15 +35,15 @@ def main() -> int:
     options = _options()
     from rich.console import Console
 
-    from microfer.deploy import tflite_file
-    from microfer.deploy.cost import report
-    from microfer.deploy.cost.estimate import estimate
-    from microfer.deploy.cost.lint import lint
-    from microfer.deploy.cost.memory import Placement
-    from microfer.deploy.cost.profile import profile_in
-    from microfer.deploy.cost.refit import write_factors
-    from microfer.deploy.cost.releases import pinned
-    from microfer.deploy.release import MANIFEST, default_model
+    from microfer.cost import report
+    from microfer.cost.estimate import estimate
+    from microfer.cost.lint import lint
+    from microfer.cost.memory import Placement
+    from microfer.cost.profile import profile_in
+    from microfer.cost.refit import write_factors
+    from microfer.cost.releases import pinned
+    from microfer.release import MANIFEST, default_model
+    from microfer.tflite import tflite_file
 
     model = tflite_file.read(options.model or default_model())
     network = estimate(model)
@@ -74,12 +74,12 @@ def main() -> int:
 
 def _profile(options: argparse.Namespace, model: "TfliteModel") -> dict[str, Any] | None:
     """Return the profile that was asked for, measured now or read; None where none was."""
-    from microfer.deploy.cost.profile import read_document
+    from microfer.cost.profile import read_document
     from microfer.files import write_json
-    from microfer.live.board_profile import measure
-    from microfer.live.connection import Connection
-    from microfer.live.infer_session import InferSession
-    from microfer.live.ports import find_ports, only_port
+    from microfer.link.board_profile import measure
+    from microfer.link.connection import Connection
+    from microfer.link.infer_session import InferSession
+    from microfer.link.ports import find_ports, only_port
 
     if options.profile:
         return read_document(options.profile)
@@ -100,7 +100,7 @@ def _profile(options: argparse.Namespace, model: "TfliteModel") -> dict[str, Any
 
 
 def _runs(text: str) -> int:
-    from microfer.live.board_profile import MOST_RUNS
+    from microfer.link.board_profile import MOST_RUNS
 
     number = command.positive(text)
     if number > MOST_RUNS:

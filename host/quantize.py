@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from microfer import command
-from microfer.simulate.parity import Limits
+from microfer.parity.compare import Limits
 
 EXAMPLES = """
   python host/quantize.py runs/pruned/best.keras --data fer2013.zip --model-id my-model-1 --out runs/int8

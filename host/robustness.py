@@ -13,7 +13,7 @@ from microfer import command
 from microfer.command import console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from microfer.simulate.robustness import Robustness
+    from microfer.studies.robustness.measure import Robustness
 
 EXAMPLES = """
   python host/robustness.py models/NAME/model.tflite --data fer2013.csv                   everything, on PublicTest
@@ -33,14 +33,14 @@ def main() -> None:
     options = _parse()
     from microfer.data.fer2013 import load
     from microfer.files import write_json, write_text
-    from microfer.simulate.camera_chain import crop_finder
-    from microfer.simulate.corruptions import CORRUPTIONS, corruption
-    from microfer.simulate.images import choose_images
-    from microfer.simulate.parallel import run_parallel
-    from microfer.simulate.robustness import CAMERA, measure
-    from microfer.simulate.robustness_plot import markdown, robustness_figure
-    from microfer.simulate.runners import open_model
-    from microfer.training.plots import save
+    from microfer.metrics.plots import save
+    from microfer.parity.images import choose_images
+    from microfer.runtimes.parallel import run_parallel
+    from microfer.runtimes.runners import open_model
+    from microfer.studies.robustness.camera_chain import crop_finder
+    from microfer.studies.robustness.corruptions import CORRUPTIONS, corruption
+    from microfer.studies.robustness.measure import CAMERA, measure
+    from microfer.studies.robustness.page import markdown, robustness_figure
 
     runner = open_model(options.model, options.runner)
     images = choose_images(load(options.data), options.split, options.limit)
@@ -91,8 +91,8 @@ def _show(result: "Robustness") -> None:
 
 
 def _parse() -> argparse.Namespace:
-    from microfer.simulate.corruptions import CORRUPTIONS
-    from microfer.simulate.robustness import CAMERA
+    from microfer.studies.robustness.corruptions import CORRUPTIONS
+    from microfer.studies.robustness.measure import CAMERA
 
     parser = command.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("model", type=Path, help="a .tflite or a .keras file")

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from rich.progress import Progress
 
 from microfer import command
-from microfer.live.connection import Connection
-from microfer.live.ports import DEFAULT_BAUD, find_ports, only_port
-from microfer.live.recording import Recording, read_recording
-from microfer.live.source import LiveSource, Replay, Source
+from microfer.link.connection import Connection
+from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
+from microfer.link.recording import Recording, read_recording
+from microfer.link.source import LiveSource, Replay, Source
 from microfer.viewer import export
 from microfer.viewer.displays import choose_display
 from microfer.viewer.json_lines import line_of, summary_of

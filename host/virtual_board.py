@@ -12,8 +12,8 @@ from microfer import command
 from microfer.command import console
 
 if TYPE_CHECKING:
-    from microfer.simulate.frame_source import FrameSource
-    from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
+    from microfer.virtual_board.frame_source import FrameSource
+    from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
 
 EXAMPLES = """
   python host/virtual_board.py                          drawn people come and go before its camera
@@ -45,7 +45,7 @@ SLOW_SEND_BUFFER_BYTES = 2600
 def main() -> int:
     """Parse the options, be the board until the end, print what became of its frames."""
     options = _parse()
-    from microfer.simulate.virtual_board import VirtualBoard
+    from microfer.virtual_board.virtual_board import VirtualBoard
 
     settings, source = _settings(options), _source(options)
     show = _Show(options.json)
@@ -120,10 +120,10 @@ class _Show:
 
 
 def _settings(options: argparse.Namespace) -> "BoardSettings":
-    from microfer.simulate.board_parts import CameraFaults
-    from microfer.simulate.board_port import SEND_BUFFER_BYTES
-    from microfer.simulate.virtual_board import BoardSettings
-    from microfer.simulate.wire_faults import WireFaults
+    from microfer.virtual_board.parts import CameraFaults
+    from microfer.virtual_board.port import SEND_BUFFER_BYTES
+    from microfer.virtual_board.virtual_board import BoardSettings
+    from microfer.virtual_board.wire_faults import WireFaults
 
     return BoardSettings(
         model=options.model,
@@ -152,7 +152,7 @@ def _settings(options: argparse.Namespace) -> "BoardSettings":
 
 def _source(options: argparse.Namespace) -> "FrameSource":
     from microfer.errors import MicroferError
-    from microfer.simulate.frame_source import PictureSource, SceneSource, WebcamSource, open_source
+    from microfer.virtual_board.frame_source import PictureSource, SceneSource, WebcamSource, open_source
 
     if sum((bool(options.sources), options.webcam is not None, options.empty)) > 1:
         raise MicroferError("a camera sees one thing: name pictures or a video, or --webcam, or --empty, not several")

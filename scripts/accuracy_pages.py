@@ -17,11 +17,11 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.bench.accuracies import DRAWN_FACES  # noqa: E402
-from microfer.deploy.release import with_releases  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import read_bytes, write_bytes, write_json, write_text  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.release import with_releases  # noqa: E402
+from microfer.studies.accuracy.recorded import DRAWN_FACES  # noqa: E402
 
 ABLATION_PAGE = REPOSITORY / "models" / "ABLATION.md"
 ACCURACY_PAGE = REPOSITORY / "docs" / "accuracy.md"
@@ -64,9 +64,9 @@ def _how_curves_were_made(folder: Path) -> str:
 
 
 def _runs(folders: list[Path], data: Path, reference: Path | None) -> None:
-    from microfer.bench.tried import Tried, markdown, merged, tried
-    from microfer.simulate.versions import package_versions
+    from microfer.studies.accuracy.tried import Tried, markdown, merged, tried
     from microfer.training.session import load_splits
+    from microfer.versions import package_versions
 
     rows = tried(folders, *load_splits(data), reference)
     if reference:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.deploy.cascade_table import CASCADE, table  # noqa: E402
+from microfer.export.cascade_table import CASCADE, table  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
-from microfer.simulate.opencv import cv2  # noqa: E402
+from microfer.pictures.opencv import cv2  # noqa: E402
 
 
 def main() -> None:

@@ -25,8 +25,8 @@ from emulated_chip import INSTRUCTIONS_PER_US, flash_of, run_until_end  # noqa: 
 from firmware_qemu import RunError  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_json  # noqa: E402
-from microfer.simulate import chip_frames  # noqa: E402
-from microfer.simulate.firmware_core import open_core  # noqa: E402
+from microfer.studies.detector import chip_frames  # noqa: E402
+from microfer.virtual_board.firmware_core import open_core  # noqa: E402
 
 FRAMES_OFFSET = 0x200000
 """Of the partition `frames` in tests/firmware/chip_core/partitions.csv."""

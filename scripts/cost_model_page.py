@@ -14,14 +14,14 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.bench import chip  # noqa: E402
-from microfer.deploy.cost.costs import FITTED, fitted  # noqa: E402
-from microfer.deploy.cost.dispatch import path_of  # noqa: E402
-from microfer.deploy.cost.estimate import operator_estimate  # noqa: E402
-from microfer.deploy.cost.memory import Placement  # noqa: E402
-from microfer.deploy.cost.step import Step  # noqa: E402
+from microfer.cost.costs import FITTED, fitted  # noqa: E402
+from microfer.cost.dispatch import path_of  # noqa: E402
+from microfer.cost.estimate import operator_estimate  # noqa: E402
+from microfer.cost.memory import Placement  # noqa: E402
+from microfer.cost.step import Step  # noqa: E402
 from microfer.files import read_bytes  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.studies.chip import networks as chip  # noqa: E402
 
 DOCS = REPOSITORY / "docs"
 PAGE = DOCS / "cost-model.md"

@@ -1,4 +1,4 @@
-"""Fit the ESP32-S3 cost model to the measured sweep: docs/s3-sweep.json to host/microfer/deploy/cost/fitted.json.
+"""Fit the ESP32-S3 cost model to the measured sweep: docs/s3-sweep.json to host/microfer/cost/fitted.json.
 
 For each path (the code that computes an operator) the instructions are a sum: how often each part of its loops runs,
 which the path counts, times what one turn costs, which is found here by least squares, relative to the measured value
@@ -19,9 +19,9 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.deploy.cost.costs import FITTED  # noqa: E402
-from microfer.deploy.cost.dispatch import path_of  # noqa: E402
-from microfer.deploy.cost.step import Step  # noqa: E402
+from microfer.cost.costs import FITTED  # noqa: E402
+from microfer.cost.dispatch import path_of  # noqa: E402
+from microfer.cost.step import Step  # noqa: E402
 from microfer.files import read_bytes, write_json  # noqa: E402
 
 SWEEP = REPOSITORY / "docs" / "s3-sweep.json"

@@ -20,12 +20,12 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.bench import frame_budget  # noqa: E402
-from microfer.bench.firmware_facts import read_firmware  # noqa: E402
-from microfer.bench.timeline import timeline_figure  # noqa: E402
 from microfer.files import write_json  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
-from microfer.training.plots import save  # noqa: E402
+from microfer.metrics.plots import save  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.studies.chip import frame_budget  # noqa: E402
+from microfer.studies.chip.firmware_facts import read_firmware  # noqa: E402
+from microfer.studies.chip.timeline import timeline_figure  # noqa: E402
 
 DOCS = REPOSITORY / "docs"
 PAGE = "s3-presets.md"

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.files import read_bytes, write_bytes  # noqa: E402
-from microfer.simulate.golden import with_golden_scores  # noqa: E402
+from microfer.oracle.golden import with_golden_scores  # noqa: E402
 
 
 def main() -> None:

@@ -23,12 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 
 from firmware_qemu import FLASH_BYTES, find_qemu, qemu_command  # noqa: E402
-from microfer.deploy import tflite_file  # noqa: E402
-from microfer.deploy.kernel_plan import Convolution, plan_kernels  # noqa: E402
-from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
-from microfer.deploy.release import default_model  # noqa: E402
+from microfer.export.kernel_plan import Convolution, plan_kernels  # noqa: E402
 from microfer.files import atomic_path, write_json  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.release import default_model  # noqa: E402
+from microfer.tflite import tflite_file  # noqa: E402
+from microfer.tflite.metadata import ModelMetadata, read_metadata  # noqa: E402
 
 INSTRUCTIONS_PER_US = 250
 """QEMU's -icount shift=2: an instruction takes 4 ns of the emulated time."""

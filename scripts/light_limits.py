@@ -1,4 +1,4 @@
-"""Print what the limits in host/microfer/live/doctor/light.py come from: crops made worse, measured and classified."""
+"""Print what the limits in host/microfer/doctor/light.py come from: crops made worse, measured and classified."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ sys.path.insert(0, str(ROOT / "host"))
 from microfer import command  # noqa: E402
 from microfer.contract import CROP_SIZE, PIXEL_MAX  # noqa: E402
 from microfer.data.fer2013 import load  # noqa: E402
-from microfer.deploy.release import default_model  # noqa: E402
-from microfer.live.doctor.light import measure  # noqa: E402
-from microfer.simulate.opencv import cv2  # noqa: E402
-from microfer.simulate.runners import open_tflite  # noqa: E402
+from microfer.doctor.light import measure  # noqa: E402
+from microfer.pictures.opencv import cv2  # noqa: E402
+from microfer.release import default_model  # noqa: E402
+from microfer.runtimes.runners import open_tflite  # noqa: E402
 
 Worsen = Callable[[np.ndarray], np.ndarray]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
 
-from microfer.deploy.prediction_tables import header  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
+from microfer.oracle.tables import header  # noqa: E402
 
 if __name__ == "__main__":
     path = ROOT / "firmware" / "lib" / "prediction" / "tables.h"

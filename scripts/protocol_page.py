@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
 
 from microfer.files import write_if_changed  # noqa: E402
-from microfer.live.protocol_page import page  # noqa: E402
+from microfer.link.protocol_page import page  # noqa: E402
 
 if __name__ == "__main__":
     path = ROOT / "docs" / "protocol.md"

@@ -20,17 +20,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.deploy import model_card, tflite_file  # noqa: E402
-from microfer.deploy.cost.estimate import estimate  # noqa: E402
-from microfer.deploy.golden import check_scores, read_pictures  # noqa: E402
-from microfer.deploy.metadata import ModelMetadata, read_metadata  # noqa: E402
-from microfer.deploy.release import FLOAT_FILE, MODELS, with_releases  # noqa: E402
+from microfer.cost.estimate import estimate  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
+from microfer.export.golden import check_scores, read_pictures  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model import saved  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
-from microfer.simulate.parity import Limits  # noqa: E402
+from microfer.parity.compare import Limits  # noqa: E402
+from microfer.publish import model_card  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.release import FLOAT_FILE, MODELS, with_releases  # noqa: E402
+from microfer.tflite import tflite_file  # noqa: E402
+from microfer.tflite.metadata import ModelMetadata, read_metadata  # noqa: E402
 from microfer.training.distill import Distillation  # noqa: E402
 
 

@@ -15,16 +15,16 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.bench.frame_budget import find_model  # noqa: E402
-from microfer.bench.kernel_record import ESP_NN, KERNELS_FILE, OWN, KernelRecord, record_of  # noqa: E402
-from microfer.bench.rewrites import instructions, rewrites  # noqa: E402
-from microfer.deploy import tflite_file  # noqa: E402
-from microfer.deploy.cost.estimate import Estimate, estimate  # noqa: E402
-from microfer.deploy.cost.lint import lint  # noqa: E402
-from microfer.deploy.cost.step import Step  # noqa: E402
-from microfer.deploy.tflite_file import TfliteModel  # noqa: E402
+from microfer.cost.estimate import Estimate, estimate  # noqa: E402
+from microfer.cost.lint import lint  # noqa: E402
+from microfer.cost.step import Step  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.studies.chip.frame_budget import find_model  # noqa: E402
+from microfer.studies.chip.kernel_record import ESP_NN, KERNELS_FILE, OWN, KernelRecord, record_of  # noqa: E402
+from microfer.studies.chip.rewrites import instructions, rewrites  # noqa: E402
+from microfer.tflite import tflite_file  # noqa: E402
+from microfer.tflite.tflite_file import TfliteModel  # noqa: E402
 
 DOCS = REPOSITORY / "docs"
 PAGE = DOCS / "s3-presets.md"

@@ -24,16 +24,16 @@ from tests.host.browser import Browser, browser_path  # noqa: E402
 from microfer import command  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes  # noqa: E402
-from microfer.live.connection import Connection  # noqa: E402
-from microfer.live.source import LiveSource  # noqa: E402
-from microfer.simulate.frame_source import GrayFrame, PictureSource, SceneSource  # noqa: E402
-from microfer.simulate.pictures import astronaut_path  # noqa: E402
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard  # noqa: E402
+from microfer.link.connection import Connection  # noqa: E402
+from microfer.link.source import LiveSource  # noqa: E402
+from microfer.pictures.pictures import astronaut_path  # noqa: E402
 from microfer.viewer import terminal  # noqa: E402
 from microfer.viewer.picture import png  # noqa: E402
 from microfer.viewer.view import View  # noqa: E402
 from microfer.viewer.viewer import Viewer  # noqa: E402
 from microfer.viewer.web import WebServer  # noqa: E402
+from microfer.virtual_board.frame_source import GrayFrame, PictureSource, SceneSource  # noqa: E402
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard  # noqa: E402
 
 SCENE_S, ALL_S = 48.0, 62.0
 PAGE = (1280, 1180)

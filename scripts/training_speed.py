@@ -10,8 +10,8 @@ sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
 from microfer.files import write_json  # noqa: E402
-from microfer.pages import update_block  # noqa: E402
-from microfer.training.throughput import table_lines  # noqa: E402
+from microfer.publish.pages import update_block  # noqa: E402
+from microfer.studies.training_speed import table_lines  # noqa: E402
 
 
 def main() -> None:

@@ -6,7 +6,7 @@
 
 // The firmware's core behind plain C functions, as one shared library for a
 // computer: what the virtual board and the host's tools call. Python's side is
-// host/microfer/simulate/firmware_core.py, which declares the same structs.
+// host/microfer/virtual_board/firmware_core.py, which declares the same structs.
 //
 // Nothing here throws. Pointers are never null unless that is said.
 

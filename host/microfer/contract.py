@@ -2,7 +2,7 @@
 
 This module imports nothing, so that every tool can read it: the trainer, the exporter that turns it into a C++
 header, and PlatformIO's bare Python. What belongs to one model (input layout, quantization, temperature, arena)
-is not here: it travels inside that model's .tflite, see `microfer.deploy.metadata`.
+is not here: it travels inside that model's .tflite, see `microfer.tflite.metadata`.
 """
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")

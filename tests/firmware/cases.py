@@ -7,9 +7,9 @@ import numpy as np
 
 from microfer import tensor
 from microfer.contract import CROP_SIZE, NUM_CLASSES
-from microfer.deploy.metadata import MAX_SCORE_FLOOR
 from microfer.input_layout import INPUT_LAYOUTS, InputLayout
-from microfer.simulate import crop, prediction
+from microfer.oracle import crop, prediction
+from microfer.tflite.metadata import MAX_SCORE_FLOOR
 
 CROP, ENCODE, PREDICT, SETTINGS = 1, 2, 3, 4
 OK, BAD_BOX, OUTSIDE = 0, 2, 3

@@ -74,7 +74,7 @@ struct Case {
   [[nodiscard]] int output_bytes() const { return shape.row_count() * shape.output_channels; }
 };
 
-// What the export computes; deploy/requantization.py says why.
+// What the export computes; export/requantization.py says why.
 inline ChannelConstants ConstantsFor(const Case& made, int channel) {
   std::int32_t sum = 0;
   const std::int8_t* weights = made.weights + channel * made.shape.products();

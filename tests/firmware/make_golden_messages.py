@@ -13,10 +13,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "host"))
 
-from microfer.deploy.messages_header import NUMBERS  # noqa: E402
+from microfer.export.messages_header import NUMBERS  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
-from microfer.live.layout import Field, layout  # noqa: E402
-from microfer.live.messages import MESSAGES  # noqa: E402
+from microfer.link.layout import Field, layout  # noqa: E402
+from microfer.link.messages import MESSAGES  # noqa: E402
 
 PATH = ROOT / "tests" / "golden" / "protocol.json"
 

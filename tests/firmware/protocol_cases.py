@@ -5,9 +5,9 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from microfer.live.layout import Message, Wire, layout, payload_struct
-from microfer.live.messages import MESSAGES
-from microfer.live.protocol import Frame, encode, encode_frame
+from microfer.link.layout import Message, Wire, layout, payload_struct
+from microfer.link.messages import MESSAGES
+from microfer.link.protocol import Frame, encode, encode_frame
 
 SMALL_MESSAGES = tuple(message for message in MESSAGES if payload_struct(message).size < 1000)
 

@@ -12,8 +12,8 @@ from tests.firmware import cases, make_generated
 from tests.firmware.toolchain import HERE, LIB, ROOT, TOOLCHAINS, Toolchain, build, core_sources
 from tests.golden import make_core_vectors
 
-from microfer.deploy import prediction_tables
-from microfer.simulate.core_build import host_sources
+from microfer.oracle import tables as prediction_tables
+from microfer.virtual_board.core_build import host_sources
 
 COUNTS = {
     cases.random_crop_case: 10_000,

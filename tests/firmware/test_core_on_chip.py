@@ -22,8 +22,8 @@ import core_report
 import emulated_chip
 import firmware_qemu
 from microfer.errors import MicroferError
-from microfer.simulate import chip_frames
-from microfer.simulate.firmware_core import open_core
+from microfer.studies.detector import chip_frames
+from microfer.virtual_board.firmware_core import open_core
 
 LINES = "\n".join(
     [

@@ -11,8 +11,8 @@ import pytest
 from tests.firmware.toolchain import HERE, LIB, ROOT, SANITIZE, TOOLCHAINS, Toolchain
 
 from microfer.data.synthetic import render_face
-from microfer.deploy import cascade_table
 from microfer.errors import MicroferError
+from microfer.export import cascade_table
 
 CASCADE = Path(cv2.data.haarcascades) / cascade_table.CASCADE
 GOLDEN = sorted((ROOT / "firmware" / "golden").glob("*.pgm"))

@@ -16,11 +16,9 @@ from pathlib import Path
 import pytest
 
 from microfer.contract import NUM_CLASSES
-from microfer.deploy import tflite_file
-from microfer.deploy.golden import read_pictures
-from microfer.deploy.release import default_model
-from microfer.live.board_profile import EMULATED
-from microfer.live.messages import (
+from microfer.export.golden import read_pictures
+from microfer.link.board_profile import EMULATED
+from microfer.link.messages import (
     Answer,
     AskHello,
     AskProfile,
@@ -34,8 +32,10 @@ from microfer.live.messages import (
     Statistics,
     StreamSettings,
 )
-from microfer.live.protocol import LinkWriter
-from microfer.live.reader import Damaged, LinkReader, Malformed, Received, UnknownType
+from microfer.link.protocol import LinkWriter
+from microfer.link.reader import Damaged, LinkReader, Malformed, Received, UnknownType
+from microfer.release import default_model
+from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "firmware_qemu.py"

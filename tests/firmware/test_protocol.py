@@ -12,10 +12,10 @@ from tests.firmware.protocol_cases import damaged, faulty_stream, random_frame, 
 from tests.firmware.toolchain import HERE, LIB, SANITIZE, TOOLCHAINS, Toolchain
 from tests.golden.make_protocol_vectors import PATH, as_json, vectors
 
-from microfer.deploy.messages_header import NUMBERS, messages_header
-from microfer.live.layout import Field, layout
-from microfer.live.messages import MAX_ENCODED_BYTES, MESSAGES, BoardError, ErrorCode, Hello, StreamSettings
-from microfer.live.protocol import DamagedFrameError, Frame, decode_frame, encode, encode_frame, pack_payload
+from microfer.export.messages_header import NUMBERS, messages_header
+from microfer.link.layout import Field, layout
+from microfer.link.messages import MAX_ENCODED_BYTES, MESSAGES, BoardError, ErrorCode, Hello, StreamSettings
+from microfer.link.protocol import DamagedFrameError, Frame, decode_frame, encode, encode_frame, pack_payload
 
 TEXTS = {field.name for message in MESSAGES for field in layout(message) if field.wire.kind == "text"}
 Probe = Callable[..., list[str]]

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from microfer.simulate.core_build import core_sources
+from microfer.virtual_board.core_build import core_sources
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -17,7 +17,7 @@ if __name__ == "__main__":
 from tests.firmware import cases  # noqa: E402
 
 from microfer.input_layout import INPUT_LAYOUTS  # noqa: E402
-from microfer.simulate.prediction import Settings  # noqa: E402
+from microfer.oracle.prediction import Settings  # noqa: E402
 
 SETTINGS = ((0.05, 0), (0.9, 1), (1, 4), (1.7, 17), (20, 30))
 EVEN = (-91, -91, -91, -91, -92, -92, -92)  # 37 and 36 of 256: the flattest that a softmax gives

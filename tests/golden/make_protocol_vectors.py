@@ -15,8 +15,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "host")]
 
 from tests.firmware.protocol_cases import random_message  # noqa: E402
 
-from microfer.live.layout import Message, layout  # noqa: E402
-from microfer.live.messages import (  # noqa: E402
+from microfer.link.layout import Message, layout  # noqa: E402
+from microfer.link.messages import (  # noqa: E402
     CROP_BYTES,
     MESSAGES,
     PROTOCOL_VERSION,
@@ -24,7 +24,7 @@ from microfer.live.messages import (  # noqa: E402
     InferCrop,
     OperatorTime,
 )
-from microfer.live.protocol import encode  # noqa: E402
+from microfer.link.protocol import encode  # noqa: E402
 
 PATH = HERE / "protocol.json"
 SMOOTH = bytes((3 * x + 2 * y) % 256 for y in range(48) for x in range(48))

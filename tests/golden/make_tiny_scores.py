@@ -14,7 +14,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "host"))
 
 from microfer.files import write_json  # noqa: E402
-from microfer.simulate.golden import golden_scores  # noqa: E402
+from microfer.oracle.golden import golden_scores  # noqa: E402
 
 PATH = ROOT / "tests" / "golden" / "tiny_scores.json"
 

@@ -7,11 +7,11 @@ from collections import Counter
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.live.messages import AskHello, Hello, Statistics, StreamSettings
-from microfer.live.protocol import DELIMITER, LinkWriter, decode_frame, pack_payload
-from microfer.live.reader import LinkReader, Received
-from microfer.simulate.core_build import find_compiler
-from microfer.simulate.virtual_board import BoardSettings
+from microfer.link.messages import AskHello, Hello, Statistics, StreamSettings
+from microfer.link.protocol import DELIMITER, LinkWriter, decode_frame, pack_payload
+from microfer.link.reader import LinkReader, Received
+from microfer.virtual_board.core_build import find_compiler
+from microfer.virtual_board.virtual_board import BoardSettings
 
 ACCOUNT = StreamSettings(900, predictions=True, previews=False)
 """Asks for statistics, with a period that no board begins with: what was on its way before is not the answer."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from microfer.deploy.metadata import Golden, ModelMetadata, embed_metadata
+from microfer.tflite.metadata import Golden, ModelMetadata, embed_metadata
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

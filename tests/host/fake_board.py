@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from serial import serial_for_url
 from serial.rfc2217 import PortManager
 
-from microfer.live.layout import Message
-from microfer.live.messages import (
+from microfer.link.layout import Message
+from microfer.link.messages import (
     CROP_BYTES,
     PROTOCOL_VERSION,
     Answer,
@@ -30,8 +30,8 @@ from microfer.live.messages import (
     Statistics,
     StreamSettings,
 )
-from microfer.live.protocol import encode, next_sequence
-from microfer.live.reader import LinkReader, Received
+from microfer.link.protocol import encode, next_sequence
+from microfer.link.reader import LinkReader, Received
 
 HELLO = Hello(
     firmware_version="0.1.0",

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.bench.ablation import ablation, ablation_figure, interval, markdown
-from microfer.bench.factors import FACTORS, WHOLE, Factor, variant
-from microfer.bench.runs import Scored
 from microfer.errors import MicroferError
 from microfer.model.presets import preset
+from microfer.studies.accuracy.ablation import ablation, ablation_figure, interval, markdown
+from microfer.studies.accuracy.factors import FACTORS, WHOLE, Factor, variant
+from microfer.studies.accuracy.runs import Scored
 from microfer.training.recipe import recipe
 
 ROOT = Path(__file__).parents[2]

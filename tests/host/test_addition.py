@@ -5,8 +5,8 @@ import random
 import pytest
 from tests.host.test_requantization import tflm_rounds_twice
 
-from microfer.deploy.addition import AdditionConstants, Quantization, addition_constants, tflm_sums
-from microfer.deploy.requantization import quantized_multiplier
+from microfer.export.addition import AdditionConstants, Quantization, addition_constants, tflm_sums
+from microfer.export.requantization import quantized_multiplier
 
 BYTES = range(-128, 128)
 

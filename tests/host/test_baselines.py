@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import check_deployable
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
 from microfer.model import networks
 from microfer.model.baselines import BASELINES, Application, MiniXception, MobileNetV2, Vgg
 from microfer.model.graph import nodes
 from microfer.model.networks import NETWORKS, network
 from microfer.model.table import layers, parameters
+from microfer.tflite import tflite_file
+from microfer.tflite.check import check_deployable
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
 ROOT = Path(__file__).parents[2]
 OWN = [name for name, config in BASELINES.items() if not isinstance(config, Application)]
@@ -147,9 +147,9 @@ def test_the_native_pytorch_step_equals_the_keras_step(config: object) -> None:
 @pytest.mark.parametrize("config", TINY, ids=lambda c: c.name)
 def test_a_baseline_can_be_quantized_and_deployed(keras: object, config: object) -> None:
     from microfer.compress.quantize import quantize
-    from microfer.deploy.export import generate
+    from microfer.export.export import generate
     from microfer.model.build import build
-    from microfer.simulate.runners import KerasRunner, LiteRTRunner
+    from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 
     crops = np.random.default_rng(0).integers(0, 256, (60, 48, 48), dtype=np.uint8)
     crops[:, 0, 0], crops[:, 0, 1] = 0, 255

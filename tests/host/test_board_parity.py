@@ -15,11 +15,10 @@ from tests.conftest import ROOT
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard
 
 from microfer.errors import MicroferError
-from microfer.live.board_parity import STATE_NAME, compare_board
-from microfer.live.connection import Connection
-from microfer.live.infer_session import InferSession
-from microfer.live.link_errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
-from microfer.live.messages import (
+from microfer.link.connection import Connection
+from microfer.link.errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
+from microfer.link.infer_session import InferSession
+from microfer.link.messages import (
     PROTOCOL_VERSION,
     BoardError,
     ErrorCode,
@@ -28,13 +27,15 @@ from microfer.live.messages import (
     ResetReason,
     StreamSettings,
 )
-from microfer.live.stream_settings import QUIET
-from microfer.simulate import certificate_file, runners
-from microfer.simulate.board_level import BoardIdentity, InvokeTimes, LinkTotals, crop_png, judge
-from microfer.simulate.certificate import certify, model_of
-from microfer.simulate.images import synthetic_images
-from microfer.simulate.page import render
-from microfer.simulate.parity import Limits
+from microfer.link.stream import QUIET
+from microfer.parity import certificate_file
+from microfer.parity.board import STATE_NAME, compare_board
+from microfer.parity.board_level import BoardIdentity, InvokeTimes, LinkTotals, crop_png, judge
+from microfer.parity.certificate import certify, model_of
+from microfer.parity.compare import Limits
+from microfer.parity.images import synthetic_images
+from microfer.parity.page import render
+from microfer.runtimes import runners
 
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 MODEL = model_of(INT8)

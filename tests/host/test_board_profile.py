@@ -12,15 +12,14 @@ from tests.conftest import ROOT
 from tests.host.board_client import BoardClient, needs_compiler
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard
 
-from microfer.deploy import tflite_file
-from microfer.deploy.cost.profile import profile_in, read_profile
+from microfer.cost.profile import profile_in, read_profile
 from microfer.errors import MicroferError
-from microfer.live import board_profile
-from microfer.live.board_profile import MOST_RUNS, measure
-from microfer.live.connection import Connection
-from microfer.live.infer_session import InferSession
-from microfer.live.link_errors import LinkLostError, NoAnswerError, OtherVersionError
-from microfer.live.messages import (
+from microfer.link import board_profile
+from microfer.link.board_profile import MOST_RUNS, measure
+from microfer.link.connection import Connection
+from microfer.link.errors import LinkLostError, NoAnswerError, OtherVersionError
+from microfer.link.infer_session import InferSession
+from microfer.link.messages import (
     PROTOCOL_VERSION,
     AskProfile,
     BoardError,
@@ -31,8 +30,9 @@ from microfer.live.messages import (
     ResetReason,
     StreamSettings,
 )
-from microfer.live.stream_settings import QUIET
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
+from microfer.link.stream import QUIET
+from microfer.tflite import tflite_file
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
 
 FILE = ROOT / "models" / "thesis-bn-1" / "model.tflite"
 MODEL = tflite_file.read(FILE)
@@ -111,7 +111,7 @@ class ProfileBoard(FakeBoard):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(board_profile, "LEAST_WAIT_S", 0.5)
-    monkeypatch.setattr("microfer.live.stream_settings.WAIT_S", 0.1)
+    monkeypatch.setattr("microfer.link.stream.WAIT_S", 0.1)
 
 
 def timed(board, runs=3, model=MODEL, patience_s=5.0):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.compress import coverage
-from microfer.compress.calibrate import calibrate, cross_fit
-from microfer.compress.temperature import Scored, fit_temperature, lost_truths, natural_floor, perfect_ece, scored
+from microfer.calibrate import coverage
+from microfer.calibrate.calibrate import calibrate, cross_fit
+from microfer.calibrate.temperature import Scored, fit_temperature, lost_truths, natural_floor, perfect_ece, scored
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy import tflite_file
-from microfer.deploy.metadata import ModelMetadata, embed_metadata, read_metadata
 from microfer.errors import MicroferError
-from microfer.simulate.prediction import Predictor, settings_of
+from microfer.oracle.prediction import Predictor, settings_of
+from microfer.tflite import tflite_file
+from microfer.tflite.metadata import ModelMetadata, embed_metadata, read_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny_int8.tflite"
@@ -212,7 +212,7 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture
 def csv(tmp_path: Path, model: Path) -> Path:
     """Drawn faces as PublicTest, labelled by the tiny model itself, but for every third one."""
-    from microfer.simulate.runners import open_tflite
+    from microfer.runtimes.runners import open_tflite
 
     faces = synthetic_dataset(12, 1, "PublicTest")
     raw = open_tflite(model).raw(faces.images)

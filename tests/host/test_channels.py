@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microfer.compress.budget import instructions
 from microfer.compress.channels import choose, cut, groups, importance
-from microfer.deploy import tflite_file
-from microfer.deploy.cost.estimate import estimate
+from microfer.cost.estimate import estimate
+from microfer.cost.network import instructions
 from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet, preset
 from microfer.model.table import parameters
+from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = SqueezeNet(
@@ -99,7 +99,7 @@ def test_what_cannot_be_reached_is_refused(network, share, multiple, message):
 @pytest.mark.parametrize("name", ["thesis-bn", "nano"])
 def test_the_budget_of_a_description_is_that_of_the_converted_network(name, tmp_path):
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
-    from microfer.compress.untrained import untrained_tflite
+    from microfer.studies.chip.untrained import untrained_tflite
 
     released = ROOT / "models" / "thesis-bn-1" / "model.tflite"
     path = released if name == "thesis-bn" else untrained_tflite(preset(name), tmp_path)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from microfer.bench import accuracies
-from microfer.bench.accuracies import Accuracy, read_results, releases
-from microfer.bench.chip import NARROW_HEADERS, Row, cells, notes, rows_table
-from microfer.bench.front import front, front_figure
-from microfer.bench.table import SCHEMA
 from microfer.errors import MicroferError
+from microfer.studies.accuracy import recorded as accuracies
+from microfer.studies.accuracy.recorded import Accuracy, read_results, releases
+from microfer.studies.accuracy.table import SCHEMA
+from microfer.studies.chip.front import front, front_figure
+from microfer.studies.chip.networks import NARROW_HEADERS, Row, cells, notes, rows_table
 
 ROOT = Path(__file__).parents[2]
 

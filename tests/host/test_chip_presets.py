@@ -5,18 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from microfer.cost.estimate import estimate
+from microfer.cost.lint import lint
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import check_deployable, layout
-from microfer.deploy.cost.estimate import estimate
-from microfer.deploy.cost.lint import lint
-from microfer.deploy.export import generate
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
+from microfer.export.export import generate
 from microfer.input_layout import INPUT_LAYOUTS, LAYOUT_OF_SHAPE, input_shape
 from microfer.model.presets import preset
 from microfer.model.table import layers
 from microfer.tensor import encode_int8, regroup
+from microfer.tflite import tflite_file
+from microfer.tflite.check import check_deployable, layout
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
 FACES = synthetic_dataset(20, 0)
 
@@ -79,7 +79,7 @@ def nano():
 
 
 def test_the_board_gets_a_regrouped_crop_and_answers_as_the_float_network(nano):
-    from microfer.simulate.runners import KerasRunner, LiteRTRunner
+    from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 
     model, content = nano
     deployed = tflite_file.read(content)
@@ -93,7 +93,7 @@ def test_the_board_gets_a_regrouped_crop_and_answers_as_the_float_network(nano):
 
 
 def test_tflm_takes_the_same_tensor(nano):
-    from microfer.simulate.runners import LiteRTRunner, TflmRunner, has_tflm
+    from microfer.runtimes.runners import LiteRTRunner, TflmRunner, has_tflm
 
     if not has_tflm():
         pytest.skip("tflite-micro has no wheel for this machine")

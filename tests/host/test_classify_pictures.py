@@ -11,15 +11,15 @@ import pytest
 from PIL import Image
 
 import classify_pictures
+from microfer import release
 from microfer.contract import LABELS
-from microfer.deploy import release
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
-from microfer.simulate import annotate, classify, opencv, pictures
-from microfer.simulate.annotate import Finding, compose
-from microfer.simulate.classify import Classifier
-from microfer.simulate.faces import Face
-from microfer.simulate.runners import has_tflm
+from microfer.pictures import annotate, classify, opencv, pictures
+from microfer.pictures.annotate import Finding, compose
+from microfer.pictures.classify import Classifier
+from microfer.pictures.faces import Face
+from microfer.runtimes.runners import has_tflm
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 MODEL = GOLDEN / "tiny_int8.tflite"

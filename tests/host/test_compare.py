@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.bench import runs, smoke
-from microfer.bench.runs import Budget, Scored, train
-from microfer.bench.smoke import Smoke
-from microfer.bench.table import SHORT, cells, compare, comparison_figure, markdown, short_cells
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
+from microfer.metrics.metrics import mcnemar_p
 from microfer.model import networks
-from microfer.training.metrics import mcnemar_p
+from microfer.studies.accuracy import runs, smoke
+from microfer.studies.accuracy.runs import Budget, Scored, train
+from microfer.studies.accuracy.smoke import Smoke
+from microfer.studies.accuracy.table import SHORT, cells, compare, comparison_figure, markdown, short_cells
 
 ROOT = Path(__file__).parents[2]
 LABELS = np.arange(70) % 7

@@ -11,13 +11,13 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requireme
 
 from microfer.compress import prune, quantize
 from microfer.compress.session import fine_tuning
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import check_deployable
-from microfer.deploy.metadata import ModelMetadata, embed_metadata, read_metadata
 from microfer.model.build import build
-from microfer.simulate.parity import Limits
-from microfer.simulate.runners import KerasRunner, LiteRTRunner
+from microfer.parity.compare import Limits
+from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 from microfer.tensor import encode_float
+from microfer.tflite import tflite_file
+from microfer.tflite.check import check_deployable
+from microfer.tflite.metadata import ModelMetadata, embed_metadata, read_metadata
 from microfer.training.recipe import recipe
 
 TINY = SqueezeNet(

@@ -17,18 +17,20 @@ from microfer.model.presets import SqueezeNet
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
 
-from microfer.compress import curves, curves_session, one_shot
+from microfer.compress import one_shot
 from microfer.compress.cluster import clustered, packed_bytes
-from microfer.compress.curves import Curves, Int8Kernel, Point, Step, int8_kernels, keep, kept
-from microfer.compress.curves_page import cut_cells, markdown, tables, value_cells
-from microfer.compress.curves_plot import curves_figure
 from microfer.compress.one_shot import OneShot, cut_smallest
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import quantize, representative_images
 from microfer.data.synthetic import synthetic_dataset
 from microfer.model import saved
 from microfer.model.build import build
-from microfer.simulate.parity import Accuracy
+from microfer.parity.compare import Accuracy
+from microfer.studies.compression import curves
+from microfer.studies.compression import session as curves_session
+from microfer.studies.compression.curves import Curves, Int8Kernel, Point, Step, int8_kernels, keep, kept
+from microfer.studies.compression.curves_plot import curves_figure
+from microfer.studies.compression.page import cut_cells, markdown, tables, value_cells
 
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet(

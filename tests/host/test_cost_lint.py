@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from microfer.deploy.cost.arena import Arena
-from microfer.deploy.cost.dispatch import path_of
-from microfer.deploy.cost.estimate import Estimate, operator_estimate
-from microfer.deploy.cost.finding import Finding
-from microfer.deploy.cost.lint import lint
-from microfer.deploy.cost.memory import Placement
-from microfer.deploy.cost.releases import pinned
-from microfer.deploy.cost.step import Step
-from microfer.deploy.release import MANIFEST
+from microfer.cost.arena import Arena
+from microfer.cost.dispatch import path_of
+from microfer.cost.estimate import Estimate, operator_estimate
+from microfer.cost.finding import Finding
+from microfer.cost.lint import lint
+from microfer.cost.memory import Placement
+from microfer.cost.releases import pinned
+from microfer.cost.step import Step
 from microfer.errors import MicroferError
+from microfer.release import MANIFEST
 
 ROOT = Path(__file__).parents[2]
 THESIS = "models/thesis-bn-1/model.tflite"

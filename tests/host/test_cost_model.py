@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from microfer.bench.accuracies import releases
-from microfer.deploy import tflite_file
-from microfer.deploy.cost.costs import fitted
-from microfer.deploy.cost.dispatch import path_of
-from microfer.deploy.cost.estimate import estimate, operator_estimate
-from microfer.deploy.cost.memory import Placement
-from microfer.deploy.cost.planner import Buffer, height, place
-from microfer.deploy.cost.profile import factors, read_profile
-from microfer.deploy.cost.step import Step, steps
+from microfer.cost.costs import fitted
+from microfer.cost.dispatch import path_of
+from microfer.cost.estimate import estimate, operator_estimate
+from microfer.cost.memory import Placement
+from microfer.cost.planner import Buffer, height, place
+from microfer.cost.profile import factors, read_profile
+from microfer.cost.step import Step, steps
 from microfer.errors import MicroferError
+from microfer.studies.accuracy.recorded import releases
+from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "thesis-bn-1" / "model.tflite"
@@ -235,9 +235,9 @@ def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
 def test_the_cost_model_needs_the_standard_library_alone() -> None:
     code = (
         "import sys; sys.path.insert(0, 'host')\n"
-        "from microfer.deploy import tflite_file\n"
-        "from microfer.deploy.cost.estimate import estimate\n"
-        "from microfer.deploy.cost.lint import lint\n"
+        "from microfer.tflite import tflite_file\n"
+        "from microfer.cost.estimate import estimate\n"
+        "from microfer.cost.lint import lint\n"
         f"assert lint(estimate(tflite_file.read({str(MODEL)!r})))\n"
     )
     subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, check=True)

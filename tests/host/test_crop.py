@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from microfer.simulate.crop import crop_resize
+from microfer.oracle.crop import crop_resize
 
 RANDOM_SEED = 6
 

@@ -21,11 +21,11 @@ from microfer.demo import scenes, session
 from microfer.demo.options import parse
 from microfer.demo.scenes import Scene, Scenery, named_scenes, own_scenes
 from microfer.errors import MicroferError
-from microfer.live.ports import PortError
-from microfer.simulate import pictures
-from microfer.simulate.faces import FaceFinder
-from microfer.simulate.frame_source import SceneSource
+from microfer.link.ports import PortError
+from microfer.pictures import pictures
+from microfer.pictures.faces import FaceFinder
 from microfer.viewer import picture
+from microfer.virtual_board.frame_source import SceneSource
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "scripts" / "demo.py")]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from microfer.deploy.contract_check import check_deployable
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
-from microfer.deploy.release import default_model
-from microfer.deploy.tflite_file import TfliteModel, read
 from microfer.errors import MicroferError
+from microfer.release import default_model
+from microfer.tflite.check import check_deployable
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
+from microfer.tflite.tflite_file import TfliteModel, read
 
 TINY = (Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite").read_bytes()
 

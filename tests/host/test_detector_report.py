@@ -10,10 +10,12 @@ import pytest
 
 from microfer.data.synthetic import render_face
 from microfer.errors import MicroferError
-from microfer.simulate import detector_box, detector_report, detector_scenes
-from microfer.simulate.core_build import find_compiler
-from microfer.simulate.detector_report import EVERY_WINDOW, FIRMWARE, OPENCV
-from microfer.simulate.firmware_core import open_core
+from microfer.studies.detector import box as detector_box
+from microfer.studies.detector import report as detector_report
+from microfer.studies.detector import scenes as detector_scenes
+from microfer.studies.detector.report import EVERY_WINDOW, FIRMWARE, OPENCV
+from microfer.virtual_board.core_build import find_compiler
+from microfer.virtual_board.firmware_core import open_core
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = np.stack([render_face(index % 7, np.random.default_rng(index)) for index in range(14)])

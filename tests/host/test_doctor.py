@@ -15,14 +15,14 @@ from tests.conftest import ROOT
 from tests.host.fake_board import HAS_PTY, HELLO, STATISTICS, FakeBoard, PtyBoard, prediction
 
 from microfer import __version__
-from microfer.live.doctor import installation, observation
-from microfer.live.doctor import port as port_checks
-from microfer.live.doctor.board import examine_board, shipped_models
-from microfer.live.doctor.examine import examine
-from microfer.live.doctor.finding import Finding, Outcome, is_healthy
-from microfer.live.doctor.light import LEAST_FACE_PX, check_face_size, check_light, measure
-from microfer.live.doctor.observation import Observation
-from microfer.live.messages import (
+from microfer.doctor import installation, observation
+from microfer.doctor import port as port_checks
+from microfer.doctor.board import examine_board, shipped_models
+from microfer.doctor.examine import examine
+from microfer.doctor.finding import Finding, Outcome, is_healthy
+from microfer.doctor.light import LEAST_FACE_PX, check_face_size, check_light, measure
+from microfer.doctor.observation import Observation
+from microfer.link.messages import (
     PROTOCOL_VERSION,
     Answer,
     AskHello,
@@ -32,9 +32,9 @@ from microfer.live.messages import (
     ResetReason,
     StreamSettings,
 )
-from microfer.live.ports import USB_IDS, FoundPort
-from microfer.live.reader import Cause, LinkCounters, OtherVersion
-from microfer.live.stream_settings import START_SETTINGS
+from microfer.link.ports import USB_IDS, FoundPort
+from microfer.link.reader import Cause, LinkCounters, OtherVersion
+from microfer.link.stream import START_SETTINGS
 
 DEFAULT_MODEL, DEFAULT_SHA256 = next(iter(shipped_models().items()))
 WELL = replace(HELLO, firmware_version=__version__, model_id=DEFAULT_MODEL, model_sha256=bytes.fromhex(DEFAULT_SHA256))
@@ -196,7 +196,7 @@ def test_a_board_that_says_nothing_useful_is_told_apart():
 
 def crops_of(gain=1.0, spread=1.0, sigma=0.0):
     """Some pictures as sharp and contrasty as photographs, made worse."""
-    from microfer.simulate.opencv import cv2
+    from microfer.pictures.opencv import cv2
 
     crops = []
     for i in range(5):
@@ -298,7 +298,7 @@ def test_a_missing_tflm_or_compiler_is_a_warning_with_what_to_do(monkeypatch):
 
 
 def test_a_missing_release_or_cascade_is_a_problem(monkeypatch, tmp_path):
-    from microfer.simulate import faces
+    from microfer.pictures import faces
 
     monkeypatch.setattr(faces, "CASCADE", "none.xml")
     assert installation.check_opencv().outcome == Outcome.PROBLEM
@@ -350,7 +350,7 @@ def test_a_device_that_is_missing_no_device_or_not_ours_is_told(tmp_path, monkey
 
 @pytest.mark.skipif(not HAS_PTY, reason="no pseudo-terminals here")
 def test_a_busy_port_is_told_and_the_board_not_looked_at():
-    from microfer.live.ports import open_port
+    from microfer.link.ports import open_port
 
     with PtyBoard() as board:
         port = open_port(board.port)
@@ -435,7 +435,7 @@ def test_the_crops_end_when_the_look_is_broken_off():
         raise Stopped
 
     with WatchedBoard() as board:
-        from microfer.live.connection import Connection
+        from microfer.link.connection import Connection
 
         with Connection(board.port) as connection, pytest.MonkeyPatch.context() as patch:
             usual = observation._collect

@@ -11,13 +11,13 @@ import pytest
 
 from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
-from microfer.simulate.classify import as_shown
-from microfer.simulate.prediction import Predictor, settings_of
-from microfer.simulate.runners import has_tflm, open_model
+from microfer.metrics.evaluation import evaluate
+from microfer.oracle.prediction import Predictor, settings_of
+from microfer.pictures.classify import as_shown
+from microfer.runtimes.runners import has_tflm, open_model
 from microfer.tensor import decode_scores
-from microfer.training.evaluate import evaluate
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from microfer.contract import LABELS
-from microfer.deploy import cpp
-from microfer.deploy.export import GENERATORS, export_model, generate
-from microfer.deploy.metadata import Arena, ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
+from microfer.export import cpp
+from microfer.export.export import GENERATORS, export_model, generate
+from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -152,8 +152,8 @@ def test_a_bare_python_exports_the_same_bytes(tiny, tmp_path):
     program = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "host")!r})
-from microfer.deploy.export import export_model
-from microfer.deploy.release import default_model
+from microfer.export.export import export_model
+from microfer.release import default_model
 export_model({str(tiny)!r}, {str(tmp_path / "bare")!r})
 foreign = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names) - {{"microfer", "__main__"}}
 assert not foreign, foreign

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.simulate import faces, pictures
-from microfer.simulate.faces import Face, FaceFinder, crop
+from microfer.pictures import faces, pictures
+from microfer.pictures.faces import Face, FaceFinder, crop
 
 
 @pytest.fixture(scope="module")

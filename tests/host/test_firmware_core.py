@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import layout
-from microfer.deploy.release import default_model
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
-from microfer.simulate import core_build
-from microfer.simulate.core_build import FIRMWARE, built_core, cache_folder, core_sources, find_compiler
-from microfer.simulate.crop import crop_resize
-from microfer.simulate.firmware_core import Box, FirmwareCore, TrackSource, open_core
-from microfer.simulate.frame_source import SceneSource
-from microfer.simulate.opencv import cv2
+from microfer.oracle.crop import crop_resize
+from microfer.pictures.opencv import cv2
+from microfer.release import default_model
 from microfer.tensor import encode_int8
+from microfer.tflite import tflite_file
+from microfer.tflite.check import layout
+from microfer.virtual_board import core_build
+from microfer.virtual_board.core_build import FIRMWARE, built_core, cache_folder, core_sources, find_compiler
+from microfer.virtual_board.firmware_core import Box, FirmwareCore, TrackSource, open_core
+from microfer.virtual_board.frame_source import SceneSource
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = ROOT / "tests" / "firmware" / "compile_flags.rsp"
@@ -192,7 +192,7 @@ def test_a_core_with_a_function_missing_is_found_out_before_it_is_loaded(tmp_pat
 def test_two_processes_may_compile_it_at_once(tmp_path):
     code = (
         "import sys; sys.path.insert(0, 'host')\n"
-        "from microfer.simulate.firmware_core import open_core\n"
+        "from microfer.virtual_board.firmware_core import open_core\n"
         "print(open_core(progress=lambda text: print('compiles')).path)"
     )
     environment = os.environ | {"MICROFER_CACHE": str(tmp_path)}

@@ -8,15 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from microfer.bench.firmware_facts import CAMERA, DETECTOR, MAIN, TRACKER, FirmwareFacts, read_firmware
-from microfer.bench.frame_budget import NetworkCost, budget, cells, document, frame_steps, network_costs, read_core
-from microfer.bench.kernel_record import ESP_NN, KERNELS_FILE, OWN, read_kernels, record_of
-from microfer.bench.timeline import timeline_figure
-from microfer.deploy import tflite_file
-from microfer.deploy.cost.memory import CLOCK_HZ
-from microfer.deploy.cost.step import steps
-from microfer.deploy.release import MODEL_FILE, MODELS, default_model
+from microfer.cost.memory import CLOCK_HZ
+from microfer.cost.step import steps
 from microfer.errors import MicroferError
+from microfer.release import MODEL_FILE, MODELS, default_model
+from microfer.studies.chip.firmware_facts import CAMERA, DETECTOR, MAIN, TRACKER, FirmwareFacts, read_firmware
+from microfer.studies.chip.frame_budget import (
+    NetworkCost,
+    budget,
+    cells,
+    document,
+    frame_steps,
+    network_costs,
+    read_core,
+)
+from microfer.studies.chip.kernel_record import ESP_NN, KERNELS_FILE, OWN, read_kernels, record_of
+from microfer.studies.chip.timeline import timeline_figure
+from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.simulate import pictures
-from microfer.simulate.faces import FaceFinder
-from microfer.simulate.frame_source import (
+from microfer.pictures import pictures
+from microfer.pictures.faces import FaceFinder
+from microfer.pictures.opencv import cv2
+from microfer.virtual_board.frame_source import (
     FRAMINGS,
     HEIGHT_PX,
     WIDTH_PX,
@@ -20,7 +21,6 @@ from microfer.simulate.frame_source import (
     framed,
     open_source,
 )
-from microfer.simulate.opencv import cv2
 
 
 def gradient(height, width):

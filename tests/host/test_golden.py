@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from tests.firmware import make_generated
 
-from microfer.deploy import tflite_file
-from microfer.deploy.export import export_model
-from microfer.deploy.golden import FOLDER, INDEX_FILE, pictures_sha256, read_pictures
-from microfer.deploy.metadata import Golden, ModelMetadata, embed_metadata, read_metadata
-from microfer.deploy.pgm import Pgm, pgm_bytes, read_pgm
-from microfer.deploy.release import default_model
 from microfer.errors import MicroferError
-from microfer.simulate.golden import golden_crops, golden_scores, with_golden_scores
-from microfer.simulate.opencv import cv2
-from microfer.simulate.runners import has_tflm, open_tflite
+from microfer.export.export import export_model
+from microfer.export.golden import FOLDER, INDEX_FILE, pictures_sha256, read_pictures
+from microfer.export.pgm import Pgm, pgm_bytes, read_pgm
+from microfer.oracle.golden import golden_crops, golden_scores, with_golden_scores
+from microfer.pictures.opencv import cv2
+from microfer.release import default_model
+from microfer.runtimes.runners import has_tflm, open_tflite
+from microfer.tflite import tflite_file
+from microfer.tflite.metadata import Golden, ModelMetadata, embed_metadata, read_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny_int8.tflite"

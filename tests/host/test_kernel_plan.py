@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from microfer.deploy import tflite_file
-from microfer.deploy.kernel_plan import plan_kernels
-from microfer.deploy.release import MODEL_FILE, MODELS
+from microfer.export.kernel_plan import plan_kernels
+from microfer.release import MODEL_FILE, MODELS
+from microfer.tflite import tflite_file
 
 TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from microfer.deploy import tflite_file
-from microfer.deploy.metadata import embed_metadata, read_metadata
-from microfer.deploy.release import MODEL_FILE, MODELS
+from microfer.release import MODEL_FILE, MODELS
+from microfer.tflite import tflite_file
+from microfer.tflite.metadata import embed_metadata, read_metadata
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from microfer.data.synthetic import render_face
-from microfer.deploy import tflite_file
-from microfer.deploy.contract_check import layout
-from microfer.deploy.kernel_plan import Addition, Convolution, plan_kernels
-from microfer.deploy.release import MODEL_FILE, MODELS
+from microfer.export.kernel_plan import Addition, Convolution, plan_kernels
+from microfer.release import MODEL_FILE, MODELS
 from microfer.tensor import regroup
+from microfer.tflite import tflite_file
+from microfer.tflite.check import layout
 
 litert = pytest.importorskip("ai_edge_litert.interpreter")
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from microfer.bench.labels import name_points
+from microfer.metrics.plot_names import name_points
 
 
 def test_names_of_crowded_points_do_not_cover_each_other_and_stay_in_the_plot() -> None:

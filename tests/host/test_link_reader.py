@@ -8,8 +8,8 @@ import pytest
 from cobs import cobs
 from tests.firmware.protocol_cases import damaged, random_message
 
-from microfer.live.layout import layout
-from microfer.live.messages import (
+from microfer.link.layout import layout
+from microfer.link.messages import (
     CROP_BYTES,
     MAX_ENCODED_BYTES,
     PROTOCOL_VERSION,
@@ -21,8 +21,8 @@ from microfer.live.messages import (
     Prediction,
     StreamSettings,
 )
-from microfer.live.protocol import Frame, encode, encode_frame, pack_payload
-from microfer.live.reader import (
+from microfer.link.protocol import Frame, encode, encode_frame, pack_payload
+from microfer.link.reader import (
     Cause,
     Damaged,
     LinkReader,

@@ -11,11 +11,11 @@ import pytest
 from tests.conftest import ROOT
 from tests.host.fake_board import HAS_PTY, HELLO, FakeBoard, PtyBoard, RemoteBoard
 
-from microfer.live import ports
-from microfer.live.connection import Connection
-from microfer.live.link_errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
-from microfer.live.link_events import Lost, Opened
-from microfer.live.messages import (
+from microfer.link import ports
+from microfer.link.connection import Connection
+from microfer.link.errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
+from microfer.link.events import Lost, Opened
+from microfer.link.messages import (
     CROP_BYTES,
     PROTOCOL_VERSION,
     AskHello,
@@ -27,8 +27,8 @@ from microfer.live.messages import (
     Statistics,
     StreamSettings,
 )
-from microfer.live.ports import PortError, find_ports, only_port, open_port
-from microfer.live.reader import OtherVersion, Received
+from microfer.link.ports import PortError, find_ports, only_port, open_port
+from microfer.link.reader import OtherVersion, Received
 
 BOARDS = [
     FakeBoard,
@@ -251,7 +251,7 @@ def test_a_board_that_comes_back_under_another_name_is_found(monkeypatch):
     with FakeBoard() as board, FakeBoard() as moved:
         names = [board.port]
         monkeypatch.setattr(
-            "microfer.live.connection.find_ports",
+            "microfer.link.connection.find_ports",
             lambda: find_ports([listed(names[0], 0x303A, 0x1001, "AA:BB"), listed("other", 0x303A, 0x1001, "CC")]),
         )
         with Connection(board.port) as connection:
@@ -265,7 +265,7 @@ def test_a_board_that_comes_back_under_another_name_is_found(monkeypatch):
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent there")
 def test_control_c_ends_a_program_that_polls_at_once():
     code = (
-        "import sys; from microfer.live.connection import Connection\n"
+        "import sys; from microfer.link.connection import Connection\n"
         "with Connection(sys.argv[1]) as connection:\n"
         "    print('open', flush=True)\n"
         "    while True: connection.poll(5)\n"

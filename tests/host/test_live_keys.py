@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 from tests.host.fake_board import FakeBoard
 from tests.host.test_viewer import wait_for
 
-from microfer.live.reader import Received
-from microfer.live.recording import read_recording
+from microfer.link.reader import Received
+from microfer.link.recording import read_recording
 
 pty = pytest.importorskip("pty")
 termios = pytest.importorskip("termios")

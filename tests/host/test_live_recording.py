@@ -9,12 +9,12 @@ import pytest
 from tests.host.fake_board import FakeBoard
 
 from microfer.errors import MicroferError
-from microfer.live.connection import Connection
-from microfer.live.link_events import Instant, Lost, Opened, Timed
-from microfer.live.messages import CROP_BYTES, CropPreview, Prediction
-from microfer.live.reader import Received
-from microfer.live.recording import Recorder, read_recording
-from microfer.live.source import LiveSource, Replay
+from microfer.link.connection import Connection
+from microfer.link.events import Instant, Lost, Opened, Timed
+from microfer.link.messages import CROP_BYTES, CropPreview, Prediction
+from microfer.link.reader import Received
+from microfer.link.recording import Recorder, read_recording
+from microfer.link.source import LiveSource, Replay
 from microfer.viewer.view_model import ViewModel
 from microfer.viewer.viewer import Viewer
 
@@ -107,7 +107,7 @@ def test_what_is_no_recording_is_refused(content, message, tmp_path):
 
 
 def test_a_recording_of_a_newer_version_names_the_cure(short, tmp_path, monkeypatch):
-    monkeypatch.setattr("microfer.live.recording.VERSION", 2)
+    monkeypatch.setattr("microfer.link.recording.VERSION", 2)
     path = tmp_path / "newer.mfrec"
     Recorder(path, "port").close()
     monkeypatch.undo()

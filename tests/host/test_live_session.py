@@ -7,10 +7,10 @@ import pytest
 from tests.firmware.protocol_cases import damaged
 from tests.host.fake_board import FakeBoard, prediction
 
-from microfer.live.connection import Connection
-from microfer.live.messages import Prediction
-from microfer.live.reader import Received
-from microfer.live.source import LiveSource
+from microfer.link.connection import Connection
+from microfer.link.messages import Prediction
+from microfer.link.reader import Received
+from microfer.link.source import LiveSource
 from microfer.viewer.viewer import Viewer
 
 FRAMES = 1000

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from microfer.contract import LABELS
-from microfer.deploy.metadata import ENTRY_NAME, Arena, Golden, ModelMetadata, embed_metadata, read_metadata
-from microfer.deploy.tflite_file import read
 from microfer.errors import MicroferError
+from microfer.tflite.metadata import ENTRY_NAME, Arena, Golden, ModelMetadata, embed_metadata, read_metadata
+from microfer.tflite.tflite_file import read
 
 TINY = (Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite").read_bytes()
 METADATA = ModelMetadata(

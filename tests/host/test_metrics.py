@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from microfer.contract import LABELS, NUM_CLASSES
 from microfer.errors import MicroferError
-from microfer.training.metrics import (
+from microfer.metrics.metrics import (
     calibration_bins,
     classification_metrics,
     expected_calibration_error,

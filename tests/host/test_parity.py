@@ -13,12 +13,12 @@ from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
-from microfer.simulate import certificate as certificates
-from microfer.simulate import runners
-from microfer.simulate.certificate import Certificate, certify, float_beside
-from microfer.simulate.images import Images, choose_images, synthetic_images
-from microfer.simulate.page import render
-from microfer.simulate.parity import BIN_WIDTH, Limits, compare_raw, compare_scores
+from microfer.parity import certificate as certificates
+from microfer.parity.certificate import Certificate, certify, float_beside
+from microfer.parity.compare import BIN_WIDTH, Limits, compare_raw, compare_scores
+from microfer.parity.images import Images, choose_images, synthetic_images
+from microfer.parity.page import render
+from microfer.runtimes import runners
 
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"

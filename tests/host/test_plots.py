@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.training.metrics import Metrics, classification_metrics
-from microfer.training.plots import (
+from microfer.metrics.metrics import Metrics, classification_metrics
+from microfer.metrics.plots import (
     HISTORY_KEYS,
     confusion_figure,
     history_figure,

@@ -8,11 +8,11 @@ import pytest
 
 from microfer.contract import LABELS
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy.metadata import ModelMetadata, embed_metadata
-from microfer.deploy.prediction_tables import log2_q24, power_of_half_q31
-from microfer.simulate import classify
-from microfer.simulate.prediction import ONE, Predictor, Settings, calibrated, calibrated_all, settings_of
-from microfer.simulate.runners import open_tflite
+from microfer.oracle.prediction import ONE, Predictor, Settings, calibrated, calibrated_all, settings_of
+from microfer.oracle.tables import log2_q24, power_of_half_q31
+from microfer.pictures import classify
+from microfer.runtimes.runners import open_tflite
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
 TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite"
 HAPPINESS, NEUTRAL = 3, 6

@@ -13,9 +13,9 @@ from cobs import cobs
 from tests.firmware.protocol_cases import SMALL_MESSAGES, damaged, random_message
 
 from microfer.errors import MicroferError
-from microfer.live import messages
-from microfer.live.layout import Message, layout
-from microfer.live.messages import (
+from microfer.link import messages
+from microfer.link.layout import Message, layout
+from microfer.link.messages import (
     CROP_BYTES,
     HOST_MESSAGES,
     MAX_ENCODED_BYTES,
@@ -28,7 +28,7 @@ from microfer.live.messages import (
     InferCrop,
     InferResult,
 )
-from microfer.live.protocol import (
+from microfer.link.protocol import (
     DamagedFrameError,
     Frame,
     LinkWriter,
@@ -37,7 +37,7 @@ from microfer.live.protocol import (
     encode_frame,
     next_sequence,
 )
-from microfer.live.reader import (
+from microfer.link.reader import (
     LinkReader,
     Received,
 )
@@ -158,6 +158,6 @@ def test_a_writer_numbers_its_frames_and_loses_no_number_to_a_refused_one():
 def test_the_layouts_need_the_standard_library_alone():
     """PlatformIO's bare Python writes the board's structs from them before every build."""
     host = str(ROOT / "host")
-    program = f"import sys; sys.path.insert(0, {host!r}); import microfer.live.messages as m; print(len(m.MESSAGES))"
+    program = f"import sys; sys.path.insert(0, {host!r}); import microfer.link.messages as m; print(len(m.MESSAGES))"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == (str(len(messages.MESSAGES)), "")

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from microfer.live.diagram import CELL, diagram
-from microfer.live.layout import U8, U16, U32, U64, data, layout
-from microfer.live.messages import CODES, MESSAGES
-from microfer.live.protocol_page import page
+from microfer.link.diagram import CELL, diagram
+from microfer.link.layout import U8, U16, U32, U64, data, layout
+from microfer.link.messages import CODES, MESSAGES
+from microfer.link.protocol_page import page
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,22 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.compress.calibrate import MAX_ECE
-from microfer.compress.temperature import natural_floor
+from microfer.calibrate.calibrate import MAX_ECE
+from microfer.calibrate.temperature import natural_floor
+from microfer.cost.estimate import estimate
+from microfer.cost.lint import lint
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy import model_card, tflite_file
-from microfer.deploy.contract_check import check_deployable
-from microfer.deploy.cost.estimate import estimate
-from microfer.deploy.cost.lint import lint
-from microfer.deploy.metadata import read_metadata
-from microfer.deploy.release import MODEL_FILE, MODELS, default_model, with_releases
 from microfer.files import fingerprint
 from microfer.model.presets import PRESETS
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
-from microfer.simulate.corruptions import CORRUPTIONS
-from microfer.simulate.robustness import CAMERA
-from microfer.simulate.runners import has_tflm, open_tflite
+from microfer.publish import model_card
+from microfer.release import MODEL_FILE, MODELS, default_model, with_releases
+from microfer.runtimes.runners import has_tflm, open_tflite
+from microfer.studies.robustness.corruptions import CORRUPTIONS
+from microfer.studies.robustness.measure import CAMERA
+from microfer.tflite import tflite_file
+from microfer.tflite.check import check_deployable
+from microfer.tflite.metadata import read_metadata
 
 ROOT = Path(__file__).parents[2]
 LEAST_ACCURACY = {"thesis-bn": 0.65, "nano": 0.63}

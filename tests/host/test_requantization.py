@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from microfer.deploy.requantization import (
+from microfer.export.requantization import (
     MOST_EXPONENT,
     Channel,
     ChannelConstants,

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from microfer.bench.rewrites import EXACT, instructions, rewrites
-from microfer.deploy import tflite_file
-from microfer.deploy.cost.step import Step, steps
-from microfer.deploy.release import MODEL_FILE, MODELS
+from microfer.cost.step import Step, steps
 from microfer.errors import MicroferError
+from microfer.release import MODEL_FILE, MODELS
+from microfer.studies.chip.rewrites import EXACT, instructions, rewrites
 from microfer.tensor import regroup
+from microfer.tflite import tflite_file
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
-from microfer.simulate.camera_chain import FACE_SIDES_PX, OpenCvCropFinder, scene, through_the_camera
-from microfer.simulate.corruptions import CORRUPTIONS, corruption
-from microfer.simulate.robustness import measure
-from microfer.simulate.robustness_plot import markdown, robustness_figure
+from microfer.studies.robustness.camera_chain import FACE_SIDES_PX, OpenCvCropFinder, scene, through_the_camera
+from microfer.studies.robustness.corruptions import CORRUPTIONS, corruption
+from microfer.studies.robustness.measure import measure
+from microfer.studies.robustness.page import markdown, robustness_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
@@ -122,8 +122,8 @@ def test_a_face_is_somewhere_on_the_frame_in_its_size():
 
 
 def test_opencv_finds_a_photographed_face_again_and_crops_it_alike():
-    from microfer.simulate import pictures
-    from microfer.simulate.faces import FaceFinder, crop
+    from microfer.pictures import pictures
+    from microfer.pictures.faces import FaceFinder, crop
 
     gray = pictures.read(pictures.astronaut_path()).gray()
     known = crop(gray, FaceFinder().find(gray)[0])[np.newaxis]
@@ -133,9 +133,9 @@ def test_opencv_finds_a_photographed_face_again_and_crops_it_alike():
 
 
 def test_the_firmware_finds_a_photographed_face_again_and_crops_it_alike():
-    from microfer.simulate import pictures
-    from microfer.simulate.camera_chain import crop_finder
-    from microfer.simulate.faces import FaceFinder, crop
+    from microfer.pictures import pictures
+    from microfer.pictures.faces import FaceFinder, crop
+    from microfer.studies.robustness.camera_chain import crop_finder
 
     gray = pictures.read(pictures.astronaut_path()).gray()
     known = crop(gray, FaceFinder().find(gray)[0])[np.newaxis]

@@ -14,11 +14,11 @@ import pytest
 
 from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT
 from microfer.errors import MicroferError
-from microfer.simulate import runners
-from microfer.simulate.arena import measure_arena
-from microfer.simulate.parallel import CHUNK, WORTH_A_PROCESS, run_parallel
-from microfer.simulate.runners import LiteRTRunner, open_model, open_tflite
-from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
+from microfer.runtimes import runners
+from microfer.runtimes.arena import measure_arena
+from microfer.runtimes.parallel import CHUNK, WORTH_A_PROCESS, run_parallel
+from microfer.runtimes.runners import LiteRTRunner, open_model, open_tflite
+from microfer.runtimes.sqnr import layer_sqnr, spread, worst_layer
 from microfer.tensor import decode_scores, encode_float, encode_int8
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -224,7 +224,7 @@ SLOW_SCRIPT = """
 import sys, time
 sys.path.insert(0, {host!r})
 import numpy as np
-from microfer.simulate.parallel import run_parallel
+from microfer.runtimes.parallel import run_parallel
 
 class Slow:
     name = "slow"

@@ -18,8 +18,8 @@ from tests.host.test_view_model import Feed
 
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
-from microfer.live.messages import Answer, BoardError, ErrorCode
-from microfer.live.recording import Recorder, read_recording
+from microfer.link.messages import Answer, BoardError, ErrorCode
+from microfer.link.recording import Recorder, read_recording
 from microfer.viewer import displays
 from microfer.viewer.export import COLUMNS, export_csv, export_mp4
 from microfer.viewer.picture import HEIGHT, WIDTH

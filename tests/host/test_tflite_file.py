@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from microfer.deploy.operators import RESOLVER_METHODS, TFLM_OPERATORS
-from microfer.deploy.tflite_file import read
 from microfer.errors import MicroferError
+from microfer.tflite.operators import RESOLVER_METHODS, TFLM_OPERATORS
+from microfer.tflite.tflite_file import read
 
 TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite"
 CONTENT = TINY.read_bytes()

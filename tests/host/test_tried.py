@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from microfer.bench import tried as module
-from microfer.bench.runs import Scored
-from microfer.bench.tried import Tried, cells, markdown, merged, tried
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
+from microfer.metrics.metrics import mcnemar_p
 from microfer.model import networks
-from microfer.training.metrics import mcnemar_p
+from microfer.studies.accuracy import tried as module
+from microfer.studies.accuracy.runs import Scored
+from microfer.studies.accuracy.tried import Tried, cells, markdown, merged, tried
 
 IMAGES = synthetic_dataset(10, 0, "PublicTest")
 

@@ -10,10 +10,10 @@ from tests.firmware.protocol_cases import damaged, random_message
 from tests.host.fake_board import HELLO, STATISTICS, prediction, preview
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.live.link_events import Instant, Lost, Opened, Timed
-from microfer.live.messages import Answer, BoardError, ErrorCode, Hello, ResetReason
-from microfer.live.protocol import encode
-from microfer.live.reader import Damaged, LinkReader, OtherVersion, Received, Text
+from microfer.link.events import Instant, Lost, Opened, Timed
+from microfer.link.messages import Answer, BoardError, ErrorCode, Hello, ResetReason
+from microfer.link.protocol import encode
+from microfer.link.reader import Damaged, LinkReader, OtherVersion, Received, Text
 from microfer.viewer.view import SLOTS, LinkState, Shown
 from microfer.viewer.view_model import ViewModel
 

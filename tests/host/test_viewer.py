@@ -10,10 +10,10 @@ from tests.host.fake_board import FakeBoard
 
 from microfer.contract import CROP_SIZE
 from microfer.errors import MicroferError
-from microfer.live.connection import Connection
-from microfer.live.messages import StreamSettings
-from microfer.live.recording import read_recording
-from microfer.live.source import LiveSource
+from microfer.link.connection import Connection
+from microfer.link.messages import StreamSettings
+from microfer.link.recording import read_recording
+from microfer.link.source import LiveSource
 from microfer.viewer.picture import CROP_CARD, HEIGHT, WIDTH, ZOOM, draw
 from microfer.viewer.view import LinkState, View
 from microfer.viewer.viewer import Viewer

@@ -7,9 +7,8 @@ import pytest
 from tests.host.board_client import ACCOUNT, BoardClient, Tap, fast, needs_compiler
 
 from microfer.data.synthetic import synthetic_dataset
-from microfer.deploy.release import default_model
 from microfer.errors import MicroferError
-from microfer.live.messages import (
+from microfer.link.messages import (
     PROTOCOL_VERSION,
     Answer,
     AskHello,
@@ -26,13 +25,15 @@ from microfer.live.messages import (
     Statistics,
     StreamSettings,
 )
-from microfer.live.protocol import encode
-from microfer.live.reader import LinkReader, OtherVersion, Received, Text
-from microfer.simulate import board_parts, pictures
-from microfer.simulate.frame_source import PictureSource, SceneSource
-from microfer.simulate.runners import TFLITE_RUNNERS, has_tflm, open_tflite
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
-from microfer.simulate.wire_faults import WireFaults
+from microfer.link.protocol import encode
+from microfer.link.reader import LinkReader, OtherVersion, Received, Text
+from microfer.pictures import pictures
+from microfer.release import default_model
+from microfer.runtimes.runners import TFLITE_RUNNERS, has_tflm, open_tflite
+from microfer.virtual_board import parts as board_parts
+from microfer.virtual_board.frame_source import PictureSource, SceneSource
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
+from microfer.virtual_board.wire_faults import WireFaults
 
 pytestmark = needs_compiler
 

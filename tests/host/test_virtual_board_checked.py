@@ -6,21 +6,21 @@ from dataclasses import replace
 import pytest
 from tests.conftest import ROOT
 
-from microfer.deploy.metadata import Golden, ModelMetadata, embed_metadata
-from microfer.deploy.release import MODEL_FILE, MODELS, default_model
+from microfer.doctor.examine import examine
+from microfer.doctor.finding import Outcome, is_healthy
 from microfer.errors import MicroferError
-from microfer.live.board_parity import compare_board
-from microfer.live.connection import Connection
-from microfer.live.doctor.examine import examine
-from microfer.live.doctor.finding import Outcome, is_healthy
-from microfer.live.infer_session import InferSession
-from microfer.simulate.board_parts import CameraFaults
-from microfer.simulate.certificate import model_of
-from microfer.simulate.core_build import find_compiler
-from microfer.simulate.images import synthetic_images
-from microfer.simulate.runners import has_tflm, open_tflite
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
-from microfer.simulate.wire_faults import WireFaults
+from microfer.link.connection import Connection
+from microfer.link.infer_session import InferSession
+from microfer.parity.board import compare_board
+from microfer.parity.certificate import model_of
+from microfer.parity.images import synthetic_images
+from microfer.release import MODEL_FILE, MODELS, default_model
+from microfer.runtimes.runners import has_tflm, open_tflite
+from microfer.tflite.metadata import Golden, ModelMetadata, embed_metadata
+from microfer.virtual_board.core_build import find_compiler
+from microfer.virtual_board.parts import CameraFaults
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
+from microfer.virtual_board.wire_faults import WireFaults
 
 GOLDEN = ROOT / "tests" / "golden"
 THESIS = MODELS / "thesis-bn-1" / MODEL_FILE

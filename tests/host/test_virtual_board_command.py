@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.host.board_client import BoardClient, needs_compiler
 
-from microfer.live.messages import (
+from microfer.link.messages import (
     Prediction,
 )
 

@@ -5,21 +5,21 @@ from pathlib import Path
 import pytest
 from tests.host.board_client import ACCOUNT, BoardClient, Tap, fast, needs_compiler
 
-from microfer.deploy.release import MODEL_FILE, MODELS
 from microfer.errors import MicroferError
-from microfer.live.messages import (
+from microfer.link.messages import (
     BoardError,
     ErrorCode,
     InferCrop,
     InferResult,
     Statistics,
 )
-from microfer.live.reader import LinkReader, Text
-from microfer.simulate.board_parts import CameraFaults
-from microfer.simulate.frame_source import SceneSource
-from microfer.simulate.runners import has_tflm
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
-from microfer.simulate.wire_faults import WireFaults
+from microfer.link.reader import LinkReader, Text
+from microfer.release import MODEL_FILE, MODELS
+from microfer.runtimes.runners import has_tflm
+from microfer.virtual_board.frame_source import SceneSource
+from microfer.virtual_board.parts import CameraFaults
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
+from microfer.virtual_board.wire_faults import WireFaults
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

@@ -10,12 +10,12 @@ import time
 import pytest
 from tests.host.board_client import BoardClient, Tap, needs_compiler
 
-from microfer.live.messages import AskHello, BoardError, InferCrop, InferResult, Prediction, StreamSettings
-from microfer.live.reader import LinkReader, Received
-from microfer.simulate.board_parts import CameraFaults
-from microfer.simulate.frame_source import SceneSource
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
-from microfer.simulate.wire_faults import WireFaults
+from microfer.link.messages import AskHello, BoardError, InferCrop, InferResult, Prediction, StreamSettings
+from microfer.link.reader import LinkReader, Received
+from microfer.virtual_board.frame_source import SceneSource
+from microfer.virtual_board.parts import CameraFaults
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
+from microfer.virtual_board.wire_faults import WireFaults
 
 SECONDS = float(os.environ.get("MICROFER_SOAK_S", "4"))
 FPS = 60

@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 from tests.host.fake_board import FakeBoard, preview
 
 from microfer.errors import MicroferError
-from microfer.live.connection import Connection
-from microfer.live.source import LiveSource
+from microfer.link.connection import Connection
+from microfer.link.source import LiveSource
 from microfer.viewer.viewer import Viewer
 from microfer.viewer.web import ENOUGH_STREAMS, HOST, WebServer, serve
 from microfer.viewer.web_request import FILES, FOLDER, PERIOD_S, SECURITY

@@ -10,11 +10,11 @@ from tests.host.browser import Browser, browser_path
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.live.connection import Connection
-from microfer.live.messages import Answer, BoardError, ErrorCode, Prediction
-from microfer.live.recording import read_recording
-from microfer.live.source import LiveSource, Replay
-from microfer.simulate.annotate import COLORS
+from microfer.link.connection import Connection
+from microfer.link.messages import Answer, BoardError, ErrorCode, Prediction
+from microfer.link.recording import read_recording
+from microfer.link.source import LiveSource, Replay
+from microfer.pictures.annotate import COLORS
 from microfer.viewer.viewer import Viewer
 from microfer.viewer.web import WebServer
 from microfer.viewer.web_request import FOLDER, Handler

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.pages import update_block
-from microfer.training.throughput import table_lines
+from microfer.publish.pages import update_block
+from microfer.studies.training_speed import table_lines
 
 ROOT = Path(__file__).parents[2]
 

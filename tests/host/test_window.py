@@ -8,11 +8,11 @@ from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, prev
 from tests.host.test_view_model import Feed
 
 from microfer.errors import MicroferError
-from microfer.live.connection import Connection
-from microfer.live.link_events import Lost
-from microfer.live.messages import Answer, BoardError, ErrorCode
-from microfer.live.reader import OtherVersion
-from microfer.live.source import LiveSource
+from microfer.link.connection import Connection
+from microfer.link.events import Lost
+from microfer.link.messages import Answer, BoardError, ErrorCode
+from microfer.link.reader import OtherVersion
+from microfer.link.source import LiveSource
 from microfer.viewer import window
 from microfer.viewer.picture import HEIGHT, WIDTH, draw
 from microfer.viewer.view import View

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
-from microfer.live.messages import PROTOCOL_VERSION, AskHello, StreamSettings
-from microfer.live.protocol import encode
-from microfer.live.reader import LinkReader, OtherVersion, Received, Text
-from microfer.simulate.wire_faults import BOOT_TEXT, FaultyWire, WireFaults
+from microfer.link.messages import PROTOCOL_VERSION, AskHello, StreamSettings
+from microfer.link.protocol import encode
+from microfer.link.reader import LinkReader, OtherVersion, Received, Text
+from microfer.virtual_board.wire_faults import BOOT_TEXT, FaultyWire, WireFaults
 
 SETTINGS = StreamSettings(1000, predictions=True, previews=False)
 

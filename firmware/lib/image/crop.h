@@ -30,7 +30,7 @@ enum class [[nodiscard]] CropOutcome : std::uint8_t{
 // area that its cell covers, source pixels counted by the part of them that
 // lies in it, rounded to the nearest gray value, halves up. Integer arithmetic
 // that is exact for every frame and box, so each compiler and processor gives
-// the same bytes; host/microfer/simulate/crop.py says the same in NumPy.
+// the same bytes; host/microfer/oracle/crop.py says the same in NumPy.
 //
 // Where the box leaves the frame, the frame's edge pixels are repeated. Work
 // grows with the part of the box that lies inside.

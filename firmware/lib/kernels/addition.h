@@ -8,7 +8,7 @@
 namespace microfer::kernels {
 
 // What adds two int8 tensors of different scales, made at export by
-// host/microfer/deploy/addition.py:
+// host/microfer/export/addition.py:
 //
 //     output = clamp8((a * weight_a + b * weight_b + offset) >> shift)
 //

@@ -6,7 +6,7 @@
 namespace microfer::kernels {
 
 // What turns one channel's sum of products into its int8 output, made at export
-// by host/microfer/deploy/requantization.py:
+// by host/microfer/export/requantization.py:
 //
 //     output = clamp((high32(4 * (sum + bias) * multiplier) + addend) >> shift)
 //

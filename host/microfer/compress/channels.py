@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.compress.budget import instructions
+from microfer.cost.network import instructions
 from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet
 

@@ -10,19 +10,19 @@ from typing import Any
 from rich.table import Table
 
 from microfer.command import console
-from microfer.compress.budget import instructions
 from microfer.compress.channels import Kept, choose, cut, groups
+from microfer.cost.network import instructions
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, read_bytes, write_json
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
 from microfer.model.table import layers, macs, parameters
-from microfer.simulate.versions import package_versions
 from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen, load_splits
+from microfer.versions import package_versions
 
 REPORT_FILE = "channels.json"
 

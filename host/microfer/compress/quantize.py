@@ -17,10 +17,10 @@ from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.input_layout import input_shape
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
-from microfer.simulate.parallel import run_parallel
-from microfer.simulate.parity import Limits, ScoreComparison, compare_scores
-from microfer.simulate.runners import KerasRunner, LiteRTRunner
-from microfer.simulate.sqnr import layer_sqnr, spread, worst_layer
+from microfer.parity.compare import Limits, ScoreComparison, compare_scores
+from microfer.runtimes.parallel import run_parallel
+from microfer.runtimes.runners import KerasRunner, LiteRTRunner
+from microfer.runtimes.sqnr import layer_sqnr, spread, worst_layer
 from microfer.tensor import encode_float, regroup
 
 SQNR_IMAGES = 16

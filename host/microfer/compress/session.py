@@ -12,19 +12,19 @@ from rich.table import Table
 from microfer.command import console
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, convert_float, gate, quantize, representative_images
-from microfer.deploy.metadata import Arena, ModelMetadata, embed_metadata
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
-from microfer.simulate.arena import measure_arena
-from microfer.simulate.golden import golden_scores
-from microfer.simulate.parity import Limits
-from microfer.simulate.runners import has_tflm
-from microfer.simulate.versions import package_versions
+from microfer.oracle.golden import golden_scores
+from microfer.parity.compare import Limits
+from microfer.runtimes.arena import measure_arena
+from microfer.runtimes.runners import has_tflm
+from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
 from microfer.training.engine import choose_backend
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen, load_splits
+from microfer.versions import package_versions
 
 SAMPLE_IMAGES = 1024
 """Training images on which it is measured how much each layer moves the loss."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from microfer.live.link_events import Timed
-from microfer.live.messages import Prediction, Statistics
-from microfer.live.reader import Received
+from microfer.link.events import Timed
+from microfer.link.messages import Prediction, Statistics
+from microfer.link.reader import Received
 from microfer.viewer.view import FrameView, Shown, View
 from microfer.viewer.view_model import frame_view
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from microfer.command import parser
-from microfer.deploy.release import REPOSITORY
+from microfer.release import REPOSITORY
 
 FPS = 10
 SECONDS, LEAST_SECONDS, PICTURE_SECONDS = 18.0, 9.0, 3.0

@@ -7,8 +7,8 @@ from functools import cache, partial
 from pathlib import Path
 
 from microfer.errors import MicroferError
-from microfer.simulate import pictures
-from microfer.simulate.frame_source import (
+from microfer.pictures import pictures
+from microfer.virtual_board.frame_source import (
     FACE_PART,
     VIDEO_SUFFIXES,
     FrameSource,

@@ -16,17 +16,17 @@ from microfer.demo.scenes import Scene, Scenery
 from microfer.demo.summary import Outcome, print_json, print_people, this_python
 from microfer.errors import MicroferError
 from microfer.files import write_bytes
-from microfer.live.connection import Connection
-from microfer.live.ports import PortError
-from microfer.live.source import LiveSource
-from microfer.simulate import pictures
-from microfer.simulate.core_build import find_compiler
-from microfer.simulate.frame_source import VIDEO_SUFFIXES
-from microfer.simulate.virtual_board import BoardSettings, VirtualBoard
+from microfer.link.connection import Connection
+from microfer.link.ports import PortError
+from microfer.link.source import LiveSource
+from microfer.pictures import pictures
 from microfer.viewer import terminal, web, window
 from microfer.viewer.displays import why_no_window
 from microfer.viewer.picture import png
 from microfer.viewer.viewer import Viewer
+from microfer.virtual_board.core_build import find_compiler
+from microfer.virtual_board.frame_source import VIDEO_SUFFIXES
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
 
 SCREENSHOT = "demo.png"
 GRACE_S = 15.0

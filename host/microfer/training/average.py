@@ -14,12 +14,12 @@ from microfer.command import console
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import exclusive, fingerprint, read_bytes, write_bytes, write_json
+from microfer.metrics.metrics import Metrics, classification_metrics
 from microfer.model import saved
 from microfer.model.networks import Network
-from microfer.simulate.runners import KerasRunner
+from microfer.runtimes.runners import KerasRunner
 from microfer.training.engine import choose_backend
 from microfer.training.loop import finished
-from microfer.training.metrics import Metrics, classification_metrics
 from microfer.training.session import load_splits
 
 

@@ -18,7 +18,7 @@ from microfer.errors import MicroferError
 from microfer.files import fingerprint
 from microfer.model import saved
 from microfer.model.baselines import Application
-from microfer.simulate.runners import open_keras_model
+from microfer.runtimes.runners import open_keras_model
 from microfer.tensor import INPUT_SHAPE, encode_float
 
 Array = npt.NDArray[np.float32]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import exclusive, read_bytes, write_json, write_text
+from microfer.metrics.metrics import classification_metrics
 from microfer.model import networks, saved
 from microfer.model.networks import Network
 from microfer.tensor import encode_float
@@ -23,7 +24,6 @@ from microfer.training import checkpoint
 from microfer.training.augment import augment
 from microfer.training.distill import Teachers
 from microfer.training.engine import Engine
-from microfer.training.metrics import classification_metrics
 from microfer.training.recipe import Recipe
 
 HISTORY_COLUMNS = (

@@ -15,9 +15,10 @@ from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_faces
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import fingerprint
+from microfer.metrics import plots
 from microfer.model import saved
 from microfer.model.networks import Network
-from microfer.training import checkpoint, plots
+from microfer.training import checkpoint
 from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run, Selection

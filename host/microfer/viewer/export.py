@@ -8,11 +8,11 @@ from pathlib import Path
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
 from microfer.files import atomic_path, write_text
-from microfer.live.link_events import NANOSECONDS, Instant
-from microfer.live.messages import Prediction
-from microfer.live.reader import Received
-from microfer.live.recording import Recording
-from microfer.simulate.opencv import cv2
+from microfer.link.events import NANOSECONDS, Instant
+from microfer.link.messages import Prediction
+from microfer.link.reader import Received
+from microfer.link.recording import Recording
+from microfer.pictures.opencv import cv2
 from microfer.viewer.picture import HEIGHT, WIDTH, draw
 from microfer.viewer.view_model import STAGES, ViewModel, frame_view
 

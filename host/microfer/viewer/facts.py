@@ -1,6 +1,6 @@
 """The figures of a view in words, in groups, for every kind of display."""
 
-from microfer.live.board_warnings import NOT_MEASURED_C
+from microfer.link.warnings import NOT_MEASURED_C
 from microfer.viewer.view import View
 
 Facts = list[tuple[str, str]]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from microfer.live.messages import Prediction, Statistics
+from microfer.link.messages import Prediction, Statistics
 from microfer.viewer.view import FrameCount
 
 CAUSES = {"dropped_busy": "busy", "dropped_size": "size", "dropped_invoke": "invoke"}

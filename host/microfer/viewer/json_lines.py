@@ -5,10 +5,10 @@ import re
 from dataclasses import asdict, fields
 from typing import Any
 
-from microfer.live.layout import Code
-from microfer.live.link_events import Timed
-from microfer.live.messages import Prediction
-from microfer.live.reader import Received
+from microfer.link.events import Timed
+from microfer.link.layout import Code
+from microfer.link.messages import Prediction
+from microfer.link.reader import Received
 from microfer.viewer.view import View
 from microfer.viewer.view_model import frame_view
 
@@ -19,7 +19,7 @@ def line_of(timed: Timed) -> dict[str, Any]:
     """Return an event as JSON: its name under "event", its time under "at", and its fields.
 
     Messages have their sequence number, how many frames are missing before them, and the fields of
-    `microfer.live.messages`, codes by their names, bytes in base64 or, for hashes, in hexadecimal. A prediction has
+    `microfer.link.messages`, codes by their names, bytes in base64 or, for hashes, in hexadecimal. A prediction has
     what a viewer makes of it under "view".
     """
     event = timed.event

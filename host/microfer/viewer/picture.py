@@ -8,8 +8,8 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.simulate.annotate import CARD, COLORS, EDGE, INK, MUTED, PAPER, TRACK, UNSURE
-from microfer.simulate.drawing import Box, font, picture, ring, rounded
+from microfer.pictures.annotate import CARD, COLORS, EDGE, INK, MUTED, PAPER, TRACK, UNSURE
+from microfer.pictures.drawing import Box, font, picture, ring, rounded
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.view import SLOTS, Shown, Slot, View
 

@@ -37,7 +37,7 @@ class Shown(StrEnum):
 
 @dataclass(frozen=True)
 class BoardView:
-    """Who the board is, from its hello. Names of the fields as in `microfer.live.messages.Hello`."""
+    """Who the board is, from its hello. Names of the fields as in `microfer.link.messages.Hello`."""
 
     name: str
     firmware_version: str

@@ -5,12 +5,12 @@ from collections import Counter, defaultdict, deque
 from dataclasses import asdict, dataclass
 
 from microfer.contract import LABELS, OUTPUT_SCALE, OUTPUT_ZERO_POINT
-from microfer.live.board_warnings import warnings_of
-from microfer.live.layout import Message
-from microfer.live.link_events import NANOSECONDS, Instant, Lost, Opened, Timed
-from microfer.live.messages import Answer, BoardError, CropPreview, Hello, Prediction, Statistics
-from microfer.live.protocol import next_sequence
-from microfer.live.reader import Damaged, Malformed, OtherVersion, Received, Text, TooLong, UnknownType
+from microfer.link.events import NANOSECONDS, Instant, Lost, Opened, Timed
+from microfer.link.layout import Message
+from microfer.link.messages import Answer, BoardError, CropPreview, Hello, Prediction, Statistics
+from microfer.link.protocol import next_sequence
+from microfer.link.reader import Damaged, Malformed, OtherVersion, Received, Text, TooLong, UnknownType
+from microfer.link.warnings import warnings_of
 from microfer.viewer.frame_tally import FrameTally
 from microfer.viewer.view import (
     SLOT_S,
@@ -162,7 +162,7 @@ class ViewModel:
         self._message(at, event.message)
 
     def _is_restart(self, sequence: int) -> bool:
-        """Return whether the board began anew, as `microfer.live.reader.LinkReader` tells it."""
+        """Return whether the board began anew, as `microfer.link.reader.LinkReader` tells it."""
         if self._sequence is None:
             return False
         return sequence == 0 or (sequence - next_sequence(self._sequence)) % 0xFFFF > 0x7FFF

@@ -15,12 +15,12 @@ from typing import Self
 
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
-from microfer.live.link_events import Instant, LinkChange, Opened, Timed
-from microfer.live.messages import AskHello, Prediction
-from microfer.live.reader import Received
-from microfer.live.recording import SUFFIX, Recorder
-from microfer.live.source import LiveSource, Replay, Source
-from microfer.live.stream_wish import StreamWish
+from microfer.link.events import Instant, LinkChange, Opened, Timed
+from microfer.link.messages import AskHello, Prediction
+from microfer.link.reader import Received
+from microfer.link.recording import SUFFIX, Recorder
+from microfer.link.source import LiveSource, Replay, Source
+from microfer.link.stream_wish import StreamWish
 from microfer.viewer.picture import png
 from microfer.viewer.view import View
 from microfer.viewer.view_model import ViewModel

@@ -16,7 +16,7 @@ from typing import Self
 
 from microfer import command
 from microfer.errors import MicroferError
-from microfer.live.link_events import Timed
+from microfer.link.events import Timed
 from microfer.viewer.viewer import Viewer
 from microfer.viewer.web_request import Handler
 

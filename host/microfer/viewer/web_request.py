@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
-from microfer.simulate.annotate import COLORS, UNSURE
+from microfer.pictures.annotate import COLORS, UNSURE
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.viewer import KEYS, Viewer
 

@@ -1,7 +1,7 @@
 """The view in a window of this desktop, by OpenCV. It needs the full `opencv-python`: the headless build has none."""
 
 from microfer.errors import MicroferError
-from microfer.simulate.opencv import DESKTOP_LIBRARIES, cv2
+from microfer.pictures.opencv import DESKTOP_LIBRARIES, cv2
 from microfer.viewer.displays import why_no_window
 from microfer.viewer.picture import draw
 from microfer.viewer.viewer import KEYS, Viewer

@@ -1,0 +1,151 @@
+"""A profile measured on a board: it replaces the estimates of the model it was taken of, and corrects those of others.
+
+The file is JSON: {"format_version": 1, "model_sha256": "...", "unit": "us", "operators": [{"name": "CONV_2D", "value":
+1234}, ...]}, with one value for each operator in the order of execution, in microseconds ("us") or clock ticks at
+240 MHz ("ticks"), and, for models other than its own, "paths": {"conv rows": 1.08, ...}, which `host/profile_s3.py
+--refit` adds: how much longer each path took than an instruction a tick. What `--port` measures has "measured_on"
+too: board, firmware, kernels, runs, and whether the chip is an emulated one.
+"""
+
+import hashlib
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from microfer.cost.memory import CLOCK_HZ
+from microfer.errors import MicroferError
+from microfer.files import read_bytes
+from microfer.tflite.tflite_file import TfliteModel
+
+if TYPE_CHECKING:
+    from microfer.cost.estimate import OperatorEstimate
+
+UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Times measured on a board, in seconds, and the name and factor of each path that they gave.
+
+    measured_on: what the profile says of the board, by the names in its file; empty where it says nothing.
+    """
+
+    name: str
+    model_sha256: str
+    operators: tuple[tuple[str, float], ...]
+    paths: Mapping[str, float]
+    measured_on: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_profile(path: Path) -> Profile:
+    """Return the profile in a file.
+
+    Raises:
+        MicroferError: it cannot be read, or is not such a profile.
+    """
+    return profile_in(read_document(path), str(path))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Return a file's content, a JSON object.
+
+    Raises:
+        MicroferError: it cannot be read, or is something else.
+    """
+    try:
+        document = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
+    if not isinstance(document, dict):
+        raise MicroferError(f"{path} is not a profile but a {type(document).__name__}; docs/cost-model.md shows one")
+    return document
+
+
+def profile_in(document: Mapping[str, Any], name: str) -> Profile:
+    """Return the profile that a file's content is. name: of the file or the port, for messages.
+
+    Raises:
+        MicroferError: it is not such a profile.
+    """
+    try:
+        if document["format_version"] != 1:
+            raise MicroferError(f"{name} is of format {document['format_version']}; this version reads format 1")
+        unit = UNITS[document["unit"]]
+        operators = tuple((str(row["name"]), _time(row["value"]) * unit) for row in document["operators"])
+        factors = {str(path): _time(factor) for path, factor in document.get("paths", {}).items()}
+        measured_on = dict(document.get("measured_on", {}))
+        if measured_on:
+            measured_on["network_us"] = _time(measured_on["network_us"])
+        return Profile(name, str(document["model_sha256"]), operators, factors, measured_on)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MicroferError(f"{name} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
+
+
+def _time(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError(f"{number} is not above 0")
+    return number
+
+
+def correction(
+    profile: Profile, model: TfliteModel, operators: tuple["OperatorEstimate", ...]
+) -> tuple["OperatorEstimate", ...]:
+    """Return `operators` as the profile has them: measured, or corrected path by path for another model.
+
+    Raises:
+        MicroferError: the profile is of this model, and has other operators; or it is of another and without factors.
+    """
+    if profile.model_sha256 == hashlib.sha256(model.content).hexdigest():
+        _check(profile, operators)
+        times = [seconds for _, seconds in profile.operators]
+        return tuple(
+            replace(one, shortest=seconds, longest=seconds, is_measured=True)
+            for one, seconds in zip(operators, times, strict=True)
+        )
+    if not profile.paths:
+        raise MicroferError(
+            f"{profile.name} was measured on another model and has no factors: write them with "
+            "python host/profile_s3.py ITS_MODEL --profile PROFILE --refit OUT"
+        )
+    return tuple(_scaled(one, profile.paths.get(one.path.name)) for one in operators)
+
+
+def _scaled(one: "OperatorEstimate", factor: float | None) -> "OperatorEstimate":
+    if factor is None:
+        return one
+    seconds = one.shortest * factor
+    return replace(one, shortest=seconds * (1 - one.error), longest=seconds * (1 + one.error))
+
+
+def factors(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> dict[str, float]:
+    """Return path name -> measured time over one instruction a tick, from the estimates of the profile's own model.
+
+    Raises:
+        MicroferError: the profile has other operators than the model.
+    """
+    _check(profile, operators)
+    measured: dict[str, float] = defaultdict(float)
+    counted: dict[str, float] = defaultdict(float)
+    for one, (_, seconds) in zip(operators, profile.operators, strict=True):
+        if one.instructions:
+            measured[one.path.name] += seconds
+            counted[one.path.name] += one.instructions / CLOCK_HZ
+    return {name: round(measured[name] / counted[name], 4) for name in sorted(measured)}
+
+
+def _check(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> None:
+    names = [one.step.kind for one in operators]
+    found = [name for name, _ in profile.operators]
+    if names != found:
+        at = next(
+            (n for n, (a, b) in enumerate(zip(names, found, strict=False)) if a != b), min(len(names), len(found))
+        )
+        raise MicroferError(
+            f"{profile.name} has {len(found)} operators and the model {len(names)}, the first difference at {at}: "
+            "profile this model again"
+        )

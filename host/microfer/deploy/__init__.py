@@ -1,1 +1,0 @@
-"""From a .tflite to what the firmware compiles. Needs no TensorFlow."""

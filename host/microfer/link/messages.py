@@ -1,0 +1,290 @@
+"""Every message of the link between board and host, written once. Standard library alone.
+
+From these classes come the host's codec (`microfer.link.protocol`), the board's C++ structs (`messages.h`, written by
+the export) and the diagrams of docs/protocol.md. Units stand in the names: `_us`, `_ms`, `_px`, `_bytes`, `_c`.
+
+Changing a layout, a number or a meaning makes another protocol: raise PROTOCOL_VERSION. A command that is new, with
+the answers that it alone brings about, changes none of them: a board that does not know it says so.
+
+What no version may ever change, so that peers of two versions can tell each other clearly: COBS with zero delimiters,
+the header's four bytes, the CRC-32 at the end, the types 0x01 (hello) and 0x81 (ask for hello), and the hello's first
+two fields.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final
+
+from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.link.layout import (
+    BOOL,
+    F32,
+    I8,
+    I16,
+    U8,
+    U16,
+    U32,
+    U64,
+    Code,
+    Message,
+    array,
+    chars,
+    data,
+    layout,
+    one_of,
+    payload_struct,
+)
+
+PROTOCOL_VERSION: Final = 1
+
+CROP_BYTES: Final = CROP_SIZE * CROP_SIZE
+
+HEADER: Final = (
+    ("version", U8, "protocol version of the sender; fixed for all time"),
+    ("type", U8, "which message the payload is; 0x80 is set in what a host sends; fixed for all time"),
+    ("sequence", U16, "0 for the first frame after the sender's start, then 1 to 65535 and again from 1"),
+)
+CRC: Final = ("crc", U32, "CRC-32 (that of zlib and Ethernet) of header and payload")
+
+HEADER_BYTES: Final = sum(wire.size_bytes for _, wire, _ in HEADER)
+CRC_BYTES: Final = CRC[1].size_bytes
+FROM_HOST: Final = 0x80
+"""The bit of the type that tells the direction: set in what a host sends."""
+
+NO_LABEL: Final = 255
+
+
+class Answer(Code):
+    """What the board says about one camera frame."""
+
+    NO_FACE = 0, "no face was found; scores and box are zero"
+    UNCERTAIN = 1, "a face, but its confidence is below the model's threshold"
+    LABEL = 2, "a face and a label"
+
+
+class FaceSource(Code):
+    """Where the face box of a frame comes from."""
+
+    NONE = 0, "there is no box"
+    DETECTED = 1, "the detector ran on this frame and found it"
+    TRACKED = 2, "the tracker carried it on from an earlier frame"
+
+
+class ResetReason(Code):
+    """Why the board started."""
+
+    UNKNOWN = 0, "the chip does not say"
+    POWER_ON = 1, "power came on"
+    PIN = 2, "reset button or the host's reset line"
+    SOFTWARE = 3, "the firmware restarted, as after the command reboot"
+    PANIC = 4, "the firmware crashed; the core dump in flash says where"
+    TASK_WATCHDOG = 5, "a task hung"
+    OTHER_WATCHDOG = 6, "an interrupt hung, or the boot did"
+    BROWNOUT = 7, "the supply voltage broke down: try another cable or port"
+    DEEP_SLEEP = 8, "the chip woke from deep sleep"
+    OTHER = 9, "another reason, such as the USB or debug interface"
+
+
+class ErrorCode(Code):
+    """What went wrong on the board, and what to do. The board goes on running after each of them."""
+
+    CAMERA_MISSING = (
+        1,
+        "no camera sensor answered: switch off, seat the ribbon cable, check which board this is",
+    )
+    CAMERA_STOPPED = (
+        2,
+        "the camera stopped sending; the board starts it again by itself: mind it only if it repeats",
+    )
+    FRAME_SIZE = 3, "a camera frame had another size than asked for and was dropped: the sensor is not a supported one"
+    MODEL_REFUSED = 4, "the model in flash does not fit the firmware: export it again and flash the whole firmware"
+    ARENA_TOO_SMALL = 5, "the tensor arena does not hold the model: take a smaller model or a board with PSRAM"
+    INVOKE_FAILED = 6, "the network could not run on a crop; if it repeats, flash again and look at the self-test"
+    SELF_TEST_FAILED = 7, "an output differs from the host's: compare the model's SHA-256 and the kernel versions"
+    COMMAND_DAMAGED = 8, "a frame from the host arrived damaged and was dropped: send it again, try another cable"
+    COMMAND_TOO_LONG = 9, "a frame from the host was longer than any command: is another program sending to this port?"
+    COMMAND_UNKNOWN = 10, "the command's type is not one that this firmware knows: flash the firmware of this microfer"
+    COMMAND_REFUSED = 11, "a field of the command has a value that is not allowed; the text names it"
+    OUT_OF_MEMORY = 12, "not enough memory at the start: is PSRAM switched on for this board?"
+    PROFILE_FAILED = 13, "the network's operators could not be timed; the text says why"
+
+
+@dataclass(frozen=True)
+class Hello(Message):
+    """Who the board is. Sent at its start, when the host asks, and on a frame of another protocol version."""
+
+    TYPE: ClassVar[int] = 0x01
+    firmware_version: Annotated[str, chars(16), "such as 0.1.0; position and size fixed for all time"]
+    board: Annotated[str, chars(32), "the board's name; position and size fixed for all time"]
+    model_id: Annotated[str, chars(32), "the model's name, such as thesis-bn-1"]
+    kernels: Annotated[str, chars(24), "which kernels compute, such as esp-nn 1.2.3"]
+    model_sha256: Annotated[bytes, data(32), "SHA-256 of the .tflite"]
+    uptime_us: Annotated[int, U64, "time since the board's start"]
+    input_scale: Annotated[float, F32, "scale of the int8 input; 0 where no model could be loaded"]
+    self_test_equal: Annotated[int, U16, "int8 scores of the golden crops that equal the host's"]
+    self_test_total: Annotated[int, U16, "int8 scores compared: 7 for each golden crop"]
+    self_test_faces_found: Annotated[int, U16, "faces that the detector found in the golden frames"]
+    self_test_faces_total: Annotated[int, U16, "faces in the golden frames"]
+    self_test_invoke_us: Annotated[int, U32, "longest run of the network in the self-test"]
+    frame_width_px: Annotated[int, U16, "width of the frames that face boxes refer to"]
+    frame_height_px: Annotated[int, U16, "height of those frames"]
+    flash_size_bytes: Annotated[int, U32, "flash found at the start"]
+    psram_size_bytes: Annotated[int, U32, "PSRAM found at the start; 0 = none"]
+    input_zero_point: Annotated[int, I8, "zero point of the int8 input"]
+    reset_reason: Annotated[ResetReason, one_of(ResetReason), "why it started"]
+
+
+@dataclass(frozen=True)
+class Prediction(Message):
+    """The answer to one camera frame. It holds no pixel."""
+
+    TYPE: ClassVar[int] = 0x02
+    frame: Annotated[int, U32, "number of the camera frame, counted from the board's start"]
+    capture_time_us: Annotated[int, U64, "when the frame was taken, since the board's start"]
+    face_x_px: Annotated[int, I16, "left edge of the box that the crop was cut from; below 0 where it leaves the frame"]
+    face_y_px: Annotated[int, I16, "top edge of that box"]
+    face_width_px: Annotated[int, U16, "width of that box; 0 = no face"]
+    face_height_px: Annotated[int, U16, "height of that box; 0 = no face"]
+    smoothed_q16: Annotated[tuple[int, ...], array(U32, NUM_CLASSES), "calibrated and smoothed, in 1/65536"]
+    capture_us: Annotated[int, U32, "time of each stage: waiting for the camera"]
+    face_us: Annotated[int, U32, "finding or tracking the face"]
+    crop_us: Annotated[int, U32, "cutting out and resizing the crop"]
+    tensor_us: Annotated[int, U32, "filling the input tensor"]
+    invoke_us: Annotated[int, U32, "running the network"]
+    prediction_us: Annotated[int, U32, "calibrating, smoothing, deciding"]
+    answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
+    label: Annotated[int, U8, "index into the labels, where uncertain the most probable one; 255 = no face"]
+    face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
+    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
+
+
+@dataclass(frozen=True)
+class CropPreview(Message):
+    """The very crop that the network saw. Sent only while the host asks for previews."""
+
+    TYPE: ClassVar[int] = 0x03
+    frame: Annotated[int, U32, "number of the camera frame, as in its prediction"]
+    pixels: Annotated[bytes, data(CROP_BYTES), f"{CROP_SIZE} rows of {CROP_SIZE} gray pixels from the top left"]
+
+
+@dataclass(frozen=True)
+class Statistics(Message):
+    """How the board fares. Sent once a period, and as the answer to stream settings. Counts run from the start."""
+
+    TYPE: ClassVar[int] = 0x04
+    uptime_us: Annotated[int, U64, "time since the board's start"]
+    statistics_period_ms: Annotated[int, U16, "setting in force"]
+    predictions: Annotated[bool, BOOL, "setting in force: are predictions sent?"]
+    previews: Annotated[bool, BOOL, "setting in force: are crops sent?"]
+    heap_free_bytes: Annotated[int, U32, "internal RAM that is free now"]
+    heap_min_free_bytes: Annotated[int, U32, "least that was ever free"]
+    heap_largest_block_bytes: Annotated[int, U32, "largest free block of internal RAM"]
+    psram_free_bytes: Annotated[int, U32, "PSRAM that is free now"]
+    arena_used_bytes: Annotated[int, U32, "tensor arena in use, scratch included"]
+    arena_size_bytes: Annotated[int, U32, "tensor arena set aside"]
+    frames_captured: Annotated[int, U32, "camera frames received"]
+    frames_predicted: Annotated[int, U32, "frames that got their prediction, no face included"]
+    dropped_busy: Annotated[int, U32, "frames replaced by a newer one before they were looked at"]
+    dropped_size: Annotated[int, U32, "frames of a wrong size"]
+    dropped_invoke: Annotated[int, U32, "frames on which the network could not run"]
+    camera_timeouts: Annotated[int, U32, "times that the camera sent nothing in time"]
+    camera_restarts: Annotated[int, U32, "times that the camera was started again"]
+    link_sent: Annotated[int, U32, "frames handed to the serial port"]
+    link_dropped: Annotated[int, U32, "frames dropped whole because the port was full; each leaves a sequence gap"]
+    commands_received: Annotated[int, U32, "intact frames from the host"]
+    commands_damaged: Annotated[int, U32, "frames from the host that were damaged or too long"]
+    temperature_c: Annotated[int, I8, "temperature of the chip; -128 = not measured"]
+
+
+@dataclass(frozen=True)
+class InferResult(Message):
+    """The network's output on the crop of an infer command."""
+
+    TYPE: ClassVar[int] = 0x05
+    request: Annotated[int, U32, "number that the command carried"]
+    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
+    invoke_us: Annotated[int, U32, "time of the network's run"]
+
+
+@dataclass(frozen=True)
+class BoardError(Message):
+    """Something went wrong; the board goes on."""
+
+    TYPE: ClassVar[int] = 0x06
+    code: Annotated[ErrorCode, one_of(ErrorCode), "what went wrong"]
+    command_type: Annotated[int, U8, "type of the command that this answers; 0 = it answers none"]
+    command_sequence: Annotated[int, U16, "sequence number of that command"]
+    text: Annotated[str, chars(80), "details, for people"]
+
+
+@dataclass(frozen=True)
+class OperatorTime(Message):
+    """What one operator of the network takes, in ticks of the chip's own counter, which the sums set against time."""
+
+    TYPE: ClassVar[int] = 0x07
+    request: Annotated[int, U32, "number that the command carried"]
+    ticks: Annotated[int, U64, "of this operator, the sum over all runs"]
+    network_ticks: Annotated[int, U64, "of the whole network, the sum over all runs"]
+    network_us: Annotated[int, U64, "the same by the board's clock: how long a tick is"]
+    runs: Annotated[int, U16, "of the network"]
+    index: Annotated[int, U16, "this operator's place in the order of execution, from 0"]
+    total: Annotated[int, U16, "operators of the network"]
+    name: Annotated[str, chars(32), "as the .tflite's schema names it, such as CONV_2D"]
+
+
+@dataclass(frozen=True)
+class AskHello(Message):
+    """Ask for the hello. Position and meaning are fixed for all time; answered with hello."""
+
+    TYPE: ClassVar[int] = 0x81
+
+
+@dataclass(frozen=True)
+class StreamSettings(Message):
+    """What the board sends by itself, until changed or restarted. Answered with statistics."""
+
+    TYPE: ClassVar[int] = 0x82
+    statistics_period_ms: Annotated[int, U16, "100 to 60000; 0 = none; 1000 after the start"]
+    predictions: Annotated[bool, BOOL, "send predictions; on after the start"]
+    previews: Annotated[bool, BOOL, "send crops; off after the start, so that no pixel leaves unasked"]
+
+
+@dataclass(frozen=True)
+class InferCrop(Message):
+    """Run the network on this crop, without smoothing. Answered with infer result or error; send one at a time."""
+
+    TYPE: ClassVar[int] = 0x83
+    request: Annotated[int, U32, "any number; the answer repeats it"]
+    pixels: Annotated[bytes, data(CROP_BYTES), f"{CROP_SIZE} rows of {CROP_SIZE} gray pixels from the top left"]
+
+
+@dataclass(frozen=True)
+class Reboot(Message):
+    """Restart the board. Answered with the hello that follows the restart."""
+
+    TYPE: ClassVar[int] = 0x84
+
+
+@dataclass(frozen=True)
+class AskProfile(Message):
+    """Time one operator of the network. Answered with operator time or error; send one at a time, from index 0 on."""
+
+    TYPE: ClassVar[int] = 0x85
+    request: Annotated[int, U32, "any number, the same for all operators of one profile; the answer repeats it"]
+    runs: Annotated[int, U16, "1 to 100; with index 0 the network runs that often, any other is read from that"]
+    index: Annotated[int, U16, "which operator, in the order of execution, from 0"]
+
+
+BOARD_MESSAGES: Final = (Hello, Prediction, CropPreview, Statistics, InferResult, BoardError, OperatorTime)
+HOST_MESSAGES: Final = (AskHello, StreamSettings, InferCrop, Reboot, AskProfile)
+MESSAGES: Final[tuple[type[Message], ...]] = BOARD_MESSAGES + HOST_MESSAGES
+CODES: Final[tuple[type[Code], ...]] = (Answer, FaceSource, ResetReason, ErrorCode)
+
+FIXED_HELLO: Final = layout(Hello)[:2]
+"""The fields that a hello of any version begins with."""
+
+MAX_PAYLOAD_BYTES: Final = max(payload_struct(message).size for message in MESSAGES)
+MAX_FRAME_BYTES: Final = HEADER_BYTES + MAX_PAYLOAD_BYTES + CRC_BYTES
+"""Longest frame before COBS."""
+
+MAX_ENCODED_BYTES: Final = MAX_FRAME_BYTES + (MAX_FRAME_BYTES + 253) // 254
+"""Longest frame after COBS, without its delimiters: COBS adds one byte for each 254 begun."""

@@ -1,0 +1,119 @@
+"""The text of docs/protocol.md, made from the layouts so that page and code cannot differ."""
+
+from microfer.link import messages
+from microfer.link.diagram import diagram
+from microfer.link.layout import Code, Field, Message, layout, payload_struct
+
+_INTRODUCTION = """\
+# The link between board and host
+
+<!-- Made by scripts/protocol_page.py from host/microfer/link/messages.py: change it there. -->
+
+Binary frames over a serial port, USB or a TCP connection, protocol version {version}. Host and board use the same
+layouts: `host/microfer/link/` reads and writes them in Python, `firmware/lib/protocol/` and the exported `messages.h`
+in C++. Numbers are little-endian, fields follow each other without padding, units stand in the names: `_us`, `_ms`,
+`_px`, `_bytes`, `_c`; `_q16` is a number in 1/65536.
+
+## A frame
+
+    00  COBS( header  payload  CRC-32 )  00
+
+[COBS](https://doi.org/10.1109/90.769765) takes every zero out of the frame, so that a zero byte always is a delimiter.
+A frame has one on either side: boot messages, log lines and noise before it end at the first, and either of the two
+between neighbouring frames may get lost. Nothing between two delimiters is nothing. The longest frame has {longest}
+bytes between its delimiters.
+
+The header, then the payload, then the CRC-32 (that of zlib, PNG and Ethernet) of header and payload:
+
+{header}
+
+| field | type | meaning |
+|---|---|---|
+{header_rows}
+| crc | u32 | after the payload: {crc} |
+
+## What a reader tells apart
+
+| outcome | what it is | what is counted |
+|---|---|---|
+| message | intact, of this version, a known type | and the frames that its sequence number says are missing |
+| damaged | neither a frame nor text: bad COBS, too short, another CRC-32 | by cause |
+| cut | the same, begun before the reader was there, or without end when the stream ended | nobody's fault |
+| too long | more bytes without a zero than any frame has; dropped up to the next one | once |
+| other version | intact, of another protocol version | refused, with what to do |
+| unknown type | intact, but no message that the other end sends | refused |
+| malformed | intact, but of a wrong length, or with a value that no sender writes | refused, names the field |
+| text | printable ASCII: boot messages, log lines, a panic's report | handed on |
+
+Every byte is counted once. A gap in the sequence means frames lost on the way, or dropped whole by a board whose
+port was full; `link_dropped` of the statistics tells the two apart. A sequence number that goes back means a restart.
+
+## Versions
+
+Any change of a layout, a number or a meaning raises the version. A new command, with the answers that it alone brings
+about, does not: a board that does not know it answers with `COMMAND_UNKNOWN`.
+
+Fixed for all time, so that two versions can tell each other apart instead of reading garbage: the frame above with its
+header and CRC-32, the types 0x01 (hello) and 0x81 (ask for hello), and the first two fields of the hello. A board
+answers an intact frame of another version with its hello; a host that reads a hello of another version names the board
+and its firmware, and says which side to update.
+
+## Privacy
+
+No pixel leaves the board unless the host asks: `CropPreview` is sent only while `previews` is on, and it is off after
+every start. `Prediction` holds no pixel.
+"""
+
+
+def page() -> str:
+    """Return the whole page, Markdown."""
+    parts = [_introduction()]
+    parts += ["## Board to host", *map(_message, messages.BOARD_MESSAGES)]
+    parts += ["## Host to board", *map(_message, messages.HOST_MESSAGES)]
+    parts += ["## Numbers with names", *map(_codes, messages.CODES)]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _introduction() -> str:
+    drawing = diagram([(name, wire) for name, wire, _ in messages.HEADER])
+    return _INTRODUCTION.format(
+        version=messages.PROTOCOL_VERSION,
+        longest=messages.MAX_ENCODED_BYTES,
+        header=_fenced(drawing),
+        header_rows="\n".join(f"| {name} | {wire.name} | {doc} |" for name, wire, doc in messages.HEADER),
+        crc=messages.CRC[2],
+    )
+
+
+def _message(message: type[Message]) -> str:
+    fields = layout(message)
+    title = f"### {message.__name__}: type {message.TYPE:#04x}, payload of {payload_struct(message).size} bytes"
+    if not fields:
+        return f"{title}\n\n{_sentence(message.__doc__)} It has no payload."
+    rows = "\n".join(f"| {field.offset} | {field.wire.name} | `{field.name}` | {_meaning(field)} |" for field in fields)
+    table = f"| offset | type | field | meaning |\n|---:|---|---|---|\n{rows}"
+    drawing = diagram([(_name(field), field.wire) for field in fields])
+    return f"{title}\n\n{_sentence(message.__doc__)}\n\n{_fenced(drawing)}\n\n{table}"
+
+
+def _name(field: Field) -> str:
+    return field.name if field.wire.count is None else f"{field.name} {field.wire.name}"
+
+
+def _meaning(field: Field) -> str:
+    if field.wire.codes is None:
+        return field.doc
+    return f"{field.doc}: a number of [{field.wire.codes.__name__}](#{field.wire.codes.__name__.lower()})"
+
+
+def _codes(codes: type[Code]) -> str:
+    rows = "\n".join(f"| {code.value} | {code.name} | {code.doc} |" for code in codes)
+    return f"### {codes.__name__}\n\n{_sentence(codes.__doc__)}\n\n| number | name | meaning |\n|---:|---|---|\n{rows}"
+
+
+def _sentence(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _fenced(text: str) -> str:
+    return f"```text\n{text}\n```"

@@ -1,0 +1,1 @@
+"""Accuracy of predictions, and the plots of it."""

@@ -1,0 +1,1 @@
+"""The proof that one network gives the same answers in float, int8, TFLM and on the board."""

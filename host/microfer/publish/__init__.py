@@ -1,0 +1,1 @@
+"""Model cards and the pages that show what was measured."""

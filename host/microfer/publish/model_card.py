@@ -1,0 +1,340 @@
+"""The page that goes with a released model, written from its measured figures alone.
+
+Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
+"""
+
+from typing import Any
+
+from microfer.contract import LABELS
+from microfer.parity.compare import Limits
+from microfer.release import FLOAT_FILE
+
+THESIS = (
+    "S. Zima, *Creating a Python-based Automated System for Recognizing Emotions from Facial Expressions*, "
+    "bachelor's thesis, Brno University of Technology, 2024"
+)
+
+_MADE = 'the model card, "How it was made"'
+
+
+def render(metrics: dict[str, Any]) -> str:
+    """Return the model card as Markdown, from the content of the release's `metrics.json`."""
+    return "\n".join(
+        (
+            f"# Model card: {metrics['model_id']}",
+            "",
+            "Written by `scripts/release.py` from `metrics.json`, whose figures the commands below print again.",
+            "",
+            *_what_it_is(metrics),
+            *_figures(metrics),
+            *_per_class(metrics),
+            *_confidence(metrics["calibration"]),
+            *_robustness(metrics),
+            *_commands(metrics),
+            *_use(metrics["int8"]),
+            *_data_faults(metrics),
+            "",
+        )
+    )
+
+
+def figures_table(metrics: dict[str, Any]) -> list[str]:
+    """Return the headline figures as the lines of a Markdown table, each row with the command that prints it."""
+    int8, before = metrics["int8"], metrics["float"]
+    parity = metrics["parity"]
+    model = f"models/{metrics['model_id']}"
+    evaluate = f"`python host/evaluate.py {model}/model.tflite --data PATH`"
+    least = metrics["quantization"]["limits"]["agreement"]
+    gate = f" --min-agreement {100 * least:g}" if least != Limits().agreement else ""
+    parity_command = f"`python host/check_parity.py --int8 {model}/model.tflite --data PATH{gate}`"
+    gzipped = metrics["bytes"]
+    return [
+        "| figure, on PublicTest (which was selected on) | value | command |",
+        "|---|---|---|",
+        f"| accuracy, int8 in LiteRT's reference kernels | {_percent(int8['accuracy'])} "
+        f"(95 % interval {_percent(int8['accuracy_low'])} to {_percent(int8['accuracy_high'])}) | {evaluate} |",
+        f"| without the {int8['images_also_in_training']} images that also stand in Training | "
+        f"{_percent(int8['without_images_also_in_training']['accuracy'])} | the same |",
+        f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
+        *_calibration_rows(metrics["calibration"], model),
+        f"| accuracy, float | {_percent(before['accuracy'])} | "
+        f"`python host/evaluate.py {model}/{FLOAT_FILE} --data PATH` |",
+        f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
+        f"| TFLM equals LiteRT's reference kernels, bit for bit | {parity['bits']['equal']:,} of "
+        f"{parity['bits']['count']:,} images | the same |",
+        *_pruning_rows(metrics),
+        f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
+        f"`quantize.py`: {_MADE} |",
+        f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
+        f"`python host/describe_model.py {model}/{FLOAT_FILE}` |",
+        f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
+        f"{metrics['chip']['instructions'] / 1e6:.1f} million ±{100 * metrics['chip']['error']:.0f} % | "
+        f"`python host/profile_s3.py {model}/model.tflite` |",
+    ]
+
+
+RELEASES_HEADER = (
+    "| release | PublicTest, int8 (selected on) | macro-F1 | PrivateTest | parameters | model.tflite | with ESP-NN |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def releases_table(releases: list[dict[str, Any]]) -> list[str]:
+    """Return all releases side by side as the lines of a Markdown table, from each one's `metrics.json`."""
+    rows = (
+        f"| [{one['model_id']}](models/{one['model_id']}/README.md) | {_percent(one['int8']['accuracy'])} | "
+        f"{one['int8']['macro_f1']:.3f} | not measured here | {one['parameters']:,} | "
+        f"{one['bytes']['int8'] / 1024:.0f} KiB | {one['chip']['instructions'] / 1e6:.1f} M instructions |"
+        for one in releases
+    )
+    return [*RELEASES_HEADER, *rows]
+
+
+def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
+    rows = []
+    if pruning := metrics["pruning"]:
+        accuracy = pruning["validation_accuracy"]
+        rows += [
+            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `prune.py`: {_MADE} |",
+            f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, "
+            f"{_percent(accuracy['after'])} | the same |",
+        ]
+    if channels := metrics["channels"]:
+        accuracy, spent = channels["validation_accuracy"], channels["instructions"]
+        rows += [
+            f"| instructions before and after channels were pruned, estimated | {spent['before'] / 1e6:.1f} and "
+            f"{spent['after'] / 1e6:.1f} million | `prune_channels.py`: {_MADE} |",
+            f"| accuracy before and after, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} | "
+            "the same |",
+        ]
+    return rows
+
+
+def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
+    before, after = calibration["before"]["ece"], calibration["after"]["ece"]
+    crossed, accuracy = calibration["cross_fitted"]["ece"], calibration["cross_fitted"]["accuracy"]
+    chosen, without = calibration["chosen"], calibration["cross_fitted"]["ece_without_floor"]["mean"]
+    return [
+        f"| expected calibration error, int8, at temperature {calibration['temperature']:g} above a floor of "
+        f"{calibration['score_floor']} of 256 | {_percent(after)} (uncalibrated {_percent(before)}; cross-fitted on "
+        f"halves {_percent(crossed['mean'])}, {_percent(crossed['low'])} to {_percent(crossed['high'])}; by a "
+        f"temperature alone {_percent(without)}) | "
+        f"`python host/calibrate.py {model}/model.tflite --data PATH` |",
+        f'| accuracy of the answers with {_percent(chosen["coverage"])} answered, the rest "uncertain" | '
+        f"{_percent(chosen['accuracy'])} (cross-fitted at 80 % {_percent(accuracy['mean'])}, "
+        f"{_percent(accuracy['low'])} to {_percent(accuracy['high'])}) | the same |",
+    ]
+
+
+def _what_it_is(metrics: dict[str, Any]) -> list[str]:
+    arena = metrics["arena"]
+    arena_text = f"{arena['bytes']:,} bytes ({arena['measured_on']})" if arena else "not measured"
+    origin = f"preset `{metrics['preset']}`"
+    if metrics["channels"]:
+        origin = f"`{metrics['preset']}`, what channel pruning left of a trained network"
+    return [
+        f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores seven "
+        f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
+        f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
+        "training recipe and whatever `python host/describe_model.py` shows to differ are microfer's own.",
+        "",
+        f"- SHA-256 of `model.tflite`: `{metrics['sha256']}`",
+        f"- tensor arena of the host's TFLM interpreter: {arena_text}. It is not the board's: ESP-NN takes its scratch "
+        "from the arena too, and a host does not see that.",
+        f"- trained by recipe `{metrics['training']['settings']['recipe']['name']}` for "
+        f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds'] / 60:.0f} minutes "
+        f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then "
+        + ("averaged, then " if metrics["training"].get("averaged") else "")
+        + ("pruned, then " if metrics["pruning"] else "")
+        + "quantized",
+        *_teachers(metrics["training"]["settings"].get("distillation")),
+        *_start(metrics["training"]["settings"]),
+        *_averaged(metrics["training"].get("averaged")),
+        "",
+    ]
+
+
+def _start(settings: dict[str, Any]) -> list[str]:
+    start = settings.get("start")
+    if not start:
+        return []
+    chosen = {"accuracy": "the most accurate epoch", "macro_f1": "the epoch with the highest macro-F1"}
+    return [
+        f"- it went on from the weights of `{start['file']}` (SHA-256 {start['sha256'][:16]}...), and "
+        f"{chosen[settings['select']]} was kept"
+    ]
+
+
+def _averaged(averaged: dict[str, Any] | None) -> list[str]:
+    if not averaged:
+        return []
+    accuracy = averaged["validation_accuracy"]
+    return [
+        f"- its weights are the mean of those that it went on from ({_percent(accuracy['start'])}, float) and of those "
+        f"that training found ({_percent(accuracy['trained'])}), which have {100 * averaged['share']:.0f} % of it: "
+        f"{_percent(accuracy['mean'])}"
+    ]
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    return [
+        "## Figures",
+        "",
+        *figures_table(metrics),
+        "",
+        "One view of each image, no test-time augmentation. PrivateTest was not touched: it is for whoever scores the "
+        "release. PublicTest chose the epoch and checked the gates, so its figures lean to the optimistic side.",
+        "",
+        *_what_pruning_does(metrics["pruning"]),
+        "![learning curves](curves.png)",
+        "",
+    ]
+
+
+def _teachers(distillation: dict[str, Any] | None) -> list[str]:
+    if not distillation:
+        return []
+    files = ", ".join(f"`{one['file']}` (SHA-256 {one['sha256'][:16]}...)" for one in distillation["teachers"])
+    asked = "each image, as it is and mirrored" if distillation.get("once") else "the same views"
+    return [
+        f"- it learned from labels and from trained networks' answers to {asked}: {files}, with weight "
+        f"{distillation['weight']:g} at temperature {distillation['temperature']:g}"
+        + (f"; {distillation['views']} views of each image, in turn" if distillation.get("views") else "")
+    ]
+
+
+def _what_pruning_does(pruning: dict[str, Any] | None) -> list[str]:
+    if not pruning:
+        return []
+    sizes = pruning["float32_gzip_bytes"]
+    return [
+        "Pruning sets weights to zero and leaves the flatbuffer's size and the latency as they are, because TFLM "
+        f"stores and multiplies zeros like any other weight. The float32 weights shrink from {sizes['before']:,} to "
+        f"{sizes['after']:,} bytes under gzip.",
+        "",
+    ]
+
+
+def _per_class(metrics: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {row['label']} | {row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} | {row['support']} |"
+        for row in metrics["int8"]["per_class"]
+    ]
+    return [
+        "## Per class, int8, PublicTest",
+        "",
+        "| perceived expression | precision | recall | F1 | images |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        "![confusion](confusion.png)",
+        "",
+    ]
+
+
+def _confidence(calibration: dict[str, Any]) -> list[str]:
+    after = calibration["after"]
+    rows = [
+        f"| {one['label']} | {_rate(one['precision'])} | {_rate(one['recall'])} | "
+        + (f"{other['threshold']:.3f} | {_rate(other['recall'])} |" if other else "never | - |")
+        for one, other in zip(calibration["classes"], calibration["classes_at_precision"], strict=True)
+    ]
+    wanted = _percent(calibration["wanted_precision"])
+    return [
+        "## Confidence",
+        "",
+        f"The board shows (p - {calibration['score_floor']}/256)^(1/T), at least 0, scaled to add up to one, with "
+        f"T = {calibration['temperature']:g}, and says "
+        f'"uncertain" below {calibration["uncertain_below"]:g}. What is taken away is what smoothed labels gave to '
+        "every class in training; it is not fitted. Temperature and threshold were fitted on PublicTest. "
+        "All three travel in `model.tflite`. "
+        f"The true label is left without any confidence on {_percent(after['lost_truths'])} of the "
+        "images. With so many images a perfectly calibrated model would be measured at an error of "
+        f"{_percent(after['perfect_ece'])}, and 97.5 % of the time under {_percent(after['perfect_ece_high'])}.",
+        "",
+        *(f"Missed: {sentence}." for sentence in calibration["misses"]),
+        *([""] if calibration["misses"] else []),
+        "![reliability, uncalibrated and calibrated](calibration.png)",
+        "![accuracy against coverage](coverage.png)",
+        "",
+        f"| perceived expression | precision of its answers | recall | precision {wanted} from | recall there |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def _robustness(metrics: dict[str, Any]) -> list[str]:
+    return [
+        "## Robustness",
+        "",
+        f"`python host/robustness.py models/{metrics['model_id']}/model.tflite --data PATH`, on PublicTest, in "
+        f"{metrics['robustness']['runner']}.",
+        "",
+        *metrics["robustness"]["markdown"],
+        "",
+        "![robustness](robustness.png)",
+        "",
+    ]
+
+
+def _commands(metrics: dict[str, Any]) -> list[str]:
+    return [
+        "## How it was made",
+        "",
+        "```",
+        *metrics["commands"],
+        "```",
+        "",
+        "Sums in floating point depend on the processor and its libraries, so a run elsewhere ends near these figures, "
+        "not on them. The parity certificate is `parity.html`, its data `parity.json`.",
+        "",
+    ]
+
+
+def _use(int8: dict[str, Any]) -> list[str]:
+    missed = sorted(int8["per_class"], key=lambda one: one["recall"])[:3]
+    most, more, third = (f"{one['label']} ({100 * (1 - one['recall']):.0f} in 100 missed)" for one in missed)
+    return [
+        "## Intended use",
+        "",
+        "- Learning and teaching embedded machine learning; research on small networks and quantization.",
+        "- Toys, art and interfaces that react to a face, where a wrong answer harms nobody and people know of it.",
+        "",
+        "## Prohibited use",
+        "",
+        "- Emotion recognition at work and in education (banned in the EU: AI Act, Art. 5(1)(f)), and any "
+        "high-risk use (Annex III 1(c)) without what the law asks for.",
+        "- Decisions about people: hiring, grading, insurance, policing, border control, health, credit.",
+        "- Covert observation; inferring what somebody feels, intends or thinks. A face shown is not an emotion felt: "
+        "the network repeats what annotators saw in a picture, and no more.",
+        "",
+        "## Limits",
+        "",
+        f"- It is wrong about {100 * (1 - int8['accuracy']):.0f} faces in 100, most often about {most}, {more} and "
+        f"{third}. Show uncertainty, smooth over time, and let people switch it off.",
+        "- Trained on faces cropped by a frontal detector; profiles, occlusion, darkness and masks are outside of it.",
+        "- FER-2013 carries no demographic labels, so how errors differ between groups of people is unknown.",
+        "",
+    ]
+
+
+def _data_faults(metrics: dict[str, Any]) -> list[str]:
+    repeated, count = metrics["int8"]["images_also_in_training"], metrics["int8"]["count"]
+    return [
+        "## The data and its faults",
+        "",
+        "FER-2013 (Goodfellow et al. 2013): faces from a web search, labelled by its words and by people. Labels are "
+        "noisy: people agree with them on about 65 % of the images (estimate of its authors). Faces are posed "
+        "or scraped without consent for this use. `python host/audit_data.py --data PATH` lists exact and near "
+        f"duplicates within and across splits, conflicting labels and blank images; {repeated} of {count:,} PublicTest "
+        "images also stand in Training, pixel for pixel. No image of it is in this repository.",
+    ]
+
+
+def _rate(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3f}"
+
+
+def _percent(rate: float) -> str:
+    return f"{100 * rate:.2f} %"

@@ -1,0 +1,1 @@
+"""LiteRT and TFLM as interpreters of a .tflite on this computer."""

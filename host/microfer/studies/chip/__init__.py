@@ -1,0 +1,1 @@
+"""What networks and frames take on the chip."""

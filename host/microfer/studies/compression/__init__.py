@@ -1,0 +1,1 @@
+"""Size against accuracy: one network, compressed in many ways."""

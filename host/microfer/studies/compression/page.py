@@ -1,0 +1,171 @@
+"""Compression curves as Markdown and as tables on a terminal."""
+
+from rich.table import Table
+
+from microfer.contract import OFFICIAL_COUNTS
+from microfer.parity.compare import Accuracy
+from microfer.studies.accuracy.table import PRIVATE_TEST
+from microfer.studies.compression.curves import Curves, Point
+
+PUBLIC_TEST = OFFICIAL_COUNTS["PublicTest"]
+
+CUT_HEADINGS = ("zeros asked", "how", "zeros int8", "float (95 % interval)", "int8 (95 % interval)", "same class",
+                ".tflite, bytes", "after gzip", "float32 after gzip")  # fmt: skip
+VALUE_HEADINGS = ("values", "int8 values a kernel", "most in a channel", "float (95 % interval)",
+                  "int8 (95 % interval)", "same class", ".tflite, bytes", "after gzip", "float32 after gzip",
+                  "kernels packed")  # fmt: skip
+CUT_SHORT = ("zeros", "how", "float", "+-", "int8", "same class", "gzip, bytes", "float32 gzip")
+VALUE_SHORT = ("values", "in int8", "float", "+-", "int8", "same class", "gzip, bytes", "packed, bytes")
+"""What fits on a terminal of 80 columns."""
+
+LEFT = ("how", "float (95 % interval)", "int8 (95 % interval)")
+
+
+def markdown(result: Curves) -> list[str]:
+    """Return the curves as the lines of a Markdown document."""
+    return [
+        f"# How far {result.network} can be compressed",
+        "",
+        f"Measured on {result.images:,} images of {_split(result)}. `{result.source}`, SHA-256 "
+        f"`{result.origin['network_sha256']}`. int8 accuracy is of LiteRT's optimized kernels; sizes are of the "
+        ".tflite without microfer's metadata, gzip is of level 9; \"same class\" is how often float and int8 agree.",
+        f"PrivateTest is {PRIVATE_TEST}.",
+        "",
+        "## Zeros",
+        "",
+        "The smallest kernel values of the convolutions are zero, those that `prune.py` takes: one threshold for the "
+        "whole network on a value's magnitude times the root of its layer's gradient, each layer keeping its largest "
+        f"1 %. \"cut\" is at once, without training. {_healing(result)} A few int8 values are zero before any "
+        "is cut: those too small for their channel's scale. **Neither the flatbuffer's size nor the "
+        "latency changes: TFLM stores and multiplies zeros like any other weight.** Only what is packed, such as a "
+        "download, gets smaller. An accuracy below the share of the most frequent class, "
+        f"{100 * max(PUBLIC_TEST) / sum(PUBLIC_TEST):.1f} % in PublicTest, is that of a network that answers one "
+        "class to nearly everything.",
+        "",
+        *_rows(CUT_HEADINGS, cut_cells(result)),
+        "",
+        "## Few values",
+        "",
+        "Every convolution's kernel has its values replaced by the nearest of so many centroids (k-means in one "
+        "dimension over all values of the kernel), without training; biases and normalizations stay as they are. The "
+        "int8 kernels hold more different values than that: normalization is folded into them and their scales are "
+        "per output channel, so that one centroid becomes another int8 value in another channel. In one channel there "
+        "are never more than were asked for. Where float and int8 agree less with few values, one reason may be that "
+        "all weights that share a value share its rounding error, which then does not average out; that was not "
+        "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are "
+        "here too.",
+        "",
+        *_rows(VALUE_HEADINGS, value_cells(result)),
+        "",
+        "\"kernels packed\" is computed, no file is written and TFLM reads none: log2 of the values in bits a weight "
+        "and a float32 table a kernel, for the convolutions' kernels alone, which take "
+        f"{result.whole.int8_kernel_bytes:,} bytes as int8.",
+    ]  # fmt: skip
+
+
+def tables(result: Curves) -> list[Table]:
+    """Return the two tables of the document for a terminal, with what fits there."""
+    cut = [
+        [f"{point.asked:.0%}", point.how, *_short(point), f"{point.float32_gzip_bytes:,}"]
+        for point in _by_zeros(result)
+    ]
+    few = [
+        [_values(point), f"{point.middle_values:g}", *_short(point), _packed(point)]
+        for point in (*result.of("clustered"), result.whole)
+    ]
+    sizes = sorted({point.int8_bytes for point in result.points})
+    size = f"{' to '.join(f'{one:,}' for one in dict.fromkeys((sizes[0], sizes[-1])))} bytes in flash"
+    return [
+        _table(f"zeros ({size}, and no faster)", CUT_SHORT, cut),
+        _table(f"values a kernel ({size}, and no faster)", VALUE_SHORT, few),
+    ]
+
+
+def cut_cells(result: Curves) -> list[list[str]]:
+    """Return the cells below CUT_HEADINGS, one row a point, the healed ones below those that were cut as far."""
+    return [
+        [f"{point.asked:.0%}", point.how, f"{point.int8_zeros:.1%}", *_accuracies(point), *_sizes(point)]
+        for point in _by_zeros(result)
+    ]
+
+
+def value_cells(result: Curves) -> list[list[str]]:
+    """Return the cells below VALUE_HEADINGS, one row a number of values, the network itself last."""
+    return [
+        [
+            _values(point),
+            f"{point.middle_values:g}",
+            str(point.channel_values),
+            *_accuracies(point),
+            *_sizes(point),
+            _packed(point),
+        ]
+        for point in (*result.of("clustered"), result.whole)
+    ]
+
+
+def _by_zeros(result: Curves) -> list[Point]:
+    return sorted((*result.of("cut"), *result.of("healed")), key=lambda point: (point.asked, point.how))
+
+
+def _values(point: Point) -> str:
+    return f"{point.asked:.0f}" if point.packed_bytes else "all"
+
+
+def _packed(point: Point) -> str:
+    return f"{point.packed_bytes:,}" if point.packed_bytes else ""
+
+
+def _short(point: Point) -> list[str]:
+    one = point.float_accuracy
+    return [
+        f"{one.rate:.2%}",
+        f"{50 * (one.high - one.low):.1f}",
+        f"{point.int8_accuracy.rate:.2%}",
+        f"{point.agreement:.1%}",
+        f"{point.int8_gzip_bytes:,}",
+    ]
+
+
+def _accuracies(point: Point) -> list[str]:
+    return [_accuracy(point.float_accuracy), _accuracy(point.int8_accuracy), f"{point.agreement:.1%}"]
+
+
+def _accuracy(one: Accuracy) -> str:
+    return f"{100 * one.rate:.2f} % ({100 * one.low:.1f} to {100 * one.high:.1f})"
+
+
+def _sizes(point: Point) -> list[str]:
+    return [f"{size:,}" for size in (point.int8_bytes, point.int8_gzip_bytes, point.float32_gzip_bytes)]
+
+
+def _split(result: Curves) -> str:
+    if result.split != "PublicTest":
+        return f"{result.split.upper()}, which say nothing about real ones"
+    healed = ", and that of the healed ones" if result.epochs else ""
+    return f"PublicTest, which was selected on: it chose the network's epoch{healed}"
+
+
+def _healing(result: Curves) -> str:
+    if not result.epochs:
+        return "Nothing was healed (`--epochs`)."
+    least = min((point.asked for point in result.of("healed")), default=0.0)
+    return (
+        f'"healed" is after {result.epochs} epochs of `prune.py` (recipe `{result.recipe}`, seed '
+        f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains, at a rate that rises with "
+        f"their share. Less than {least:.0%} was not healed."
+    )
+
+
+def _rows(headings: tuple[str, ...], rows: list[list[str]]) -> list[str]:
+    rule = "|".join("---" if heading in LEFT else "---:" for heading in headings)
+    return [f"| {' | '.join(headings)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _table(title: str, headings: tuple[str, ...], rows: list[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in LEFT else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table

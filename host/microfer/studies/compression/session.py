@@ -1,0 +1,216 @@
+"""Compression curves as a person sees them: which points are there already, the others measured, table, files, plot."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from microfer.command import console
+from microfer.compress.cluster import packed_bytes
+from microfer.compress.one_shot import OneShot
+from microfer.compress.session import SAMPLE_IMAGES, prune
+from microfer.data.dataset import Dataset
+from microfer.errors import MicroferError
+from microfer.files import read_bytes, write_json, write_text
+from microfer.metrics.plots import save
+from microfer.model import saved
+from microfer.studies.accuracy.runs import calibration_images
+from microfer.studies.compression.curves import (
+    SPARSITIES,
+    VALUES,
+    Curves,
+    Origin,
+    Point,
+    Step,
+    keep,
+    kept,
+    measure,
+)
+from microfer.studies.compression.curves_plot import curves_figure
+from microfer.studies.compression.page import markdown, tables
+from microfer.training.engine import use_threads
+from microfer.training.session import load_splits
+from microfer.versions import package_versions
+
+HEALING_RECIPE = "strong"
+ORIGIN_FILE = "curve.json"
+"""In the folder of a healing run, what it was begun with."""
+
+
+def compression_curves(
+    source: Path,
+    *,
+    data: Path | None,
+    out: Path,
+    epochs: int,
+    heal_from: float,
+    seed: int,
+    threads: int | None = None,
+    limit: int | None = None,
+    as_json: bool = False,
+) -> int:
+    """Measure the .keras network `source` at every sparsity and every number of values; see
+    `host/compression_curves.py --help` for the options.
+
+    Writes to `out` `curves.json`, `curves.md` and `curves.png`; the points themselves to `out/points`, where they are
+    found the next time, and with `epochs` the healing runs to `out/sparsity-10` and so on.
+
+    Raises:
+        MicroferError: a bad network, bad data, a missing package, a damaged point, another curve's run in `out`.
+    """
+    if epochs < 0 or epochs == 1:
+        raise MicroferError(
+            f"--epochs must be 0, for no healing, or at least 2, one to prune and one to heal, not {epochs}"
+        )
+    config, _ = saved.read_config(source)
+    _limit(threads)
+    training, validation = load_splits(data, limit)
+    every = _Measurements(_Order(source, data, out, epochs, heal_from, seed, threads, limit), training, validation)
+    try:
+        points = every.all_points()
+    except KeyboardInterrupt:
+        console.print(f"{out} keeps what is measured: the same command goes on there", highlight=False, soft_wrap=True)
+        raise
+    result = Curves(
+        network=config.name,
+        source=source.name,
+        split="PublicTest" if data else "drawn faces",
+        images=len(validation),
+        epochs=epochs,
+        recipe=HEALING_RECIPE if epochs else None,
+        origin=every.origin("cut"),
+        points=points,
+    )
+    document = result.to_json() | {"versions": package_versions()}
+    write_json(out / "curves.json", document)
+    write_text(out / "curves.md", "\n".join(markdown(result)) + "\n")
+    save(curves_figure(result), out / "curves.png")
+    if as_json:
+        print(json.dumps(document))
+    else:
+        for table in tables(result):
+            Console().print(table)
+    console.print(f"wrote {out}: curves.md, curves.json, curves.png", highlight=False, soft_wrap=True)
+    return 0
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What was asked for, in the words of `compression_curves`."""
+
+    source: Path
+    data: Path | None
+    out: Path
+    epochs: int
+    heal_from: float
+    seed: int
+    threads: int | None
+    limit: int | None
+
+
+class _Measurements:
+    """Finds each point in `out/points` or measures it; loads the network when the first one is to be measured."""
+
+    def __init__(self, order: _Order, training: Dataset, validation: Dataset) -> None:
+        self._order, self._training, self._validation = order, training, validation
+        images = hashlib.sha256()
+        for split in (training, validation):
+            images.update(split.images.tobytes())
+            images.update(split.labels.tobytes())
+        network = hashlib.sha256(read_bytes(order.source))
+        self._hashes = {"network_sha256": network.hexdigest(), "images_sha256": images.hexdigest()}
+        self._network: OneShot | None = None
+        self._calibration = calibration_images(training)
+
+    def all_points(self) -> tuple[Point, ...]:
+        """Return every point of the curves, in the order in which they are measured."""
+        steps = [Step("cut", sparsity) for sparsity in SPARSITIES]
+        steps += [Step("clustered", count) for count in VALUES]
+        # A sparsity of 0 has nothing to heal; what takes hours comes last.
+        healed = [sparsity for sparsity in SPARSITIES[1:] if sparsity >= self._order.heal_from]
+        steps += [Step("healed", sparsity) for sparsity in healed if self._order.epochs]
+        found = [kept(self._file(step), self.origin(step.how)) for step in steps]
+        if there := sum(point is not None for point in found):
+            console.print(f"{there} of {len(steps)} points are measured already, in {self._order.out}", highlight=False)
+        return tuple(
+            point or self._measured(step, f"{number} of {len(steps)}: {step}")
+            for number, (step, point) in enumerate(zip(steps, found, strict=True), start=1)
+        )
+
+    def origin(self, how: str) -> Origin:
+        """Return what points of a kind depend on; those that nothing is trained for, not on `epochs`."""
+        found: Origin = {**self._hashes, "seed": self._order.seed}
+        return found | {"epochs": self._order.epochs, "recipe": HEALING_RECIPE} if how == "healed" else found
+
+    def _file(self, step: Step) -> Path:
+        return self._order.out / "points" / f"{step.name}.json"
+
+    def _measured(self, step: Step, title: str) -> Point:
+        """Return a point measured now, and kept."""
+        console.print(title, highlight=False)
+        network = self._open()
+        if step.how == "healed":
+            model, _ = saved.load(self._healed(step), network.config)
+        else:
+            model = network.cut(step.asked) if step.how == "cut" else network.clustered(int(step.asked))
+        point = measure(
+            step, model, network.config, self._calibration, self._validation,
+            packed=packed_bytes(network.sizes, int(step.asked)) if step.how == "clustered" else None,
+            title=f"{title}, int8", workers=self._order.threads,
+        )  # fmt: skip
+        keep(self._file(step), point, self.origin(step.how))
+        console.print(
+            f"  float {point.float_accuracy.rate:.2%}, int8 {point.int8_accuracy.rate:.2%}, "
+            f"{point.int8_gzip_bytes:,} bytes after gzip",
+            highlight=False,
+        )
+        return point
+
+    def _open(self) -> OneShot:
+        if self._network is None:
+            order = np.random.default_rng(self._order.seed).permutation(len(self._training))
+            self._network = OneShot(self._order.source, self._training.take(order[:SAMPLE_IMAGES]))
+        return self._network
+
+    def _healed(self, step: Step) -> Path:
+        """Return the network that `prune.py` leaves in a folder of this curve: found finished, gone on with, or begun.
+
+        Raises:
+            MicroferError: the folder holds a run of something else.
+        """
+        order, origin = self._order, self.origin("healed")
+        folder = order.out / f"sparsity-{100 * step.asked:.0f}"
+        begun = folder / ORIGIN_FILE
+        if not begun.exists() and (folder / "last.npz").exists():
+            raise MicroferError(f"{folder} holds a run that is not of these curves: choose another --out")
+        if begun.exists() and not _holds(begun, origin):
+            raise MicroferError(
+                f"{folder} holds a run of another network, other images, --epochs or --seed (see {begun.name} in it): "
+                "choose another --out, or delete the folder"
+            )
+        if not (folder / "pruning.json").exists():
+            write_json(begun, origin)
+            prune(
+                order.source, data=order.data, out=folder, sparsity_target=step.asked, epochs=order.epochs,
+                recipe_name=HEALING_RECIPE, seed=order.seed, resume=(folder / "last.npz").exists(), limit=order.limit,
+            )  # fmt: skip
+        return folder / "best.keras"
+
+
+def _holds(path: Path, origin: Origin) -> bool:
+    try:
+        return bool(json.loads(read_bytes(path)) == origin)
+    except ValueError:
+        return False
+
+
+def _limit(threads: int | None) -> None:
+    """Let all that computes take so many cores; called before TensorFlow, which quantizes, is imported."""
+    if threads:
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ.setdefault(name, str(threads))
+    use_threads(threads)

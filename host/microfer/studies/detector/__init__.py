@@ -1,0 +1,1 @@
+"""How well the face detector finds faces, and what it takes."""

@@ -1,0 +1,1 @@
+"""Accuracy on pictures made worse, and through the camera's chain."""

@@ -1,0 +1,1 @@
+"""A .tflite read and checked, with Python's standard library alone."""

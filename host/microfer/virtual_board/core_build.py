@@ -1,0 +1,209 @@
+"""Compiling the firmware's core for this computer: a shared library in a cache, made again when anything in it changes.
+
+The library's plain C functions are declared in firmware/host/core.h; `firmware_core` calls them.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from microfer.errors import MicroferError
+from microfer.export.export import generate
+from microfer.files import read_bytes
+from microfer.release import REPOSITORY
+
+FIRMWARE = REPOSITORY / "firmware"
+COMPILERS = ("c++", "g++", "clang++")
+"""Tried in this order where the environment variable CXX names none."""
+
+FLAGS = ("-std=c++17", "-O2", "-fno-rtti", "-fvisibility=hidden", "-fPIC")
+LINK_FLAGS = {"win32": ("-static",), "linux": ("-Wl,--no-undefined",)}.get(sys.platform, ())
+"""On Windows MinGW's own libraries need not be found then; on Linux what is missing is found out before loading."""
+
+GENERATED = ("contract.h", "golden.h", "golden.cc", "messages.h")
+"""What the core needs of a model's export; the network itself is run by the host."""
+
+SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+COMPILE_TIMEOUT_S = 600
+
+Progress = Callable[[str], None]
+"""Told what is done, for people, before something that takes seconds."""
+
+
+def core_sources(firmware: Path = FIRMWARE) -> list[Path]:
+    """Return the .cc files of the core, sorted; those of an exported model are not among them."""
+    return sorted(path for path in (firmware / "lib").glob("*/*.cc") if path.parent.name != "generated")
+
+
+def host_sources(firmware: Path = FIRMWARE) -> list[Path]:
+    """Return the .cc files that put plain C functions around the core, sorted."""
+    return sorted((firmware / "host").glob("*.cc"))
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C++ compiler of the GCC family. `version` is the first line of what it says of itself."""
+
+    command: tuple[str, ...]
+    version: str
+
+
+def find_compiler(environment: Mapping[str, str] = os.environ) -> Compiler:
+    """Return the compiler that CXX names, or the first of COMPILERS that is installed.
+
+    Raises:
+        MicroferError: there is none, or it does not run; the text says what to install.
+    """
+    chosen = environment.get("CXX", "").split()
+    for command in [chosen] if chosen else [[name] for name in COMPILERS]:
+        path = shutil.which(command[0], path=environment.get("PATH"))
+        if path is None:
+            continue
+        try:
+            done = subprocess.run(
+                [path, *command[1:], "--version"], capture_output=True, text=True, check=False, timeout=60
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise MicroferError(f"the C++ compiler {path} does not run: {error}; {_how_to_install()}") from error
+        if done.returncode != 0:
+            raise MicroferError(
+                f"{path} --version ended with {done.returncode}: {_first_lines(done.stderr + done.stdout, 2)}; "
+                f"a compiler of the GCC family is needed: {_how_to_install()}"
+            )
+        return Compiler((path, *command[1:]), done.stdout.strip().splitlines()[0] if done.stdout.strip() else "")
+    named = f"CXX names {chosen[0]!r}, which is not there" if chosen else f"none of {', '.join(COMPILERS)} is installed"
+    raise MicroferError(
+        f"the virtual board is the firmware's C++ compiled for this computer, and that needs a C++ compiler: {named}; "
+        f"{_how_to_install()}"
+    )
+
+
+def built_core(
+    tflite: Path | str | bytes,
+    *,
+    cache: Path | None = None,
+    firmware: Path = FIRMWARE,
+    environment: Mapping[str, str] = os.environ,
+    progress: Progress | None = None,
+) -> Path:
+    """Return the path of the core as a shared library, exported for a model; compile it if the cache has none.
+
+    Two processes at once are safe: each compiles in a folder of its own, and whoever is last puts the same bytes there.
+
+    tflite: the model, a path or its bytes, as `deploy.export.generate` takes it.
+    cache: the folder of built libraries, `cache_folder()` when not given.
+
+    Raises:
+        MicroferError: the model cannot be exported, there is no compiler, the core does not compile, or the cache
+            cannot be written.
+    """
+    files = _read_sources(firmware)
+    files |= {f"generated/{name}": text.encode() for name, text in generate(tflite)[1].items() if name in GENERATED}
+    compiler = find_compiler(environment)
+    library = (cache or cache_folder(environment)) / _key(files, compiler) / f"microfer{SUFFIX}"
+    if not library.is_file():
+        if progress:
+            progress(f"compiling the firmware's core for this computer with {compiler.version} (once, some seconds)")
+        try:
+            library.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent, ignore_cleanup_errors=True) as folder:
+                _compile(Path(folder), files, compiler, library)
+        except OSError as error:
+            raise MicroferError(
+                f"cannot write {library}: {error.strerror or error}; set MICROFER_CACHE to a folder that can be written"
+            ) from error
+    return library
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Path:
+    """Return where built libraries are kept: MICROFER_CACHE, else .cache in the repository, else the user's cache."""
+    if named := environment.get("MICROFER_CACHE"):
+        return Path(named) / "core"
+    if os.access(repository, os.W_OK):
+        return repository / ".cache" / "core"
+    home = {"win32": environment.get("LOCALAPPDATA"), "darwin": str(Path.home() / "Library" / "Caches")}
+    user = home.get(sys.platform) or environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(user) / "microfer" / "core"
+
+
+def _read_sources(firmware: Path) -> dict[str, bytes]:
+    """Return all files of the core and of the functions around it, by their path in `firmware`."""
+    if not core_sources(firmware) or not host_sources(firmware):
+        raise MicroferError(f"the firmware's sources are not in {firmware}; run this from a checkout of microfer")
+    headers = [path for part in ("lib", "host") for path in (firmware / part).rglob("*.h")]
+    paths = sorted([*core_sources(firmware), *host_sources(firmware), *headers])
+    names = {path.relative_to(firmware).as_posix(): path for path in paths}
+    return {name: read_bytes(path) for name, path in names.items() if not name.startswith("lib/generated/")}
+
+
+def _key(files: Mapping[str, bytes], compiler: Compiler) -> str:
+    """Return a name for all that the library's bytes depend on."""
+    digest = hashlib.sha256(repr((FLAGS, compiler, sys.platform)).encode())
+    for name, content in sorted(files.items()):
+        digest.update(f"{name} {len(content)}\0".encode() + content)
+    return digest.hexdigest()[:24]
+
+
+def _compile(folder: Path, files: Mapping[str, bytes], compiler: Compiler, library: Path) -> None:
+    """Compile in `folder`, several files at a time, and put the library in its place as a whole.
+
+    A copy is compiled, so that it is what the library's key was computed from, whoever edits the sources meanwhile.
+    """
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    flags = [flag for flag in FLAGS if not (flag == "-fPIC" and sys.platform == "win32")]
+    sources = sorted(name for name in files if name.endswith(".cc"))
+    objects = [f"{name.replace('/', '-')}.o" for name in sources]
+    commands = [
+        [*compiler.command, *flags, "-I.", "-Ilib", "-Ihost", "-c", name, "-o", made]
+        for name, made in zip(sources, objects, strict=True)
+    ]
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        for _ in pool.map(lambda command: _run(command, folder), commands):
+            pass
+    linked = folder / library.name
+    _run([*compiler.command, "-shared", *LINK_FLAGS, *objects, "-o", linked.name], folder)
+    try:
+        linked.replace(library)
+    except OSError:
+        if not library.is_file():  # Windows does not replace a library that another process has loaded
+            raise
+
+
+def _run(command: list[str], folder: Path) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MicroferError(f"{' '.join(command)} took more than {COMPILE_TIMEOUT_S} s") from error
+    if done.returncode != 0:
+        raise MicroferError(
+            f"the firmware's core does not compile with {command[0]}: {_first_lines(done.stderr + done.stdout, 12)}\n"
+            "a compiler of the GCC family with C++17 is needed; CXX chooses another one"
+        )
+
+
+def _first_lines(text: str, count: int) -> str:
+    """Return the first lines of what a compiler said: the ones that follow are mostly its consequences."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return "\n".join(lines[:count]) or "it gave no reason"
+
+
+def _how_to_install() -> str:
+    if sys.platform == "win32":
+        return (
+            "on Windows: MinGW-w64's g++ on the PATH, from MSYS2: pacman -S mingw-w64-ucrt-x86_64-gcc (Microsoft's "
+            "cl is not of the GCC family); or run the virtual board in WSL"
+        )
+    if sys.platform == "darwin":
+        return "on macOS: xcode-select --install"
+    return "on Debian and Ubuntu: sudo apt install g++; on Fedora: sudo dnf install gcc-c++"
