@@ -16,7 +16,7 @@ from microfer.export.kernel_plan import plan_kernels
 from microfer.release import MANIFEST, REPOSITORY, default_model
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
-from microfer.tflite.tflite_file import TfliteModel
+from microfer.tflite.graph import TfliteModel
 
 EXAMPLES = """
   python host/export_tflm.py                              the default release, into firmware/lib/generated/

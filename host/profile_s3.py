@@ -9,7 +9,7 @@ from microfer import command
 from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:
-    from microfer.tflite.tflite_file import TfliteModel
+    from microfer.tflite.graph import TfliteModel
 
 EXAMPLES = """
   python host/profile_s3.py                              the default release: a table, and what could be better

@@ -24,7 +24,7 @@ from microfer.studies.chip.frame_budget import find_model  # noqa: E402
 from microfer.studies.chip.kernel_record import ESP_NN, KERNELS_FILE, OWN, KernelRecord, record_of  # noqa: E402
 from microfer.studies.chip.rewrites import instructions, rewrites  # noqa: E402
 from microfer.tflite import tflite_file  # noqa: E402
-from microfer.tflite.tflite_file import TfliteModel  # noqa: E402
+from microfer.tflite.graph import Operator, TfliteModel  # noqa: E402
 
 DOCS = REPOSITORY / "docs"
 PAGE = DOCS / "s3-presets.md"
@@ -146,7 +146,7 @@ def _scale_lines(networks: list[Known]) -> list[str]:
     return [f"Concatenations whose inputs have the output's scale, so that they only copy: {', '.join(texts)}."]
 
 
-def _is_copy(model: TfliteModel, operator: tflite_file.Operator) -> bool:
+def _is_copy(model: TfliteModel, operator: Operator) -> bool:
     out = model.tensors[operator.outputs[0]]
     scales = {(tuple(one.scales), tuple(one.zero_points)) for one in (model.tensors[n] for n in operator.inputs)}
     return scales == {(tuple(out.scales), tuple(out.zero_points))}

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import subprocess
 import sys
 from collections import defaultdict
@@ -129,6 +130,21 @@ def test_buffers_that_live_together_never_overlap() -> None:
             together = one.first <= other.last and other.first <= one.last
             assert not together or at + one.size <= there or there + other.size <= at
     assert height(buffers, offsets) <= sum(buffer.size for buffer in buffers)
+
+
+def test_windows_are_counted_as_one_by_one() -> None:
+    source = random.Random(5)
+    for _ in range(500):
+        size, places, kernel = (source.randint(1, top) for top in (20, 20, 7))
+        dilation, stride, before = source.randint(1, 3), source.randint(1, 4), source.randint(0, 6)
+        step = Step(
+            *(0, "CONV_2D", (size, 1, 1), (places, 1, 1), (kernel, 1), (stride, 1), (dilation, 1), (before, 0), (0, 0))
+        )
+        reach = range(0, kernel * dilation, dilation)
+        starts = [place * stride - before for place in range(places)]
+        inside = [sum(0 <= start + tap < size for tap in reach) for start in starts]
+        assert step.taps == sum(inside)
+        assert step.edge_pixels == places - sum(count == kernel for count in inside)
 
 
 def test_uneven_padding_counts_only_positions_inside_the_input() -> None:

@@ -8,8 +8,9 @@ import pytest
 from microfer.errors import MicroferError
 from microfer.release import default_model
 from microfer.tflite.check import check_deployable
+from microfer.tflite.graph import TfliteModel
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
-from microfer.tflite.tflite_file import TfliteModel, read
+from microfer.tflite.tflite_file import read
 
 TINY = (Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite").read_bytes()
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from microfer.cost.path import Path, round_up
 from microfer.cost.planner import Buffer, height, place
-from microfer.cost.step import Step, tensor_bytes
-from microfer.tflite.tflite_file import Tensor, TfliteModel
+from microfer.cost.step import Step
+from microfer.tflite.graph import Tensor, TfliteModel
 
 ALIGNMENT = 16
 
@@ -130,10 +130,15 @@ def _tensor_buffers(model: TfliteModel) -> list[Buffer]:
         first.setdefault(number, end)
         last[number] = end
     return [
-        Buffer(round_up(tensor_bytes(tensor), ALIGNMENT), first[number], last[number], tensor.name)
+        Buffer(round_up(_bytes(tensor), ALIGNMENT), first[number], last[number], tensor.name)
         for number, tensor in enumerate(model.tensors)
         if not tensor.data_bytes and number in first
     ]
+
+
+def _bytes(tensor: Tensor) -> int:
+    """Return what a tensor takes in the arena, where TFLM gives each value of 4 bits a byte."""
+    return tensor.elements if tensor.type == "INT4" else tensor.value_bytes or tensor.elements
 
 
 def _kept(model: TfliteModel, steps: tuple[Step, ...], scratch_count: int) -> int:

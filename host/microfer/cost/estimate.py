@@ -12,7 +12,7 @@ from microfer.cost.memory import CLOCK_HZ, KEPT_IN_CACHE_BYTES, PSRAM_BYTES_PER_
 from microfer.cost.path import Path
 from microfer.cost.profile import Profile, correction
 from microfer.cost.step import Step, steps
-from microfer.tflite.tflite_file import TfliteModel
+from microfer.tflite.graph import TfliteModel
 
 
 @dataclass(frozen=True)

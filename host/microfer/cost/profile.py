@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from microfer.cost.memory import CLOCK_HZ
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
-from microfer.tflite.tflite_file import TfliteModel
+from microfer.tflite.graph import TfliteModel
 
 if TYPE_CHECKING:
     from microfer.cost.estimate import OperatorEstimate
@@ -58,7 +58,7 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     try:
         document = json.loads(read_bytes(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
     if not isinstance(document, dict):
         raise MicroferError(f"{path} is not a profile but a {type(document).__name__}; docs/cost-model.md shows one")
@@ -81,7 +81,7 @@ def profile_in(document: Mapping[str, Any], name: str) -> Profile:
         if measured_on:
             measured_on["network_us"] = _time(measured_on["network_us"])
         return Profile(name, str(document["model_sha256"]), operators, factors, measured_on)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise MicroferError(f"{name} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
 
 

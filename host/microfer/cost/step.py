@@ -6,15 +6,15 @@ Standard library alone. Padding is TFLM's (padding.h): SAME takes what is missin
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from microfer.errors import MicroferError
-from microfer.tflite.tflite_file import Operator, Tensor, TfliteModel
+from microfer.tflite.graph import Operator, Tensor, TfliteModel
 
 SAME = 0
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
-ELEMENT_BYTES = {"FLOAT32": 4, "INT32": 4, "UINT32": 4, "INT16": 2, "UINT16": 2, "FLOAT16": 2, "INT64": 8, "FLOAT64": 8}
 
 Shape = tuple[int, int, int]
 Pair = tuple[int, int]
@@ -85,28 +85,27 @@ class Step:
     @property
     def taps(self) -> int:
         """Window positions inside the input, summed over all output positions."""
-        return sum(self._inside(0)) * sum(self._inside(1))
+        return self._inside(0)[0] * self._inside(1)[0]
 
     @property
     def filter_rows(self) -> int:
         """Window rows inside the input, summed over all output positions."""
-        return sum(self._inside(0)) * self.output[1]
+        return self._inside(0)[0] * self.output[1]
 
     @property
     def edge_pixels(self) -> int:
         """Output positions whose window reaches beyond the input."""
-        full = [sum(inside == self.kernel[axis] for inside in self._inside(axis)) for axis in (0, 1)]
-        return self.pixels - full[0] * full[1]
+        return self.pixels - self._inside(0)[1] * self._inside(1)[1]
 
     @property
     def is_padded_unevenly(self) -> bool:
         """Whether one side gets more padding than the one opposite."""
         return self.before != self.after
 
-    def _inside(self, axis: int) -> list[int]:
-        starts = [place * self.stride[axis] - self.before[axis] for place in range(self.output[axis])]
-        reach = range(0, self.kernel[axis] * self.dilation[axis], self.dilation[axis])
-        return [sum(0 <= start + step < self.input[axis] for step in reach) for start in starts]
+    def _inside(self, axis: int) -> Pair:
+        """Return how many taps of all windows lie inside the input along an axis, and how many windows do wholly."""
+        window = self.kernel[axis], self.dilation[axis], self.stride[axis]
+        return _inside(self.input[axis], self.output[axis], *window, self.before[axis])
 
     def to_json(self) -> dict[str, Any]:
         """Return what differs from a default, as JSON values; `from_json` takes it back."""
@@ -125,11 +124,17 @@ class Step:
         return cls(**plain)
 
 
-def tensor_bytes(tensor: Tensor) -> int:
-    """Return how many bytes a tensor takes in the arena; a size of -1, unknown before running, counts as 1."""
-    if tensor.type == "INT4":
-        return (math.prod(tensor.shape) + 1) // 2
-    return math.prod(tensor.shape) * ELEMENT_BYTES.get(tensor.type, 1)
+@lru_cache(maxsize=4096)
+def _inside(size: int, places: int, kernel: int, dilation: int, stride: int, before: int) -> Pair:
+    first_whole = min(-(-before // stride), places)
+    last_whole = (size - 1 - (kernel - 1) * dilation + before) // stride
+    after_whole = max(min(last_whole + 1, places), first_whole)
+    whole = after_whole - first_whole
+    taps = whole * kernel
+    for place in (*range(first_whole), *range(after_whole, places)):
+        start = place * stride - before
+        taps += max(min(kernel, -((start - size) // dilation)) - max(-(start // dilation), 0), 0)
+    return taps, whole
 
 
 def steps(model: TfliteModel) -> tuple[Step, ...]:

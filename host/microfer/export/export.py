@@ -16,8 +16,9 @@ from microfer.export.messages_header import messages_header
 from microfer.export.model_files import Source
 from microfer.files import write_if_changed
 from microfer.tflite.check import check_deployable, layout
+from microfer.tflite.graph import TfliteModel
 from microfer.tflite.metadata import ModelMetadata, read_metadata
-from microfer.tflite.tflite_file import TfliteModel, read
+from microfer.tflite.tflite_file import read
 
 GENERATORS: dict[str, Callable[[Source], str]] = {
     "contract.h": cpp_files.contract_header,

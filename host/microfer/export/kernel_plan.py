@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from microfer.export.addition import AdditionConstants, Quantization, addition_constants
 from microfer.export.requantization import Channel, ChannelConstants, channel_constants
 from microfer.tflite.check import ALIGNMENT_BYTES
-from microfer.tflite.tflite_file import Operator, Tensor, TfliteModel
+from microfer.tflite.graph import Operator, Tensor, TfliteModel
 
 CONVOLUTION, ADDITION = "CONV_2D", "ADD"
 SAME_PADDING = 0

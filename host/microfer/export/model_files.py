@@ -14,9 +14,9 @@ from microfer.export.golden import GoldenPicture
 from microfer.export.kernel_plan import KernelPlan, plan_kernels
 from microfer.input_layout import INPUT_LAYOUTS
 from microfer.tflite.check import ALIGNMENT_BYTES
+from microfer.tflite.graph import TfliteModel
 from microfer.tflite.metadata import ModelMetadata
 from microfer.tflite.operators import RESOLVER_METHODS
-from microfer.tflite.tflite_file import TfliteModel
 
 OWN_KERNELS = {"ADD": "add", "CONV_2D": "conv_2d", "MAX_POOL_2D": "max_pool_2d"}
 """Operator that the firmware has kernels of its own for -> the member of `OwnKernels` in op_resolver.h."""

@@ -10,7 +10,7 @@ from microfer.link.errors import NoAnswerError, RefusedError
 from microfer.link.infer_session import InferSession
 from microfer.link.layout import layout
 from microfer.link.messages import AskProfile, ErrorCode, Hello, OperatorTime
-from microfer.tflite.tflite_file import TfliteModel
+from microfer.tflite.graph import TfliteModel
 
 RUNS = 10
 """Of the network, where no other number is asked for."""

@@ -12,8 +12,8 @@ from microfer.errors import MicroferError
 from microfer.oracle.prediction import ONE, Predictor, Settings, calibrated_all, settings_of
 from microfer.runtimes.runners import has_tflm, open_tflite
 from microfer.tflite import tflite_file
+from microfer.tflite.graph import TfliteModel
 from microfer.tflite.metadata import ENTRY_NAME, read_metadata
-from microfer.tflite.tflite_file import TfliteModel
 
 UNCERTAIN = "uncertain"
 """The answer where the largest probability is under the model's own threshold."""

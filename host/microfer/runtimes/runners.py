@@ -26,6 +26,7 @@ from microfer.tensor import (
 )
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_ends, check_shapes
+from microfer.tflite.graph import TfliteModel
 
 Crops = npt.NDArray[np.uint8]
 Progress = Callable[[int], None]
@@ -224,7 +225,7 @@ def open_tflite(path: Path | str, runner: str = "reference", *, need_int8: bool 
     return TflmRunner(model.content, str(path)) if runner == "tflm" else litert
 
 
-def check_contract(model: tflite_file.TfliteModel, *, need_int8: bool) -> None:
+def check_contract(model: TfliteModel, *, need_int8: bool) -> None:
     """Raise MicroferError where the model's ends are neither the contract's int8 ones nor, if allowed, float ones."""
     kinds = [model.tensors[end].type for end in (*model.inputs, *model.outputs)]
     if need_int8 or kinds != ["FLOAT32", "FLOAT32"]:

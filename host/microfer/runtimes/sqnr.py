@@ -11,7 +11,7 @@ from microfer.errors import MicroferError
 from microfer.runtimes.runners import LiteRTRunner, layout_of
 from microfer.tensor import encode_float, encode_int8, regroup
 from microfer.tflite import tflite_file
-from microfer.tflite.tflite_file import TfliteModel
+from microfer.tflite.graph import TfliteModel
 
 Layers = list[tuple[str, float]]
 

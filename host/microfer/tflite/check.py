@@ -3,15 +3,14 @@
 Standard library alone. Every refusal says what was found and what to do about it.
 """
 
-import math
 import struct
 from dataclasses import dataclass
 
 from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.errors import MicroferError
 from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
+from microfer.tflite.graph import Tensor, TfliteModel
 from microfer.tflite.operators import RESOLVER_METHODS
-from microfer.tflite.tflite_file import Tensor, TfliteModel
 
 SCHEMA_VERSION = 3
 """The one that TFLM reads (TFLITE_SCHEMA_VERSION in micro_interpreter.h)."""
@@ -47,7 +46,6 @@ ALIGNMENT_BYTES = 16
 """TFLM's kernels read weights in vectors of this size."""
 
 _FULL_INTEGER = "quantize the float network with host/quantize.py, which makes input and output int8"
-_ELEMENT_BYTES = {"FLOAT32": 4, "INT32": 4, "INT64": 8, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1}
 
 
 def check_deployable(model: TfliteModel) -> None:
@@ -138,8 +136,7 @@ def _check_operators(model: TfliteModel) -> None:
 def _check_data(model: TfliteModel, tensor: Tensor) -> None:
     if tensor.data_bytes == 0:
         return
-    width = _ELEMENT_BYTES.get(tensor.type)
-    expected = width and width * math.prod(tensor.shape)
+    expected = tensor.value_bytes
     if expected is not None and expected != tensor.data_bytes:
         raise MicroferError(
             f"{model.name}: tensor {tensor.name!r}, {tensor.type} of shape {tensor.shape}, takes {expected} bytes, "

@@ -7,6 +7,7 @@ The entry is UTF-8 JSON, keys sorted, no spaces. Reading needs the standard libr
 import json
 import math
 import re
+import reprlib
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from microfer.contract import LABELS, NUM_CLASSES
 from microfer.errors import MicroferError
 from microfer.input_layout import INPUT_LAYOUTS, InputLayout
-from microfer.tflite.tflite_file import TfliteModel, read
+from microfer.tflite.graph import TfliteModel
+from microfer.tflite.tflite_file import read
 
 ENTRY_NAME = "microfer"
 FORMAT_VERSION = 1
@@ -265,9 +267,11 @@ def _keys(
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _check(is_right: bool, key: str, found: Any, expected: str) -> None:
     if not is_right:
-        raise MicroferError(f"key {key!r} is {found!r}, expected {expected}")
+        raise MicroferError(f"key {key!r} is {reprlib.repr(found)}, expected {expected}")

@@ -4,14 +4,15 @@ Field numbers are those of TensorFlow Lite's schema.fbs, counted from 0 in each 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.tflite.flatbuffer import Flatbuffer, Table
+from microfer.tflite.graph import Operator, Subgraph, Tensor, TfliteModel
 from microfer.tflite.operators import CUSTOM, name_of
+from microfer.tflite.validate import validate
 
 TENSOR_TYPES = (
     "FLOAT32",
@@ -40,98 +41,59 @@ TENSOR_TYPES = (
 )
 """`TensorType` of the schema, in its order."""
 
-
-@dataclass(frozen=True)
-class Operator:
-    """One step of the network.
-
-    name: the schema's name (`CONV_2D`), or the custom operator's own.
-    inputs, outputs: indices into the model's tensors; an input of -1 is one that was left out.
-    options: the table of the operator's own kind, `Conv2DOptions` and so on; None where it has none.
-    """
-
-    name: str
-    is_custom: bool
-    version: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    options: Table | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor. Real value = scale * (stored value - zero point), scale and zero point per tensor or per channel.
-
-    type: the schema's name, such as `INT8`.
-    scales: float32 values held exactly; empty, as the zero points are, where the tensor is not quantized.
-    data_offset, data_bytes: where its constant data lies in the file; 0 and 0 for what is computed at run time.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    type: str
-    scales: tuple[float, ...]
-    zero_points: tuple[int, ...]
-    quantized_dimension: int
-    data_offset: int
-    data_bytes: int
-
-
-@dataclass(frozen=True)
-class TfliteModel:
-    """What a .tflite says about itself. `inputs` and `outputs` are indices into `tensors`.
-
-    name: the file, for messages. content: its bytes. operators: of the first subgraph, in execution order.
-    subgraph_count: 1 unless the network has branches or loops.
-    """
-
-    name: str
-    content: bytes
-    schema_version: int
-    description: str
-    operators: tuple[Operator, ...]
-    tensors: tuple[Tensor, ...]
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    metadata: Mapping[str, bytes]
-    subgraph_count: int
-
-    @property
-    def operator_names(self) -> tuple[str, ...]:
-        """The different operators, sorted by name."""
-        return tuple(sorted({operator.name for operator in self.operators}))
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the text file begins that Git LFS leaves in place of a large one."""
 
 
 def read(source: Path | str | bytes, name: str = "the .tflite") -> TfliteModel:
     """Return what the .tflite at a path, or in memory (then `name` stands for it in messages), says.
 
     Raises:
-        MicroferError: it cannot be read, is truncated or corrupt, or keeps its weights outside the flatbuffer.
+        MicroferError: it cannot be read, is truncated or corrupt, keeps its weights outside the flatbuffer, or is
+            beyond the limits of `validate`.
     """
     if isinstance(source, bytes):
         content = source
     else:
         content, name = read_bytes(source), str(source)
+    if content.startswith(LFS_POINTER):
+        raise MicroferError(
+            f"{name} is a Git LFS pointer of {len(content)} bytes, not the model that it stands for: fetch that with "
+            "git lfs pull, or download the file itself"
+        )
     file = Flatbuffer(content, name)
     model = file.root(b"TFL3")
     spans = [_buffer_span(file, table, index) for index, table in enumerate(model.tables(4, "buffer"))]
-    subgraphs = model.tables(2, "subgraph")
+    codes = [_operator_code(file, table) for table in model.tables(1, "operator code")]
+    subgraphs = tuple(_subgraph(file, table, codes, spans) for table in model.tables(2, "subgraph"))
     if not subgraphs:
         raise file.error("it holds no subgraph")
-    graph = subgraphs[0]
-    tensors = tuple(_tensor(file, table, spans) for table in graph.tables(0, "tensor"))
-    codes = [_operator_code(file, table) for table in model.tables(1, "operator code")]
-    return TfliteModel(
+    found = TfliteModel(
         name=name,
         content=content,
         schema_version=model.integer(0, "I"),
         description=model.text(3),
+        operators=subgraphs[0].operators,
+        tensors=subgraphs[0].tensors,
+        inputs=subgraphs[0].inputs,
+        outputs=subgraphs[0].outputs,
+        metadata=_metadata(file, model, spans),
+        subgraph_count=len(subgraphs),
+        subgraphs=subgraphs,
+    )
+    validate(found)
+    return found
+
+
+def _subgraph(
+    file: Flatbuffer, graph: Table, codes: list[tuple[str, bool, int]], spans: list[tuple[int, int]]
+) -> Subgraph:
+    tensors = tuple(_tensor(file, table, spans) for table in graph.tables(0, "tensor"))
+    return Subgraph(
         operators=tuple(_operator(file, table, codes, len(tensors)) for table in graph.tables(3, "operator")),
         tensors=tensors,
         inputs=_tensor_indices(file, graph.integers(1, "i"), len(tensors), "the model's inputs"),
         outputs=_tensor_indices(file, graph.integers(2, "i"), len(tensors), "the model's outputs"),
-        metadata=_metadata(file, model, spans),
-        subgraph_count=len(subgraphs),
     )
 
 
@@ -166,6 +128,8 @@ def _tensor(file: Flatbuffer, table: Table, spans: list[tuple[int, int]]) -> Ten
         quantized_dimension=quantization.integer(6, "i") if quantization else 0,
         data_offset=offset if size else 0,
         data_bytes=size,
+        is_variable=bool(table.integer(5, "B")),
+        is_sparse=table.table(6, f"the sparsity of tensor {name!r}") is not None,
     )
 
 
@@ -186,7 +150,8 @@ def _operator(file: Flatbuffer, table: Table, codes: list[tuple[str, bool, int]]
     inputs = table.integers(1, "i")
     _tensor_indices(file, tuple(index for index in inputs if index != -1), tensor_count, f"the inputs of {name}")
     outputs = _tensor_indices(file, table.integers(2, "i"), tensor_count, f"the outputs of {name}")
-    return Operator(name, is_custom, version, inputs, outputs, table.table(4, f"the options of {name}"))
+    options = table.table(4, f"the options of {name}")
+    return Operator(name, is_custom, version, inputs, outputs, options, table.integer(3, "B") if options else 0)
 
 
 def _tensor_indices(file: Flatbuffer, indices: tuple[int, ...], tensor_count: int, what: str) -> tuple[int, ...]:
