@@ -16,8 +16,9 @@ from microfer.link.ports import DEFAULT_BAUD
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.parity.board_level import BoardLevel
     from microfer.parity.certificate import Certificate, Model
-    from microfer.parity.compare import Limits, ScoreComparison
+    from microfer.parity.compare import ScoreComparison
     from microfer.parity.images import Images
+    from microfer.parity.limits import Limits
 
 EXAMPLES = """
   python host/check_parity.py                                     the release, on drawn faces: bits alone
@@ -137,9 +138,9 @@ def _images(options: argparse.Namespace) -> "Images":
 
 
 def _limits(options: argparse.Namespace) -> "Limits":
-    from microfer.parity.compare import Limits
+    from microfer.parity.limits import Limits
 
-    return Limits(options.max_drop, options.min_agreement / 100, options.max_mismatches)
+    return Limits(options.max_drop, options.min_agreement, options.max_mismatches)
 
 
 def _show_written(folder: Path, picture: Path | None = None) -> None:
@@ -201,6 +202,8 @@ def _show_scores(result: "ScoreComparison") -> None:
 
 
 def _parse() -> argparse.Namespace:
+    from microfer.parity.limits import Limits
+
     parser = command.parser(__doc__ or "", EXAMPLES)
     parser.add_argument("--int8", type=Path, metavar="MODEL.tflite", help="the int8 model (default: the release)")
     parser.add_argument(
@@ -214,8 +217,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=command.positive, metavar="N", help="only N images of the split, chosen by a fixed seed"
     )
-    parser.add_argument("--max-drop", type=float, default=0.5, metavar="POINTS", help="limit (default: 0.5 points)")
-    parser.add_argument("--min-agreement", type=float, default=98, metavar="PERCENT", help="limit (default: 98 %%)")
+    command.add_gate_options(parser, Limits().drop_points, Limits().agreement)
     parser.add_argument(
         "--max-mismatches", type=int, default=0, metavar="IMAGES", help="limit for TFLM and for the board (default: 0)"
     )

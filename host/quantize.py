@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from microfer import command
-from microfer.parity.compare import Limits
+from microfer.parity.limits import Limits
 
 EXAMPLES = """
   python host/quantize.py runs/pruned/best.keras --data fer2013.zip --model-id my-model-1 --out runs/int8
@@ -12,7 +12,6 @@ EXAMPLES = """
 
 
 def main() -> int:
-    limits = Limits()
     parser = command.parser(
         "Turn a trained network into a full-int8 .tflite: calibrated on Training images, the same number of each "
         "class, and refused where it loses too much accuracy on PublicTest.",
@@ -23,18 +22,7 @@ def main() -> int:
     parser.add_argument("--model-id", required=True, help="name that the board reports, such as thesis-bn-1")
     parser.add_argument("--images", type=int, default=700, help="calibration images (default: 700)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images (default: 0)")
-    parser.add_argument(
-        "--max-drop",
-        type=float,
-        default=limits.drop_points,
-        help=f"accuracy that may be lost, in points (default: {limits.drop_points:g})",
-    )
-    parser.add_argument(
-        "--min-agreement",
-        type=float,
-        default=limits.agreement,
-        help=f"share of images on which float and int8 must agree, 0..1 (default: {limits.agreement:g})",
-    )
+    command.add_gate_options(parser, Limits().drop_points, Limits().agreement)
     parser.add_argument("--out", type=Path, default=Path("runs/int8"), help="folder to write (default: runs/int8)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()

@@ -26,7 +26,7 @@ from microfer.export.golden import check_scores, read_pictures  # noqa: E402
 from microfer.files import write_bytes, write_json, write_text  # noqa: E402
 from microfer.model import saved  # noqa: E402
 from microfer.model.table import macs, parameters  # noqa: E402
-from microfer.parity.compare import Limits  # noqa: E402
+from microfer.parity.limits import Limits  # noqa: E402
 from microfer.publish import model_card  # noqa: E402
 from microfer.publish.pages import update_block  # noqa: E402
 from microfer.release import FLOAT_FILE, MODELS, with_releases  # noqa: E402
@@ -52,7 +52,7 @@ def main() -> None:
     int8 = _evaluate(folder / "model.tflite", options.data, folder)
     floating = _evaluate(folder / FLOAT_FILE, options.data, None)
     quantization = json.loads((options.int8 / "quantization.json").read_text())
-    least = ("--min-agreement", 100 * quantization["limits"]["agreement"])
+    least = ("--min-agreement", quantization["limits"]["agreement"])
     _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
     parity = json.loads((folder / "parity.json").read_text())
     metrics = {

@@ -38,6 +38,33 @@ def add_limit_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=positive, help="use only this many images of each split, for a trial")
 
 
+def add_gate_options(parser: argparse.ArgumentParser, drop_points: float, agreement: float) -> None:
+    """Add --max-drop and --min-agreement, with these defaults: how far int8 may be from float."""
+    parser.add_argument(
+        "--max-drop",
+        type=float,
+        default=drop_points,
+        metavar="POINTS",
+        help=f"accuracy that int8 may lose, in points, percent of the images (default: {drop_points:g})",
+    )
+    parser.add_argument(
+        "--min-agreement",
+        type=share,
+        default=agreement,
+        metavar="SHARE",
+        help=f"share of images, 0..1, on which float and int8 put the same class first (default: {agreement:g})",
+    )
+
+
+def share(text: str) -> float:
+    """Return an option's text as a number from 0 to 1, for `add_argument(type=...)`."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        meant = f": for {number:g} % write {number / 100:g}" if 1 < number <= 100 else ""
+        raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 1{meant}")
+    return number
+
+
 def positive(text: str) -> int:
     """Return an option's text as a whole number of at least 1, for `add_argument(type=...)`."""
     number = int(text)

@@ -32,8 +32,8 @@ from microfer.parity import certificate_file
 from microfer.parity.board import STATE_NAME, compare_board
 from microfer.parity.board_level import BoardIdentity, InvokeTimes, LinkTotals, crop_png, judge
 from microfer.parity.certificate import certify, model_of
-from microfer.parity.compare import Limits
 from microfer.parity.images import synthetic_images
+from microfer.parity.limits import Limits
 from microfer.parity.page import render
 from microfer.runtimes import runners
 

@@ -1,7 +1,7 @@
 """Metrics against results worked out by hand, and against SciPy where it has the same statistic."""
 
 import json
-from math import comb
+from math import comb, sqrt
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from microfer.metrics.metrics import (
     classification_metrics,
     expected_calibration_error,
     mcnemar_p,
+    paired_interval,
     wilson_interval,
 )
 
@@ -96,6 +97,23 @@ def test_mcnemar_counts_only_the_images_where_one_of_the_two_is_right():
 def test_mcnemar_of_equal_classifiers_is_one():
     assert mcnemar_p(np.array([True, False]), np.array([True, False])) == 1
     assert mcnemar_p(np.array([True, False]), np.array([False, True])) == 1
+
+
+def test_a_part_of_a_population_leaves_less_open_and_the_whole_of_it_nothing():
+    low, high = wilson_interval(196, 200)
+    narrow_low, narrow_high = wilson_interval(196, 200, population=400)
+    assert low < narrow_low < 196 / 200 < narrow_high < high
+    assert wilson_interval(196, 200, population=200) == (196 / 200, 196 / 200)
+    assert paired_interval(3, 1, 200, population=200) == (2 / 200, 2 / 200)
+    low, high = paired_interval(3, 1, 200)
+    narrow_low, narrow_high = paired_interval(3, 1, 200, population=400)
+    assert low < narrow_low < 0 < narrow_high < high
+
+
+def test_a_paired_interval_is_agresti_and_mins():
+    # Half a trial more in each of the four cases: 3.5 and 1.5 of 202; z = 1.96.
+    middle, half = 2 / 202, 1.959964 * sqrt(5 - 2 * 2 / 202) / 202
+    assert paired_interval(3, 1, 200) == pytest.approx((middle - half, middle + half))
 
 
 def test_mcnemar_survives_thousands_of_disagreements():

@@ -14,9 +14,11 @@ from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.parity import certificate as certificates
+from microfer.parity import certificate_file
 from microfer.parity.certificate import Certificate, certify, float_beside
-from microfer.parity.compare import BIN_WIDTH, Limits, compare_raw, compare_scores
+from microfer.parity.compare import BIN_WIDTH, ScoreComparison, compare_raw, compare_scores
 from microfer.parity.images import Images, choose_images, synthetic_images
+from microfer.parity.limits import Limits
 from microfer.parity.page import render
 from microfer.runtimes import runners
 
@@ -128,6 +130,28 @@ def test_too_little_agreement_is_a_fault():
     (fault,) = result.faults(Limits())
     assert "66.67 %" in fault
     assert "98 %" in fault
+
+
+def part_of(split_images: int, *, wrong: int, count: int = 200) -> ScoreComparison:
+    """Float is right on all `count` images; int8 puts `wrong` of them elsewhere."""
+    int8 = sure_of([1] * wrong + [0] * (count - wrong))
+    return compare_scores(sure_of([0] * count), int8, np.zeros(count, int), names(count), split_images)
+
+
+def test_a_part_of_a_split_is_judged_by_its_interval():
+    drop, agreement = part_of(3589, wrong=3).judge(Limits())
+    assert (drop.verdict, drop.option) == ("not judged", "--max-drop")
+    assert "loses 1.50 points of accuracy (3 of 200 images); on the whole split it is" in drop.reason
+    assert (agreement.verdict, agreement.option) == ("not judged", "--min-agreement")
+    assert "98.50 % of 200 images; on the whole split it is" in agreement.reason
+    assert [one.verdict for one in part_of(3589, wrong=40).judge(Limits())] == ["failed", "failed"]
+    assert [one.verdict for one in part_of(3589, wrong=0, count=1000).judge(Limits())] == ["passed", "passed"]
+
+
+def test_a_whole_split_is_judged_by_its_value_alone():
+    assert part_of(200, wrong=1).drop_points_interval is None
+    assert [one.verdict for one in part_of(200, wrong=1).judge(Limits())] == ["passed", "passed"]
+    assert [one.verdict for one in part_of(200, wrong=5).judge(Limits())] == ["failed", "failed"]
 
 
 # Level 3 by hand
@@ -280,6 +304,16 @@ def test_the_page_stands_alone_and_escapes_what_it_shows():
     assert page == render(certified(images=choose_images(renamed, "PublicTest")))
 
 
+def test_a_part_on_which_nothing_can_be_said_is_not_judged_and_its_bits_are():
+    found = certified(images=choose_images(labelled(), "PublicTest", 5))
+    assert found.float_against_int8.verdict == "not judged"
+    assert "(--max-drop)" in found.float_against_int8.reasons[0]
+    assert "(--min-agreement)" in found.float_against_int8.reasons[1]
+    if runners.has_tflm():
+        assert found.reference_against_tflm.verdict == "passed"
+    assert not found.failed
+
+
 # The command
 
 
@@ -297,6 +331,19 @@ def test_an_exceeded_limit_is_exit_status_1(csv: Path):
     arguments = ("--int8", INT8, "--float", FLOAT, "--data", csv)
     assert command(*arguments) == 0
     assert command(*arguments, "--max-drop", "-1") == 1
+    assert command(*arguments, "--max-drop", "-1", "--limit", 5) == 0
+
+
+def test_a_part_of_a_split_read_back_keeps_its_intervals(tmp_path: Path, csv: Path):
+    command("--int8", INT8, "--float", FLOAT, "--data", csv, "--limit", 5, "--out", tmp_path)
+    low, high = certificate_file.read(tmp_path).float_against_int8.result.agreement_interval
+    assert 0 < low < high <= 1
+
+
+def test_percent_in_the_place_of_a_share_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        command("--int8", INT8, "--min-agreement", 98)
+    assert "98 is no share from 0 to 1: for 98 % write 0.98" in capsys.readouterr().err
 
 
 @needs_tflm

@@ -17,7 +17,8 @@ from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.input_layout import input_shape
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
-from microfer.parity.compare import Limits, ScoreComparison, compare_scores
+from microfer.parity.compare import ScoreComparison, compare_scores
+from microfer.parity.limits import Judgement, Limits
 from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 from microfer.runtimes.sqnr import layer_sqnr, spread, worst_layer
@@ -96,33 +97,33 @@ class Gate:
     """What quantization cost on a labelled split, and whether that is acceptable.
 
     comparison: float against int8, image by image.
-    faults: a sentence for each limit that is passed; none for a model to ship.
+    exceeded: the limits that are not kept; none for a model to ship.
     worst: (tensor name, dB) of the activation with the lowest signal-to-quantization-noise ratio, measured only
-        where a limit is passed.
+        where a limit is not kept.
     """
 
     comparison: ScoreComparison
-    faults: tuple[str, ...]
+    exceeded: tuple[Judgement, ...]
     worst: tuple[str, float] | None
 
     def require(self) -> None:
-        """Raise MicroferError, naming the worst layer, where a limit is passed."""
+        """Raise MicroferError, naming the worst layer and what to do, where a limit is not kept."""
         if self.worst is not None:
             name, decibel = self.worst
             raise MicroferError(
-                f"{'; '.join(self.faults)}. The activation with the most quantization noise is {name} "
-                f"({decibel:.1f} dB): "
-                "calibrate on more images, bound the activations (activation_limit), or allow more with --max-drop"
+                f"{'; '.join(one.reason for one in self.exceeded)}. The activation with the most quantization noise is "
+                f"{name} ({decibel:.1f} dB): calibrate on more images, bound the activations (activation_limit), or "
+                f"set another limit with {' and '.join(one.option for one in self.exceeded)}"
             )
 
 
 def gate(model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Limits) -> Gate:
-    """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where a limit is passed."""
+    """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where one is exceeded."""
     float_scores = KerasRunner(model).scores(dataset.images)
     int8_scores = run_parallel(LiteRTRunner(int8), dataset.images, "scores", title="int8")
     comparison = compare_scores(float_scores, int8_scores, dataset.labels, dataset.names)
-    faults = comparison.faults(limits)
-    if not faults:
+    exceeded = tuple(one for one in comparison.judge(limits) if one.verdict == "failed")
+    if not exceeded:
         return Gate(comparison, (), None)
     layers = layer_sqnr(convert_float(model, config), int8, spread(dataset.images, SQNR_IMAGES))
-    return Gate(comparison, faults, worst_layer(layers))
+    return Gate(comparison, exceeded, worst_layer(layers))

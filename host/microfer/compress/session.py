@@ -16,7 +16,7 @@ from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
 from microfer.oracle.golden import golden_scores
-from microfer.parity.compare import Limits
+from microfer.parity.limits import Limits
 from microfer.runtimes.arena import measure_arena
 from microfer.runtimes.runners import has_tflm
 from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
@@ -144,7 +144,10 @@ def quantize_file(
     bare = quantize(model, config, images)
     outcome = gate(model, config, bare, validation, limits)
     _print_gate(outcome, limits)
-    outcome.require()
+    if data is None:
+        console.print("[yellow]the limits were not judged: the faces are drawn[/]")
+    else:
+        outcome.require()
     tflite = embed_metadata(
         bare,
         ModelMetadata(

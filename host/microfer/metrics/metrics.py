@@ -105,17 +105,50 @@ def classification_metrics(probabilities: npt.NDArray[np.floating], labels: npt.
     )
 
 
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+def wilson_interval(
+    successes: int, trials: int, level: float = 0.95, population: int | None = None
+) -> tuple[float, float]:
     """Return the interval, within [0, 1], that holds the true rate behind `successes` of `trials` (> 0) at `level`.
+
+    population: how many the trials were drawn from, each at most once; the rate is then that of all of these, and
+    known once all were drawn. None: endlessly many.
 
     E. B. Wilson, Probable inference, the law of succession, and statistical inference, 1927.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
     rate = successes / trials
-    centre = (rate + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
+    if population == trials:
+        return rate, rate
+    count = trials / _unseen(trials, population)
+    centre = (rate + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(rate * (1 - rate) / count + z * z / (4 * count * count))
     # At 0 and at all successes one end is exactly 0 or 1; rounding must not push it outside.
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def paired_interval(
+    only_a: int, only_b: int, trials: int, level: float = 0.95, population: int | None = None
+) -> tuple[float, float]:
+    """Return the interval, within [-1, 1], that holds the true rate of A minus that of B at `level`.
+
+    Both were tried on the same `trials` (> 0); only A succeeded in `only_a` of them, only B in `only_b`.
+    population: see `wilson_interval`.
+
+    A. Agresti, Y. Min, Simple improved confidence intervals for comparing matched proportions, 2005: Wald's interval
+    with half a trial added to each of the four cases.
+    """
+    if population == trials:
+        return (only_a - only_b) / trials, (only_a - only_b) / trials
+    count, a, b = trials + 2, only_a + 0.5, only_b + 0.5
+    difference = (a - b) / count
+    variance = (a + b - count * difference * difference) / count**2 * _unseen(trials, population)
+    half = NormalDist().inv_cdf((1 + level) / 2) * math.sqrt(variance)
+    return max(-1.0, difference - half), min(1.0, difference + half)
+
+
+def _unseen(trials: int, population: int | None) -> float:
+    """Return what a variance is multiplied by where `trials` of a finite population were drawn without repetition."""
+    return 1.0 if population is None else (population - trials) / (population - 1)
 
 
 def calibration_bins(

@@ -9,7 +9,7 @@ import math
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,9 @@ import numpy.typing as npt
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import read_bytes
 from microfer.parity.board_level import BoardLevel
-from microfer.parity.compare import BitComparison, Limits, ScoreComparison, compare_raw, compare_scores
+from microfer.parity.compare import BitComparison, ScoreComparison, compare_raw, compare_scores
 from microfer.parity.images import Images, ImageSet
+from microfer.parity.limits import Limits, Verdict, verdict_of
 from microfer.release import FLOAT_FILE
 from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import Runner, TflmRunner, has_tflm, open_model, open_tflite
@@ -30,8 +31,6 @@ from microfer.versions import package_versions
 
 SCHEMA = "microfer.parity/1"
 """Names the JSON's layout; a key that changes its meaning or goes away makes it /2."""
-
-Verdict = Literal["passed", "failed", "not judged", "not run"]
 
 FLOAT_TFLITE = "float.tflite"
 
@@ -164,7 +163,8 @@ def certify(
     against_float = Level("not run", (float_missing,))
     if floating:
         scores = run_parallel(floating, pixels, "scores", title="float", workers=workers)
-        against_float = _judge(compare_scores(scores, decode_scores(raw), images.data.labels, names), limits)
+        compared = compare_scores(scores, decode_scores(raw), images.data.labels, names, images.of)
+        against_float = _judge(compared, limits)
         if images.synthetic:
             against_float = Level("not judged", (_SYNTHETIC,), against_float.result)
     noise, noise_missing = None, None
@@ -222,8 +222,8 @@ def _open_float(path: Path) -> Runner:
 
 
 def _judge(result: ScoreComparison | BitComparison, limits: Limits) -> Level:
-    faults = result.faults(limits)
-    return Level("failed" if faults else "passed", faults, result)
+    judged = result.judge(limits)
+    return Level(verdict_of(judged), tuple(one.reason for one in judged if one.reason), result)
 
 
 def model_of(path: Path) -> Model:

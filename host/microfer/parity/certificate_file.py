@@ -10,15 +10,9 @@ from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json, write_text
 from microfer.parity.board_level import BoardIdentity, BoardLevel, InvokeTimes, LinkTotals
 from microfer.parity.certificate import SCHEMA, Certificate, Level, Model, model_of, unjudged
-from microfer.parity.compare import (
-    Accuracy,
-    BitComparison,
-    ClassAgreement,
-    FirstDifference,
-    Limits,
-    ScoreComparison,
-)
+from microfer.parity.compare import Accuracy, BitComparison, ClassAgreement, FirstDifference, ScoreComparison
 from microfer.parity.images import Images, ImageSet
+from microfer.parity.limits import Limits
 from microfer.parity.page import render
 
 JSON_NAME = "parity.json"
@@ -120,6 +114,11 @@ def _scores(content: dict[str, Any]) -> ScoreComparison:
             "per_class": tuple(ClassAgreement(**one) for one in values["per_class"]),
             "top1": tuple(tuple(row) for row in values["top1"]),
             "histogram": tuple(values["histogram"]),
+        }
+        | {
+            # Older ones have no intervals: they are of whole splits, or were judged as if they were.
+            name: values.get(name) and tuple(values[name])
+            for name in ("drop_points_interval", "agreement_interval")
         }
     )
 

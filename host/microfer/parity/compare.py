@@ -12,24 +12,11 @@ from sklearn.metrics import confusion_matrix
 
 from microfer.contract import LABELS, NUM_CLASSES
 from microfer.errors import MicroferError
-from microfer.metrics.metrics import mcnemar_p, wilson_interval
+from microfer.metrics.metrics import mcnemar_p, paired_interval, wilson_interval
+from microfer.parity.limits import Judgement, Limits, faults_of, judge_value
 
 BIN_WIDTH = 0.01
 """Width of the histogram's bins of probability differences."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a model must keep to. A value equal to its limit still passes.
-
-    drop_points: the most that int8 may lose against float, in points of accuracy (percent of the images).
-    agreement: the least share of images, in [0, 1], on which float and int8 put the same class first.
-    mismatches: the most images on which TFLM may differ from LiteRT's reference kernels.
-    """
-
-    drop_points: float = 0.5
-    agreement: float = 0.98
-    mismatches: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +48,7 @@ class ScoreComparison:
     drop_points: float's accuracy minus int8's, in points; negative where int8 is the better one.
     agreement: share of images with the same top-1 class.
     mcnemar_p: how likely such a difference in errors is by chance (exact test).
+    *_interval: where the images are a part of a split, what holds the whole split's value at 95 %; else None.
     mean_difference: over all images and classes. largest_*: the greatest one, and where it is.
     top1: images by [float's class][int8's class]. histogram: images by their largest difference, BIN_WIDTH a bin.
     """
@@ -78,18 +66,35 @@ class ScoreComparison:
     per_class: tuple[ClassAgreement, ...]
     top1: tuple[tuple[int, ...], ...]
     histogram: tuple[int, ...]
+    drop_points_interval: tuple[float, float] | None = None
+    agreement_interval: tuple[float, float] | None = None
+
+    def judge(self, limits: Limits) -> tuple[Judgement, ...]:
+        """Return what comes of the limits on the drop and on the agreement."""
+        lost = self.float_accuracy.correct - self.int8_accuracy.correct
+        least, most = self.drop_points_interval or (self.drop_points, self.drop_points)
+        drop = judge_value(
+            "--max-drop",
+            f"int8 loses {self.drop_points:.2f} points of accuracy ({lost:,} of {self.count:,} images)",
+            f"at most {limits.drop_points:g}",
+            self.drop_points_interval and f"{least:.2f} to {most:.2f} points",
+            is_kept=most <= limits.drop_points,
+            is_exceeded=least > limits.drop_points,
+        )
+        low, high = self.agreement_interval or (self.agreement, self.agreement)
+        agreement = judge_value(
+            "--min-agreement",
+            f"float and int8 agree on {100 * self.agreement:.2f} % of {self.count:,} images",
+            f"at least {100 * limits.agreement:g} %",
+            self.agreement_interval and f"{100 * low:.2f} to {100 * high:.2f} %",
+            is_kept=low >= limits.agreement,
+            is_exceeded=high < limits.agreement,
+        )
+        return drop, agreement
 
     def faults(self, limits: Limits) -> tuple[str, ...]:
         """Return a sentence for each limit that is exceeded."""
-        found = []
-        if self.drop_points > limits.drop_points:
-            found.append(f"int8 loses {self.drop_points:.2f} points of accuracy, allowed are {limits.drop_points:g}")
-        if self.agreement < limits.agreement:
-            found.append(
-                f"float and int8 agree on {100 * self.agreement:.2f} % of the images, at least "
-                f"{100 * limits.agreement:g} % is asked for"
-            )
-        return tuple(found)
+        return faults_of(self.judge(limits))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values under the fields' own names, and the width of the histogram's bins."""
@@ -115,15 +120,20 @@ class BitComparison:
     largest_difference: int
     first: FirstDifference | None
 
+    def judge(self, limits: Limits) -> tuple[Judgement, ...]:
+        """Return what comes of the limit on images that differ."""
+        different, option = self.count - self.equal, "--max-mismatches"
+        if different <= limits.mismatches or self.first is None:
+            return (Judgement(option, "passed"),)
+        reason = (
+            f"TFLM differs from LiteRT's reference kernels on {different} of {self.count} images, where at most "
+            f"{limits.mismatches} may ({option}); the first is image {self.first.index} ({self.first.name})"
+        )
+        return (Judgement(option, "failed", reason),)
+
     def faults(self, limits: Limits) -> tuple[str, ...]:
         """Return a sentence for each limit that is exceeded."""
-        different = self.count - self.equal
-        if different <= limits.mismatches or self.first is None:
-            return ()
-        return (
-            f"TFLM differs from LiteRT's reference kernels on {different} of {self.count} images, allowed are "
-            f"{limits.mismatches}; the first is image {self.first.index} ({self.first.name})",
-        )
+        return faults_of(self.judge(limits))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values under the fields' own names."""
@@ -135,8 +145,11 @@ def compare_scores(
     int8_scores: npt.NDArray[np.floating[Any]],
     labels: npt.NDArray[np.integer[Any]],
     names: npt.NDArray[np.str_],
+    split_images: int | None = None,
 ) -> ScoreComparison:
     """Return level 2 for probabilities, float (n, 7), of the same images with true `labels` (n,) and `names` (n,).
+
+    split_images: how many images the split has that these were drawn from; None: they are the whole of it.
 
     Raises:
         MicroferError: there is no image.
@@ -149,15 +162,19 @@ def compare_scores(
     per_image = difference.max(axis=1)
     float_top, int8_top = float_scores.argmax(axis=1), int8_scores.argmax(axis=1)
     float_right, int8_right = float_top == labels, int8_top == labels
+    only_float, only_int8 = int((float_right & ~int8_right).sum()), int((int8_right & ~float_right).sum())
     largest = int(per_image.argmax())
+    count, agreed = len(labels), int((float_top == int8_top).sum())
+    is_part = split_images is not None and split_images > count
+    drop = paired_interval(only_float, only_int8, count, population=split_images) if is_part else None
     classes = list(range(NUM_CLASSES))
     return ScoreComparison(
-        count=len(labels),
+        count=count,
         float_accuracy=_accuracy(float_right),
         int8_accuracy=_accuracy(int8_right),
         # From the counts, so that a drop of exactly the limit is not pushed over it by rounding.
-        drop_points=100 * (int(float_right.sum()) - int(int8_right.sum())) / len(labels),
-        agreement=float((float_top == int8_top).mean()),
+        drop_points=100 * (only_float - only_int8) / count,
+        agreement=agreed / count,
         mcnemar_p=mcnemar_p(float_right, int8_right),
         mean_difference=float(difference.mean()),
         largest_difference=float(per_image[largest]),
@@ -166,6 +183,8 @@ def compare_scores(
         per_class=tuple(_class_agreement(k, labels == k, float_top, int8_top, difference) for k in classes),
         top1=tuple(tuple(int(c) for c in row) for row in confusion_matrix(float_top, int8_top, labels=classes)),
         histogram=tuple(int(c) for c in np.bincount((per_image / BIN_WIDTH).astype(int))),
+        drop_points_interval=drop and (100 * drop[0], 100 * drop[1]),
+        agreement_interval=wilson_interval(agreed, count, population=split_images) if is_part else None,
     )
 
 

@@ -6,7 +6,7 @@ Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv
 from typing import Any
 
 from microfer.contract import LABELS
-from microfer.parity.compare import Limits
+from microfer.parity.limits import Limits
 from microfer.release import FLOAT_FILE
 
 THESIS = (
@@ -45,7 +45,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
     model = f"models/{metrics['model_id']}"
     evaluate = f"`python host/evaluate.py {model}/model.tflite --data PATH`"
     least = metrics["quantization"]["limits"]["agreement"]
-    gate = f" --min-agreement {100 * least:g}" if least != Limits().agreement else ""
+    gate = f" --min-agreement {least:g}" if least != Limits().agreement else ""
     parity_command = f"`python host/check_parity.py --int8 {model}/model.tflite --data PATH{gate}`"
     gzipped = metrics["bytes"]
     return [
