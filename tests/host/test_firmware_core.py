@@ -105,6 +105,15 @@ def test_the_detector_refuses_what_it_was_not_made_for(core, scene):
         core.detect(scene[1].astype(np.float32))
 
 
+@needs_compiler
+def test_a_smallest_face_below_the_detectors_own_says_what_it_becomes(core, scene, recwarn):
+    with pytest.warns(UserWarning, match="smallest_face_px 20 becomes 43"):
+        smaller = core.detect(scene[1], smallest_face_px=20)
+    recwarn.clear()
+    assert smaller == core.detect(scene[1], smallest_face_px=43) == core.detect(scene[1])
+    assert not recwarn.list
+
+
 def test_the_tracker_keeps_a_face_that_the_detector_found(core, scene):
     tracker = core.tracker()
     tracks = [tracker.follow(scene[0]) for _ in range(6)]

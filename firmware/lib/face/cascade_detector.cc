@@ -28,6 +28,8 @@ constexpr std::array<float, kMaxScales> MakeScales() {
 
 constexpr std::array<float, kMaxScales> kScales = MakeScales();
 
+static_assert(RoundHalfEven(kWindowSidePx * kScales[0]) == kSmallestFacePx, "the first scale finds the smallest face");
+
 constexpr int SideAt(int side_px, float scale) { return RoundHalfEven(static_cast<float>(side_px) / scale); }
 
 static_assert(SideAt(kMaxSearchWidthPx, kScales[0]) <= kMaxLevelWidthPx &&
@@ -177,7 +179,7 @@ DetectOutcome CascadeDetector::Detect(const GrayView& frame, FoundFaces& out) {
   for (auto scale = kScales.rbegin(); scale != kScales.rend(); ++scale) {
     const int side_px = RoundHalfEven(kWindowSidePx * *scale);
     if (side_px > std::min(frame.width_px, frame.height_px)) continue;
-    if (side_px < settings_.smallest_face_px) break;
+    if (side_px < settings_.searched_from_px()) break;
     const int width_px = SideAt(frame.width_px, *scale);
     const int height_px = SideAt(frame.height_px, *scale);
     BuildSums(frame, width_px, height_px, sums, squares);

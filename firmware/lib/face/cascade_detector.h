@@ -33,9 +33,13 @@ inline constexpr std::size_t kMaxCoarseWindows = kMaxCoarseRows * (kSumsStride /
 inline constexpr int kMaxSearchWidthPx = 160;
 inline constexpr int kMaxSearchHeightPx = 120;
 
+// The smallest box that can be found: what is asked for below becomes this, see
+// DetectorSettings::searched_from_px().
+inline constexpr int kSmallestFacePx = 43;
+
 struct DetectorSettings {
-  int smallest_face_px = 40;  // side of the smallest box looked for; below 43 it is 43
-  int min_neighbours = 2;     // windows that must agree on a face, beyond the first
+  int smallest_face_px = kSmallestFacePx;  // side of the smallest box looked for
+  int min_neighbours = 2;                  // windows that must agree on a face, beyond the first
 
   // Of a level's windows, every second one of every second row is looked at, and
   // then those beside one that passed so many stages of the cascade: these stages
@@ -47,6 +51,11 @@ struct DetectorSettings {
   // further window is looked at. The largest faces are looked for first. 0: as
   // many as it takes.
   std::uint32_t most_trees = 55'000;
+
+  // The side of the smallest box that is really looked for.
+  [[nodiscard]] constexpr int searched_from_px() const {
+    return smallest_face_px < kSmallestFacePx ? kSmallestFacePx : smallest_face_px;
+  }
 
   [[nodiscard]] constexpr bool valid() const {
     return smallest_face_px >= 1 && min_neighbours >= 1 && look_closer_from_stage >= 0;

@@ -5,6 +5,7 @@ behind it are declared in firmware/host/core.h.
 """
 
 import ctypes
+import warnings
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -92,7 +93,8 @@ class FirmwareCore:
         frame: gray, uint8 (height, width), at most 120 x 160.
         smallest_face_px, min_neighbours, look_closer_from_stage, most_trees: the firmware's DetectorSettings, at least
             1, 1, 0 and 0; the board's own where not given. With 0 for the last two every window is looked at, and what
-            is found is what OpenCV finds.
+            is found is what OpenCV finds. A smallest_face_px below the board's own (43) becomes that, with a warning:
+            the search begins at twice the cascade's window.
 
         Raises:
             MicroferError: the frame is larger, or a setting is out of range.
@@ -101,6 +103,12 @@ class FirmwareCore:
         view = view_of(frame)
         asked = (smallest_face_px, min_neighbours, look_closer_from_stage, most_trees)
         search: CSearch = self._library.microfer_search_of_the_board()
+        if smallest_face_px is not None and smallest_face_px < search.smallest_face_px:
+            warnings.warn(
+                f"smallest_face_px {smallest_face_px} becomes {search.smallest_face_px}: "
+                "the detector looks for no smaller face",
+                stacklevel=2,
+            )
         for (name, _), value in zip(CSearch._fields_, asked, strict=True):
             if value is not None:
                 setattr(search, name, value)
