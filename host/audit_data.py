@@ -11,7 +11,7 @@ from rich.table import Table
 from microfer.command import console, parser, run
 from microfer.contract import LABELS
 from microfer.data import fer2013
-from microfer.data.audit import Audit, DuplicateCount, SplitCount, audit
+from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit
 from microfer.data.contact_sheet import contact_sheet
 from microfer.files import write_bytes, write_json
 
@@ -61,11 +61,14 @@ def show(report: Audit, out: Console) -> None:
         out.print(f"[yellow]{unknown:,} images do not tell PublicTest from PrivateTest; their usage is unknown.")
     out.print(duplicates_table("Exact duplicates: byte-identical images", report.exact))
     out.print(duplicates_table("Near duplicates: one photograph in several forms", report.near))
+    out.print(duplicates_table("Mirrored: one photograph and its mirror image", report.mirrored))
     for leak in report.leaks:
         out.print(
             f"Of {leak.images:,} {leak.usage} images, {leak.exact:,} ({leak.exact / leak.images:.1%}) also stand in "
-            f"Training exactly, {leak.near:,} ({leak.near / leak.images:.1%}) exactly or nearly."
+            f"Training exactly, {leak.near:,} ({leak.near / leak.images:.1%}) exactly or nearly, and "
+            f"{leak.mirrored:,} ({leak.mirrored / leak.images:.1%}) in the mirror alone."
         )
+    out.print(NOT_FOUND, style="dim")
     out.print(f"{len(report.blank)} images are blank: {', '.join(report.blank) or 'none'}", markup=False)
 
 

@@ -15,7 +15,7 @@ from microfer.data import fer2013
 from microfer.data.audit import DuplicateCount, Leak, also_in, audit
 from microfer.data.contact_sheet import contact_sheet
 from microfer.data.dataset import Dataset
-from microfer.data.duplicates import blank, exact_groups, near_any, near_groups
+from microfer.data.duplicates import blank, exact_groups, mirrored_any, mirrored_groups, near_any, near_groups
 from microfer.data.synthetic import synthetic_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +78,34 @@ def test_an_inverted_image_is_not_near():
     assert near_groups(np.stack([FACES[0], 255 - FACES[0]])) == []
 
 
+def test_mirrored_copies_are_found_also_changed_ones_and_not_taken_for_near_ones():
+    copies = np.stack([FACES[3][:, ::-1], compressed(np.ascontiguousarray(FACES[9][:, ::-1])), FACES[5]])
+    images = np.concatenate([FACES, copies])
+    count = len(FACES)
+    assert as_lists(mirrored_groups(images)) == [[3, count], [9, count + 1]]
+    assert as_lists(near_groups(images)) == []
+    assert mirrored_any(copies, FACES).tolist() == [True, True, False]
+
+
+def test_mirrored_groups_reach_across_the_blocks_of_the_comparison():
+    noise = np.random.default_rng(0).integers(0, 256, (2500, 48, 48), dtype=np.uint8)
+    noise[2499], noise[7] = FACES[0][:, ::-1], FACES[0]
+    assert as_lists(mirrored_groups(noise)) == [[7, 2499]]
+
+
+def test_a_picture_that_is_its_own_mirror_image_is_no_mirrored_copy():
+    symmetric = np.hstack([FACES[0][:, :24], FACES[0][:, 23::-1]])
+    assert mirrored_groups(np.stack([symmetric, brighter(symmetric), FACES[1]])) == []
+
+
+def test_the_audit_counts_mirrored_copies_across_splits_and_says_what_it_cannot_find():
+    report = audit(dataset((FACES[0], 0, "Training"), (FACES[0][:, ::-1], 4, "PublicTest"), (FACES[1], 1, "Training")))
+    assert report.mirrored == (DuplicateCount(("Training", "PublicTest"), 1, 2, 1, 2),)
+    assert report.mirrored_groups == (("image 0", "image 1"),)
+    assert report.leaks == (Leak("PublicTest", 1, exact=0, near=0, mirrored=1),)
+    assert "rotated" in report.as_json()["not_found_by_this"]
+
+
 def test_blank_images_are_found_and_near_to_nothing():
     nearly = np.full((48, 48), 128, np.uint8)
     nearly[3, 3] = 131
@@ -126,7 +154,10 @@ def test_the_audit_counts_duplicates_within_and_across_splits(mixed):
     assert report.near == (DuplicateCount(("Training", "PublicTest"), 1, 2, 0, 0),)
     assert report.exact_groups == (("image 0", "image 1"), ("image 2", "image 3"))
     assert report.near_groups == (("image 4", "image 5"),)
-    assert report.leaks == (Leak("PublicTest", 3, exact=1, near=2), Leak("unknown", 1, exact=0, near=0))
+    assert report.leaks == (
+        Leak("PublicTest", 3, exact=1, near=2, mirrored=0),
+        Leak("unknown", 1, exact=0, near=0, mirrored=0),
+    )
     assert report.blank == ("image 7",)
 
 
@@ -180,7 +211,15 @@ def fer_zip(tmp_path):
 def test_the_command_prints_tables_and_saves_its_report(fer_zip, tmp_path):
     done = audit_data("--data", str(fer_zip), "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
-    for said in ("Images per class", "1 (official 3,995)", "absent", "1 images do not tell PublicTest", "0 images are"):
+    for said in (
+        "Images per class",
+        "1 (official 3,995)",
+        "absent",
+        "1 images do not tell PublicTest",
+        "0 images are",
+        "in the mirror",
+        "Not found",
+    ):
         assert said in done.stdout
     report = json.loads((tmp_path / "out" / "audit.json").read_text())
     assert report["exact_groups"] == [["test/happy/PublicTest_3.png", "train/angry/1.png", "train/sad/2.png"]]
@@ -192,8 +231,8 @@ def test_the_command_prints_nothing_but_json_when_asked(fer_zip, tmp_path):
     report = json.loads(done.stdout)
     assert report == json.loads((tmp_path / "out" / "audit.json").read_text())
     assert report["leaks"] == [
-        {"usage": "PublicTest", "images": 1, "exact": 1, "near": 1},
-        {"usage": "unknown", "images": 1, "exact": 0, "near": 0},
+        {"usage": "PublicTest", "images": 1, "exact": 1, "near": 1, "mirrored": 0},
+        {"usage": "unknown", "images": 1, "exact": 0, "near": 0, "mirrored": 0},
     ]
 
 
