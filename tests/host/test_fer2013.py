@@ -216,9 +216,10 @@ def test_folder_and_zip_give_the_same_sorted_data_at_any_depth(tmp_path, tree, r
         assert data.names[-1] == f"{root}train/angry/Training_2.png"
 
 
-def test_class_folders_may_be_digits(tmp_path):
+def test_class_folders_may_be_digits_where_a_file_says_what_they_mean(tmp_path):
     files = {f"train/{index}/{index}.png": encoded(FACES[index]) for index in range(7)}
-    assert fer2013.load(put(tmp_path, files)).labels.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    said = "[classes]\n" + "\n".join(f'{index} = "{name}"' for index, name in enumerate(LABELS))
+    assert fer2013.load(put(tmp_path, {**files, "dataset.toml": said})).labels.tolist() == [0, 1, 2, 3, 4, 5, 6]
 
 
 def test_the_usual_spellings_of_classes_and_splits_are_known():

@@ -1,15 +1,19 @@
 """The one data-set type that every tool takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.data.description import Description
 from microfer.errors import MicroferError
 
 USAGES = ("Training", "PublicTest", "PrivateTest", "unknown")
 """FER-2013's splits; `unknown` is a test image whose file name does not tell the public from the private set."""
+
+
+_NEEDS = {"Training": "learns from", "PublicTest": "is judged by after each epoch"}
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Dataset:
     usage:  str, shape (n,), one of USAGES each.
     names:  str, shape (n,), where each image came from (`row 17`, `test/angry/PublicTest_1.jpg`), for messages.
     source: what was read, or "synthetic".
+    description: what is said of the data set beside itself, see `microfer.data.description`.
     """
 
     images: npt.NDArray[np.uint8]
@@ -28,6 +33,7 @@ class Dataset:
     usage: npt.NDArray[np.str_]
     names: npt.NDArray[np.str_]
     source: str
+    description: Description = field(default_factory=lambda: Description(""))
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -49,7 +55,13 @@ class Dataset:
 
     def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Dataset":
         """Return the images that `chosen` (a mask or indices) selects."""
-        return Dataset(self.images[chosen], self.labels[chosen], self.usage[chosen], self.names[chosen], self.source)
+        return replace(
+            self,
+            images=self.images[chosen],
+            labels=self.labels[chosen],
+            usage=self.usage[chosen],
+            names=self.names[chosen],
+        )
 
     def split(self, usage: str) -> "Dataset":
         """Return the images of one split.
@@ -62,8 +74,20 @@ class Dataset:
             present = {
                 str(name): int(count) for name, count in zip(*np.unique(self.usage, return_counts=True), strict=True)
             }
-            raise MicroferError(f"{self.source} has no {usage} images (it has {present or 'no images at all'})")
+            raise MicroferError(
+                f"{self.source} has no {usage} images (it has {present or 'no images at all'}){self._instead(usage)}"
+            )
         return found
+
+    def _instead(self, usage: str) -> str:
+        """Return what helps where a split is missing that training needs, as the end of an error."""
+        if usage not in USAGES[:2] or not self.description.source:
+            return ""
+        others = int(np.isin(self.usage, USAGES[2:]).sum())
+        ways = 'validation = "10%" (a tenth of Training is set aside)'
+        if others and (self.usage == "Training").any():
+            ways += f' or validation = "test" (the {others:,} test images serve, and are no independent test then)'
+        return f"; {usage} is what training {_NEEDS[usage]}. Write into {self.description.source}: {ways}"
 
     def counts(self) -> npt.NDArray[np.intp]:
         """Return the number of images per class, shape (7,), in the order of LABELS."""

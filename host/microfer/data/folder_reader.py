@@ -1,44 +1,25 @@
 """Reader for FER-2013 as image files: `train/angry/Training_3908.jpg`, in a folder or a zip."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import IO
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE
+from microfer.data import decoding
 from microfer.data.dataset import Dataset
+from microfer.data.description import Description
+from microfer.data.entries import Entry
 from microfer.data.progress import progress_bar
-from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, label_of, usage_of_file_name, usages_of
+from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, digits_help, usage_of_file_name, usages_of
 from microfer.errors import MicroferError
-
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff"})
 
 _AGAIN = "replace it from a fresh download, or delete it"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One file of a folder or zip: its path inside, with `/`, its size in bytes, and how to open it for reading."""
-
-    name: str
-    size: int
-    open: Callable[[], AbstractContextManager[IO[bytes]]]
-
-    def is_litter(self) -> bool:
-        """Return whether the file is hidden, or one of those that macOS leaves in zips."""
-        return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(self.name).parts)
-
-    def suffix(self) -> str:
-        """Return the end of the name in lower case, like `.jpg`."""
-        return PurePosixPath(self.name).suffix.lower()
-
-
-def read_images(entries: Sequence[Entry], where: str) -> Dataset:
+def read_images(entries: Sequence[Entry], where: str, description: Description) -> Dataset:
     """Read image files, sorted by name; the folder of each is its class, the folder above that its split.
 
     A test set's name does not tell FER-2013's public from its private one, so a file name that starts with
@@ -47,27 +28,33 @@ def read_images(entries: Sequence[Entry], where: str) -> Dataset:
     Args:
         entries: the images, in any order.
         where: how messages call the folder or zip.
+        description: what the folders' names mean, where the data set has a file that says so.
 
     Raises:
         MicroferError: a folder's name means no class or no split, a file's name contradicts its folder, the data
             set is there twice, or an image is corrupt, not 48x48 or not gray; with the entry's name.
     """
-    ordered = sorted(entries, key=lambda entry: entry.name)
-    places = [_place(entry.name, where) for entry in ordered]
-    _check_one_root([entry.name for entry in ordered], where)
+    everything = sorted(entries, key=lambda entry: entry.name)
+    _check_one_root([entry.name for entry in everything], where)
+    top = _top_folder([entry.name for entry in everything])
+    _check_digits([entry.name for entry in everything], where, description)
+    placed = [
+        (entry, place) for entry in everything if (place := _place(entry.name, where, description, top)) is not None
+    ]
+    if not placed:
+        raise MicroferError(f"{where}: {description.source} leaves every image out; give at least one folder a class")
+    ordered, places = [entry for entry, _ in placed], [place for _, place in placed]
     images = np.empty((len(ordered), CROP_SIZE, CROP_SIZE), np.uint8)
     with progress_bar("reading images", sum(entry.size for entry in ordered)) as advance:
         done = 0
         for index, entry in enumerate(ordered):
-            with entry.open() as file:
-                content = file.read()
-            images[index] = decode(content, f"{where}: {entry.name}")
+            images[index] = decode(entry.content(where), f"{where}: {entry.name}")
             done += entry.size
             if index % 500 == 0:
                 advance(done)
     labels = np.array([label for label, _ in places], np.uint8)
     usage = np.array([usage for _, usage in places])
-    return Dataset(images, labels, usage, np.array([entry.name for entry in ordered]), where)
+    return Dataset(images, labels, usage, np.array([entry.name for entry in ordered]), where, description)
 
 
 def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
@@ -79,13 +66,18 @@ def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
     Raises:
         MicroferError: it cannot be decoded, is not 48x48, not 8 bits deep, or not gray.
     """
-    image = _decode_any(content)
-    if image is None:
-        raise MicroferError(f"{at}: the image is corrupt or cut off ({len(content)} bytes); {_AGAIN}")
-    height, width = image.shape[:2]
-    if (width, height) != (CROP_SIZE, CROP_SIZE):
+    size = decoding.picture_size(content, at)
+    if size is not None and size != (CROP_SIZE, CROP_SIZE):
         raise MicroferError(
-            f"{at}: the image is {width}x{height}, expected {CROP_SIZE}x{CROP_SIZE}; resize or delete it"
+            f"{at}: the image is {size[0]}x{size[1]}, expected {CROP_SIZE}x{CROP_SIZE}; resize or delete it"
+        )
+    image = decoding.decode(content, at, cv2.IMREAD_UNCHANGED)
+    if image is None or image.shape[:2] != (CROP_SIZE, CROP_SIZE):
+        said = decoding.told_apart(content)
+        raise MicroferError(
+            f"{at}: the file {said}"
+            if said
+            else f"{at}: the image is corrupt or cut off ({len(content)} bytes); {_AGAIN}"
         )
     if image.dtype != np.uint8:
         raise MicroferError(
@@ -102,26 +94,29 @@ def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
     return gray
 
 
-def _decode_any(content: bytes) -> npt.NDArray[np.generic] | None:
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:  # an empty buffer, or a header with absurd dimensions
-        return None
+def _place(name: str, where: str, description: Description, top: str | None) -> tuple[int, str] | None:
+    """Return the class and the usage that an image's path tells, or None where the class is left out.
 
-
-def _place(name: str, where: str) -> tuple[int, str]:
-    """Return the class and the usage that an image's path tells."""
+    top: the folder that the whole data set stands in, such as `CK+48`, where it is no split's.
+    """
     path = PurePosixPath(name)
     folders = path.parts[:-1]
-    label = label_of(folders[-1]) if folders else None
+    label = None
+    if folders:
+        if description.leaves_out(folders[-1]):
+            return None
+        label = description.label_of(folders[-1])
     if label is None:
         found = f"the folder {folders[-1]!r} means no class" if folders else "the image is in no class folder"
-        raise MicroferError(f"{where}: {name}: {found}, expected {CLASS_HELP}; rename the folder")
+        raise MicroferError(
+            f"{where}: {name}: {found}, expected {CLASS_HELP}; "
+            f"rename the folder, or say what it means in {description.source}"
+        )
     told = usage_of_file_name(path.name)
     if len(folders) == 1:
         return label, told or "unknown"
     allowed = usages_of(folders[-2])
-    if not allowed and told is None:
+    if not allowed and told is None and folders[-2] != top:
         raise MicroferError(
             f"{where}: {name}: the folder {folders[-2]!r} means no split, expected {SPLIT_HELP}; rename the folder"
         )
@@ -130,7 +125,25 @@ def _place(name: str, where: str) -> tuple[int, str]:
             f"{where}: {name}: the file's name says {told}, but its folder is {folders[-2]!r}; "
             "move the file to its split, or rename it if its name is wrong"
         )
-    return label, told or allowed[0]
+    return label, told or (allowed[0] if allowed else "unknown")
+
+
+def _top_folder(names: list[str]) -> str | None:
+    """Return the folder above all class folders where they have one in common, as in `CK+48/anger/1.png`."""
+    above = {PurePosixPath(name).parts[-3] for name in names if len(PurePosixPath(name).parts) > 2}
+    return above.pop() if len(above) == 1 and all(len(PurePosixPath(name).parts) > 2 for name in names) else None
+
+
+def _check_digits(names: list[str], where: str, description: Description) -> None:
+    """Refuse digits as folders' names, unless a file says what they mean: data sets count their classes differently."""
+    folders = {PurePosixPath(name).parent.name for name in names}
+    unsaid = sorted(int(folder) for folder in folders if _is_digits(folder) and not description.knows(folder))
+    if unsaid and all(_is_digits(folder) for folder in folders):
+        raise MicroferError(f"{where}: {digits_help(unsaid, description.source)}")
+
+
+def _is_digits(folder: str) -> bool:
+    return folder.isascii() and folder.isdigit() and len(folder) <= 2
 
 
 def _check_one_root(names: list[str], where: str) -> None:

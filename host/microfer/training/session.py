@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from microfer.command import CtrlC, console
 from microfer.data import fer2013
 from microfer.data.dataset import Dataset
+from microfer.data.splits import training_splits
 from microfer.data.synthetic import synthetic_faces
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import fingerprint
@@ -106,7 +107,7 @@ def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, D
     dataset = fer2013.load(data)
     if unknown := int((dataset.usage == "unknown").sum()):
         console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
-    splits = [dataset.split("Training"), dataset.split("PublicTest")]
+    splits = list(training_splits(dataset))
     if limit is not None:
         order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
         splits = [split.take(np.sort(chosen)) for split, chosen in zip(splits, order, strict=True)]
