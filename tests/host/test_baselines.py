@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from microfer.errors import MicroferError
+from microfer.export.kernel_plan import plan_kernels
 from microfer.model import networks
 from microfer.model.baselines import BASELINES, Application, MiniXception, MobileNetV2, Vgg
 from microfer.model.graph import nodes
@@ -143,6 +144,30 @@ def test_the_native_pytorch_step_equals_the_keras_step(config: object) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "backend",
+    [
+        pytest.param(name, marks=pytest.mark.skipif(not find_spec(name), reason=f"{name} is not installed"))
+        for name in ("tensorflow", "torch", "jax")
+    ],
+)
+def test_the_gradients_of_strided_1x1_convolutions_are_right_from_1_to_24_channels(backend: str) -> None:
+    # What is wrong there is not wrong every time: it may also be a crash, or never end.
+    result = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("gradient_probe.py"))],
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    errors = json.loads(result.stdout)
+    assert len(errors) == {"tensorflow": 2, "torch": 3, "jax": 1}[backend]
+    for way, error in errors.items():
+        assert error < (0.03 if way == "bfloat16" else 1e-5), way
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed")
 @pytest.mark.parametrize("config", TINY, ids=lambda c: c.name)
 def test_a_baseline_can_be_quantized_and_deployed(keras: object, config: object) -> None:
@@ -162,3 +187,7 @@ def test_a_baseline_can_be_quantized_and_deployed(keras: object, config: object)
     assert np.abs(floats - ints).max() < 0.1
     if not isinstance(config, Vgg):
         assert "AddDepthwiseConv2D" in resolver
+    # In training another layer takes the pixels; the board's convolution has the stride.
+    strided = [one for one in plan_kernels(whole).convolutions if one.kernel == (1, 1) and one.stride == (2, 2)]
+    assert len(strided) == (2 if isinstance(config, MiniXception) else 0)
+    assert "AddAveragePool2D" not in resolver

@@ -73,7 +73,7 @@ def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | N
         raise MicroferError(f"quantization needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
     # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
     # operators that compute shapes out of it.
-    twin = build(config, tf_keras, fixed_batch=1, regrouped=True)
+    twin = build(config, tf_keras, fixed_batch=1, regrouped=True, strided=True)
     copy_weights(model, twin)
     function = tf.function(lambda x: twin(x, training=False))
     signature = tf.TensorSpec((1, *input_shape(config.input_layout)), tf.float32, name="crop")

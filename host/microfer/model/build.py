@@ -1,5 +1,6 @@
 """A network's nodes as a Keras model, in Keras 3 (any backend) or in tf_keras (which pruning needs)."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
 
 
-def build(config: Network, framework: Any = None, *, fixed_batch: int | None = None, regrouped: bool = False) -> Any:
+def build(
+    config: Network,
+    framework: Any = None,
+    *,
+    fixed_batch: int | None = None,
+    regrouped: bool = False,
+    strided: bool = False,
+) -> Any:
     """Return the uncompiled functional model of `config`, weights freshly initialised.
 
     It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, 7) that sum to one; the layer
@@ -24,6 +32,10 @@ def build(config: Network, framework: Any = None, *, fixed_batch: int | None = N
     framework: `keras` (the default) or `tf_keras`.
     fixed_batch: batch size to fix in the graph, for export.
     regrouped: let it take crops as the board gives them, regrouped by `tensor.regroup` for the input layout.
+    strided: let 1x1 convolutions keep their strides, for export. In training that is not safe: for the gradient of such
+        a kernel oneDNN, which PyTorch and TensorFlow compute with, writes past its memory where the input has fewer
+        channels than a vector has lanes (https://github.com/uxlfoundation/oneDNN/issues/6035, open in version 3.12).
+        Without `strided` a layer in front takes the pixels that the stride meets, and the stride is 1: the same sums.
     """
     if framework is None:
         import keras
@@ -40,6 +52,8 @@ def build(config: Network, framework: Any = None, *, fixed_batch: int | None = N
         inputs = [tensors[name] for name in node.inputs]
         if node.op == "space_to_depth":
             tensors[node.name] = inputs[0] if regrouped else _regrouped(inputs[0], node.stride, framework)
+        elif node.skips_pixels and not strided:
+            tensors[node.name] = _without_stride(node, inputs[0], framework)
         else:
             shape = tuple(inputs[0].shape[1:])
             tensors[node.name] = _layer(node, shape, framework)(inputs if len(inputs) > 1 else inputs[0])
@@ -52,6 +66,12 @@ def _regrouped(x: Any, side: int, framework: Any) -> Any:
     x = layers.Reshape((places, side, places, side), name="regroup_blocks")(x)
     x = layers.Permute((1, 3, 2, 4), name="regroup_order")(x)
     return layers.Reshape((places, places, side * side), name="regroup")(x)
+
+
+def _without_stride(node: Node, x: Any, framework: Any) -> Any:
+    """Return what a strided 1x1 convolution makes of `x`: the pixels that the stride meets, then stride 1."""
+    pixels = framework.layers.AveragePooling2D(1, strides=node.stride, name=f"{node.name}_pixels")(x)
+    return _layer(replace(node, stride=1), (), framework)(pixels)
 
 
 def _layer(node: Node, shape: tuple[int, ...], framework: Any) -> Any:

@@ -49,3 +49,8 @@ class Node:
     rate: float = 0.0
     limit: float | None = None
     margin: int = 0
+
+    @property
+    def skips_pixels(self) -> bool:
+        """Whether it is a convolution that leaves pixels out: 1x1 with a stride."""
+        return self.op == "conv" and self.kernel == 1 and self.stride > 1

@@ -80,6 +80,8 @@ class TorchNetwork:
             case "conv":
                 kernel = layer.kernel.value.permute(3, 2, 0, 1)  # Keras keeps (height, width, in, out)
                 bias = layer.bias.value if node.bias else None
+                if node.skips_pixels:  # see `build`: oneDNN's own way is not safe
+                    return F.conv2d(x[:, :, :: node.stride, :: node.stride], kernel, bias)
                 return F.conv2d(x, kernel, bias, node.stride, 0 if node.valid else node.kernel // 2)
             case "depthwise":
                 kernel = layer.kernel.value.permute(2, 3, 0, 1)  # Keras keeps (height, width, channels, 1)
