@@ -198,6 +198,13 @@ def test_factors_are_measured_time_over_an_instruction_a_tick(tmp_path: Path) ->
     ("changes", "message"),
     [
         ({"unit": "hours"}, "is not a profile"),
+        ({"unit": []}, "is not a profile"),
+        ({"operators": [{"name": "CONV_2D", "value": 10**400}]}, "is not a profile"),
+        ({"operators": [{"name": "CONV_2D", "value": "1"}]}, "is not a profile"),
+        ({"operators": [{"name": ["CONV_2D"], "value": 1}]}, "is not a profile"),
+        ({"operators": {"name": 1}}, "is not a profile"),
+        ({"paths": {"conv rows": 10**400}}, "is not a profile"),
+        ({"model_sha256": 7}, "is not a profile"),
         ({"format_version": 2}, "this version reads format 1"),
         ({"operators": [{"name": "ADD", "value": 0}]}, "is not above 0"),
         ({"measured_on": {"board": "eye"}}, "is not a profile"),

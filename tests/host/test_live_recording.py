@@ -3,7 +3,9 @@
 import json
 import math
 import shutil
+import struct
 import time
+import zlib
 
 import pytest
 from tests.host.fake_board import FakeBoard
@@ -89,6 +91,48 @@ def test_a_damaged_byte_ends_the_recording_there(short, tmp_path):
     recording = read_recording(path)
     assert 0 < len(recording.chunks) < 6
     assert "no whole chunk" in recording.cut
+
+
+def _with_crc(content):
+    return content + struct.pack("<I", zlib.crc32(content))
+
+
+def _header(text):
+    return _with_crc(b"MICROFER-LINK\n" + struct.pack("<HH", 1, len(text)) + text)
+
+
+WRONG_JSON = [
+    *(b"", b"[]", b"7", b"{", b"\xff", b"[" * 990),
+    *(b'{"port": 1}', b'{"port": "\\ud800"}', b'{"port": 1' + b"0" * 400 + b"}"),
+]
+
+
+@pytest.mark.parametrize("text", WRONG_JSON)
+def test_a_header_with_the_right_crc_and_other_json_is_refused_in_words(text, tmp_path):
+    path = tmp_path / "other.mfrec"
+    path.write_bytes(_header(text))
+    with pytest.raises(MicroferError, match=r"other\.mfrec has a header that this microfer did not write"):
+        read_recording(path)
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+@pytest.mark.parametrize("text", [*WRONG_JSON, b"{}", b'{"port": "a", "reason": 7}', b'{"port": "a", "x": ""}'])
+def test_a_chunk_with_the_right_crc_and_other_json_ends_the_recording_there(kind, text, short, tmp_path):
+    path = tmp_path / "other.mfrec"
+    path.write_bytes(short.read_bytes() + _with_crc(struct.pack("<BIQQ", kind, len(text), 4000, 8000) + text))
+    recording = read_recording(path)
+    assert recording.chunks == read_recording(short).chunks
+    assert "no whole chunk" in recording.cut
+
+
+@pytest.mark.parametrize(("length", "is_whole"), [(1 << 20, True), ((1 << 20) + 1, False)])
+def test_the_longest_chunk_is_a_mebibyte_and_one_byte_more_is_damage(length, is_whole, tmp_path):
+    path = tmp_path / "long.mfrec"
+    with Recorder(path, "port") as recorder:
+        recorder.write(Instant(1, 2), bytes(length))
+    recording = read_recording(path)
+    assert [len(chunk.content) for chunk in recording.chunks] == ([length] if is_whole else [])
+    assert bool(recording.cut) != is_whole
 
 
 @pytest.mark.parametrize(

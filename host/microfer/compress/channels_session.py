@@ -14,6 +14,7 @@ from microfer.compress.channels import Kept, choose, cut, groups
 from microfer.cost.network import instructions
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, read_bytes, write_json
+from microfer.json_reader import parse
 from microfer.model import saved
 from microfer.model.presets import SqueezeNet
 from microfer.model.table import layers, macs, parameters
@@ -134,7 +135,7 @@ def _earlier(source: Path) -> dict[str, Any] | None:
     if source.name != "best.keras" or not path.exists():
         return None
     try:
-        report: dict[str, Any] = json.loads(read_bytes(path))
+        report: dict[str, Any] = parse(read_bytes(path))
         if not report["steps"]:
             raise ValueError("it has no step")
     except (ValueError, KeyError, TypeError) as error:

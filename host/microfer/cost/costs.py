@@ -1,15 +1,15 @@
 """What one turn of each part of a path costs on the ESP32-S3, as fitted to the measured sweep."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path as FilePath
 from types import MappingProxyType
+from typing import Any
 
 from microfer.cost.path import Path
 from microfer.errors import MicroferError
-from microfer.files import read_bytes
+from microfer.json_reader import read_json
 
 FITTED = FilePath(__file__).with_name("fitted.json")
 FORMAT_VERSION = 1
@@ -34,7 +34,7 @@ def fitted() -> Mapping[str, Costs]:
     Raises:
         MicroferError: the file is missing or of another version: the installation is damaged.
     """
-    document = json.loads(read_bytes(FITTED))
+    document = read_json(FITTED, dict[str, Any], "reinstall microfer")
     if document.get("format_version") != FORMAT_VERSION:
         raise MicroferError(f"{FITTED} is not of format {FORMAT_VERSION}: run scripts/fit_s3_costs.py, or reinstall")
     return MappingProxyType({name: Costs(path["costs"], path["error"]) for name, path in document["paths"].items()})
@@ -43,5 +43,5 @@ def fitted() -> Mapping[str, Costs]:
 @cache
 def versions() -> Mapping[str, str]:
     """Return what the costs were measured with: component -> version."""
-    found: dict[str, str] = json.loads(read_bytes(FITTED))["versions"]
+    found: dict[str, str] = read_json(FITTED, dict[str, Any], "reinstall microfer")["versions"]
     return MappingProxyType(found)

@@ -8,8 +8,6 @@ too: board, firmware, kernels, runs, and whether the chip is an emulated one.
 """
 
 import hashlib
-import json
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,12 +17,16 @@ from typing import TYPE_CHECKING, Any
 from microfer.cost.memory import CLOCK_HZ
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import JsonError, parse, typed
 from microfer.tflite.graph import TfliteModel
 
 if TYPE_CHECKING:
     from microfer.cost.estimate import OperatorEstimate
 
 UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
+
+LONGEST_TIME = 1e12
+"""In one of UNITS, eleven days in microseconds; nor does anything take so many times longer than expected."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,9 @@ def read_document(path: Path) -> dict[str, Any]:
         MicroferError: it cannot be read, or is something else.
     """
     try:
-        document = json.loads(read_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise MicroferError(f"{path} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
-    if not isinstance(document, dict):
-        raise MicroferError(f"{path} is not a profile but a {type(document).__name__}; docs/cost-model.md shows one")
-    return document
+        return typed(parse(read_bytes(path)), dict[str, Any])
+    except JsonError as error:
+        raise MicroferError(f"{path} is not a profile: {error}; docs/cost-model.md shows the format") from error
 
 
 def profile_in(document: Mapping[str, Any], name: str) -> Profile:
@@ -75,20 +74,22 @@ def profile_in(document: Mapping[str, Any], name: str) -> Profile:
         if document["format_version"] != 1:
             raise MicroferError(f"{name} is of format {document['format_version']}; this version reads format 1")
         unit = UNITS[document["unit"]]
-        operators = tuple((str(row["name"]), _time(row["value"]) * unit) for row in document["operators"])
-        factors = {str(path): _time(factor) for path, factor in document.get("paths", {}).items()}
-        measured_on = dict(document.get("measured_on", {}))
+        rows = typed(document["operators"], list[dict[str, Any]], "operators")
+        operators = tuple((typed(row["name"], str, "name"), _time(row["value"], "value") * unit) for row in rows)
+        paths = typed(document.get("paths", {}), dict[str, Any], "paths")
+        factors = {path: _time(factor, f"paths.{path}") for path, factor in paths.items()}
+        measured_on = typed(document.get("measured_on", {}), dict[str, Any], "measured_on")
         if measured_on:
-            measured_on["network_us"] = _time(measured_on["network_us"])
-        return Profile(name, str(document["model_sha256"]), operators, factors, measured_on)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            measured_on = measured_on | {"network_us": _time(measured_on["network_us"], "network_us")}
+        return Profile(name, typed(document["model_sha256"], str, "model_sha256"), operators, factors, measured_on)
+    except (KeyError, TypeError, JsonError) as error:  # TypeError: a unit that can be no key
         raise MicroferError(f"{name} is not a profile: {error!r}; docs/cost-model.md shows the format") from error
 
 
-def _time(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number) or number <= 0:
-        raise ValueError(f"{number} is not above 0")
+def _time(value: Any, where: str) -> float:
+    number = typed(value, float, where)
+    if not 0 < number < LONGEST_TIME:
+        raise JsonError(f"{where} is {number:g}, which is not above 0 and below {LONGEST_TIME:g}")
     return number
 
 

@@ -6,7 +6,6 @@ alone.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from microfer.errors import MicroferError
 from microfer.export.pgm import Pgm, read_pgm
 from microfer.files import read_bytes
+from microfer.json_reader import JsonError, parse
 from microfer.release import REPOSITORY
 from microfer.tflite.metadata import ModelMetadata
 
@@ -57,9 +57,9 @@ def read_pictures(folder: Path = FOLDER) -> tuple[GoldenPicture, ...]:
     """
     index = folder / INDEX_FILE
     try:
-        content = json.loads(read_bytes(index).decode())
-    except (ValueError, RecursionError) as error:
-        raise MicroferError(f"{index} is not JSON ({error}); restore it") from error
+        content = parse(read_bytes(index))
+    except JsonError as error:
+        raise MicroferError(f"{index} cannot be used ({error}); restore it") from error
     entries = content.get("pictures") if isinstance(content, Mapping) else None
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_PICTURES:
         raise MicroferError(f"{index}: expected a list 'pictures' of 1 to {MAX_PICTURES} entries")

@@ -19,11 +19,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from microfer import __version__
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import JsonError, parse, typed
 from microfer.link.events import Instant, LinkChange, Lost, Opened, Timed
 from microfer.link.reader import LinkReader
 
@@ -56,7 +57,7 @@ class Recording:
     """
 
     path: Path
-    header: dict[str, Any]
+    header: dict[str, str]
     chunks: tuple[Chunk, ...]
     cut: str
 
@@ -161,7 +162,7 @@ def events_of(reader: LinkReader, chunk: Chunk) -> list[Timed]:
     return [*(Timed(chunk.at, event) for event in rest), Timed(chunk.at, chunk.content)]
 
 
-def _read_header(path: Path, content: bytes) -> tuple[dict[str, Any], int]:
+def _read_header(path: Path, content: bytes) -> tuple[dict[str, str], int]:
     begin = len(MAGIC)
     if content[:begin] != MAGIC:
         raise MicroferError(f"{path} is no recording of the link: expected a file that `--record` made")
@@ -175,7 +176,10 @@ def _read_header(path: Path, content: bytes) -> tuple[dict[str, Any], int]:
         raise MicroferError(f"{path} ends within its header or is damaged there: nothing of it can be played")
     if version != VERSION:
         raise MicroferError(f"{path} is a recording of version {version}, expected {VERSION}: update microfer")
-    header: dict[str, Any] = json.loads(content[begin + _HEAD.size : end])
+    try:
+        header = typed(parse(content[begin + _HEAD.size : end]), dict[str, str])
+    except JsonError as error:
+        raise MicroferError(f"{path} has a header that this microfer did not write: {error}") from error
     return header, end + _CRC.size
 
 
@@ -192,7 +196,8 @@ def _read_chunk(content: bytes, begin: int) -> tuple[Chunk, int] | None:
     at = Instant(monotonic_ns, wall_ns)
     if kind == _BYTES:
         return Chunk(at, stored), end + _CRC.size
-    if kind in {_OPENED, _LOST}:
-        change: LinkChange = (Opened if kind == _OPENED else Lost)(**json.loads(stored))
-        return Chunk(at, change), end + _CRC.size
-    return None
+    try:
+        change: LinkChange = typed(parse(stored), {_OPENED: Opened, _LOST: Lost}[kind])
+    except (KeyError, JsonError):  # nothing that this version writes: what follows cannot be trusted either
+        return None
+    return Chunk(at, change), end + _CRC.size

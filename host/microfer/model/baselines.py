@@ -9,10 +9,12 @@ All but the last two are nodes, so that training in PyTorch, the layer table and
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
+from microfer.json_reader import JsonError, Length, Range, typed
+from microfer.model.limits import Blocks, Filters, Name, Rate, Stride
 from microfer.model.node import Node
 
 
@@ -24,11 +26,11 @@ class Vgg:
         dense layer, dropout each block and each dense layer.
     """
 
-    name: str
-    blocks: tuple[tuple[int, int], ...]
-    dense: tuple[int, ...]
-    block_dropout: float = 0.25
-    dense_dropout: float = 0.5
+    name: Name
+    blocks: Annotated[tuple[tuple[Filters, Annotated[int, Range(1, 16)]], ...], Blocks]
+    dense: Annotated[tuple[Filters, ...], Length(0, 16)]
+    block_dropout: Rate = 0.25
+    dense_dropout: Rate = 0.5
     input_layout: Literal["plain"] = "plain"
 
 
@@ -40,11 +42,13 @@ class MobileNetV2:
     head: filters of the last 1x1 convolution.
     """
 
-    name: str
-    stem: int
-    stages: tuple[tuple[int, int, int, int], ...]
-    head: int
-    head_dropout: float = 0.2
+    name: Name
+    stem: Filters
+    stages: Annotated[
+        tuple[tuple[Annotated[int, Range(1, 64)], Filters, Annotated[int, Range(1, 16)], Stride], ...], Blocks
+    ]
+    head: Filters
+    head_dropout: Rate = 0.2
     input_layout: Literal["plain"] = "plain"
 
 
@@ -52,9 +56,9 @@ class MobileNetV2:
 class MiniXception:
     """Two 3x3 convolutions, then modules of two separable convolutions beside a strided 1x1 one. modules: channels."""
 
-    name: str
-    stem: int
-    modules: tuple[int, ...]
+    name: Name
+    stem: Filters
+    modules: Annotated[tuple[Filters, ...], Blocks]
     input_layout: Literal["plain"] = "plain"
 
 
@@ -65,8 +69,8 @@ class ResNet:
     With (16, 32, 64) it is the ResNet-8 of MLPerf Tiny (Banbury et al. 2021, arXiv:2106.07597) on the gray crop.
     """
 
-    name: str
-    filters: tuple[int, ...]
+    name: Name
+    filters: Annotated[tuple[Filters, ...], Blocks]
     input_layout: Literal["plain"] = "plain"
 
 
@@ -77,9 +81,9 @@ class Application:
     function: its name there. It is for training alone: microfer neither prunes nor quantizes it.
     """
 
-    name: str
+    name: Name
     function: Literal["ResNet50", "EfficientNetB0"]
-    head_dropout: float = 0.2
+    head_dropout: Rate = 0.2
     input_layout: Literal["plain"] = "plain"
 
 
@@ -122,18 +126,16 @@ def from_json(values: dict[str, Any]) -> Baseline:
     """Return the configuration that `to_json` wrote.
 
     Raises:
-        MicroferError: it is of another version of microfer.
+        MicroferError: it is of another version of microfer, or has a value that no network can have.
     """
     try:
-        fields = {key: _as_tuples(value) for key, value in values.items() if key != "kind"}
-        result: Baseline = _KINDS[values["kind"]](**fields)
-    except (KeyError, TypeError, ValueError) as error:
+        kind = typed(values["kind"], str, "kind")
+        if kind not in _KINDS:
+            raise JsonError(f"kind is {kind!r}, expected one of {', '.join(_KINDS)}")
+        found: Baseline = typed({key: value for key, value in values.items() if key != "kind"}, _KINDS[kind])
+    except JsonError as error:
         raise MicroferError(f"this network configuration is not one of this version's: {error}") from error
-    return result
-
-
-def _as_tuples(value: Any) -> Any:
-    return tuple(_as_tuples(one) for one in value) if isinstance(value, list) else value
+    return found
 
 
 def nodes(config: Baseline) -> tuple[Node, ...]:

@@ -6,10 +6,12 @@ thesis that the README cites). Widths are SqueezeNet v1.0's; the original takes 
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from microfer.errors import MicroferError
 from microfer.input_layout import InputLayout
+from microfer.json_reader import JsonError, Length, Range, typed
+from microfer.model.limits import Blocks, Filters, Kernel, Name, Rate, Stride
 
 
 @dataclass(frozen=True)
@@ -36,20 +38,20 @@ class SqueezeNet:
     input_layout: how the crop fills the input tensor, see `microfer.input_layout`.
     """
 
-    name: str
-    fires: tuple[tuple[int, ...], ...]
+    name: Name
+    fires: Annotated[tuple[Annotated[tuple[Filters, ...], Length(2, 3)], ...], Blocks]
     pool_after: tuple[int, ...]
     bypass: bool | tuple[int, ...] = False
     norm: Literal["none", "squeeze", "all"] = "none"
-    fire_dropout: float = 0.0
-    head_dropout: float = 0.0
-    activation_limit: float | None = None
+    fire_dropout: Rate = 0.0
+    head_dropout: Rate = 0.0
+    activation_limit: Annotated[float, Range(0.1, 1000)] | None = None
     classifier_relu: bool = False
-    stem_filters: int = 96
-    stem_kernel: int = 7
-    stem_stride: int = 2
+    stem_filters: Filters = 96
+    stem_kernel: Kernel = 7
+    stem_stride: Stride = 2
     stem_pool: bool = True
-    pool_kernel: int = 3
+    pool_kernel: Kernel = 3
     pool_valid: bool = False
     average_first: bool = False
     input_layout: InputLayout = "plain"
@@ -76,16 +78,12 @@ class SqueezeNet:
         """Return the configuration that `to_json` wrote.
 
         Raises:
-            MicroferError: a key is missing or unknown, so another version of microfer wrote it.
+            MicroferError: a key is missing or unknown, so another version of microfer wrote it, or a value is none
+                that a network can have.
         """
         try:
-            lists_as_tuples = {
-                "fires": tuple(tuple(int(filters) for filters in fire) for fire in values["fires"]),
-                "bypass": values["bypass"] if isinstance(values["bypass"], bool) else tuple(values["bypass"]),
-                "pool_after": tuple(int(module) for module in values["pool_after"]),
-            }
-            return cls(**{**values, **lists_as_tuples})
-        except (KeyError, TypeError, ValueError) as error:
+            return typed(values, cls)
+        except JsonError as error:
             raise MicroferError(f"this network configuration is not one of this version's: {error}") from error
 
 

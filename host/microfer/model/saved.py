@@ -4,19 +4,38 @@ A .keras file is a zip; microfer adds the member `microfer.json` to it, which Ke
 everything that is needed to rebuild the network in another framework.
 """
 
+import io
 import json
+import math
 import tempfile
 import zipfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from microfer.archives import ArchiveError, members, read_member
 from microfer.errors import MicroferError
 from microfer.files import atomic_path
+from microfer.json_reader import JsonError, parse, typed
 from microfer.model import networks
+from microfer.model.baselines import Application
 from microfer.model.build import build
+from microfer.model.limits import MOST_PARAMETERS
 from microfer.model.networks import Network
+from microfer.model.table import layers
 
 MEMBER = "microfer.json"
+LONGEST_MEMBER_BYTES = 1 << 20
+
+WEIGHTS = "model.weights.h5"
+LONGEST_WEIGHTS_BYTES = 512 << 20
+"""Those of a network of MOST_PARAMETERS, in float32 and with room to spare."""
+
+CONFIG = "config.json"
+
+_DEEPEST_GROUP = 16
+
+Shape = tuple[int, ...]
 
 
 def save(model: Any, config: Network, path: Path | str, notes: dict[str, Any] | None = None) -> None:
@@ -39,9 +58,9 @@ def save(model: Any, config: Network, path: Path | str, notes: dict[str, Any] | 
 def is_ours(path: Path | str) -> bool:
     """Return whether `save` wrote the file, which may also be another Keras model, no model, or missing."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with members(path) as archive:
             return MEMBER in archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ArchiveError):
         return False
 
 
@@ -49,18 +68,92 @@ def read_config(path: Path | str) -> tuple[Network, dict[str, Any]]:
     """Return the configuration and the notes that `save` put into `path`.
 
     Raises:
-        MicroferError: the file is missing, is no .keras file, or was not saved by microfer.
+        MicroferError: the file is missing, is no .keras file, was not saved by microfer, or describes a network that
+            cannot be.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            content = json.loads(archive.read(MEMBER))
-        return networks.from_json(content["network"]), content["notes"]
+        with members(path) as archive:
+            content = typed(parse(read_member(archive, MEMBER, LONGEST_MEMBER_BYTES)), dict[str, dict[str, Any]])
+        config, notes = networks.from_json(content["network"]), content["notes"]
+        _check_size(config)
     except OSError as error:
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
-    except zipfile.BadZipFile as error:
+    except ArchiveError as error:
         raise MicroferError(f"{path} is no .keras file, or it is damaged: {error}") from error
-    except (KeyError, ValueError) as error:
-        raise MicroferError(f"{path} was not saved by microfer: it holds no readable {MEMBER}") from error
+    except (KeyError, JsonError) as error:
+        raise MicroferError(f"{path} was not saved by microfer: it holds no readable {MEMBER} ({error})") from error
+    except MicroferError as error:
+        raise MicroferError(f"{path}: {error}") from error
+    return config, notes
+
+
+def _check_size(config: Network) -> None:
+    """Raise MicroferError for a configuration whose maps vanish, or whose weights are beyond every network here."""
+    if isinstance(config, Application):
+        return
+    table = layers(config)
+    if small := next((layer for layer in table if min(layer.shape) < 1), None):
+        raise MicroferError(f"the network {config.name} leaves nothing of the crop at its layer {small.name}")
+    if (count := sum(layer.parameters for layer in table)) > MOST_PARAMETERS:
+        raise MicroferError(f"the network {config.name} has {count:,} parameters, more than {MOST_PARAMETERS:,}")
+
+
+def check_any(path: Path) -> None:
+    """Look at any .keras file before Keras loads it: whether what it describes is what it holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ArchiveError: as `check_weights`, or it has no description of a network.
+    """
+    import keras
+
+    with members(path) as archive:
+        described = read_member(archive, CONFIG, LONGEST_MEMBER_BYTES * 16).decode()
+    with keras.StatelessScope(initialize_variables=False):  # no variable gets its memory: their shapes are enough
+        shapes = [tuple(variable.shape) for variable in keras.models.model_from_json(described).variables]
+    check_weights(path, shapes)
+
+
+def check_weights(path: Path | str, shapes: Sequence[Shape]) -> None:
+    """Look at the weights in a .keras file before they are read: HDF5 may declare far more than a small file holds.
+
+    shapes: those of the network's variables.
+
+    Raises:
+        OSError: it cannot be read.
+        ArchiveError: it holds less than the network, or an array of a shape that no variable has, that is no plain
+            array of numbers, or that lies elsewhere.
+    """
+    import h5py
+
+    with members(path) as archive:
+        content = read_member(archive, WEIGHTS, LONGEST_WEIGHTS_BYTES)
+    if (count := sum(map(math.prod, shapes))) > len(content):
+        raise ArchiveError(f"{WEIGHTS} has {len(content):,} bytes, and the network {count:,} numbers")
+    allowed = {(), *shapes}
+    with h5py.File(io.BytesIO(content), "r") as file:
+        groups = [file["/"]]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise ArchiveError(f"{group.name}/{name} is a link to elsewhere")
+                found = group[name]
+                if isinstance(found, h5py.Dataset):
+                    _check_array(found, allowed)
+                elif isinstance(found, h5py.Group) and found.name.count("/") < _DEEPEST_GROUP:
+                    groups.append(found)
+                else:
+                    raise ArchiveError(f"{found.name} is neither weights nor a group of them")
+
+
+def _check_array(found: Any, allowed: Collection[Shape]) -> None:
+    if found.shape not in allowed:
+        raise ArchiveError(f"{found.name} has the shape {found.shape}, which no variable of the network has")
+    if found.dtype.kind not in "biufV" or found.dtype.itemsize > 8:  # V: bfloat16, which HDF5 knows as raw bytes
+        raise ArchiveError(f"{found.name} holds {found.dtype}, expected numbers")
+    if found.external or found.is_virtual or found.id.get_storage_size() != found.nbytes:
+        raise ArchiveError(f"{found.name} does not hold its numbers, as Keras writes them")
 
 
 def load(path: Path | str, expected: Network | None = None) -> tuple[Any, Network]:
@@ -74,9 +167,13 @@ def load(path: Path | str, expected: Network | None = None) -> tuple[Any, Networ
     config, _ = read_config(path)
     if expected is not None and config != expected:
         raise MicroferError(f"{path} holds the network {config.name!r}, not {expected.name!r} as asked for")
-    model = build(config)
     try:
+        model = build(config)
+    except (ValueError, TypeError) as error:  # such as maps of two sizes that are to be added
+        raise MicroferError(f"{path} describes a network that cannot be built: {error}") from error
+    try:
+        check_weights(path, [tuple(variable.shape) for variable in model.variables])
         model.load_weights(path)
-    except (ValueError, KeyError, OSError) as error:
+    except Exception as error:  # neither HDF5 nor Keras says what a damaged file makes them raise
         raise MicroferError(f"the weights in {path} cannot be read: {error}") from error
     return model, config

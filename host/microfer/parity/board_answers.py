@@ -3,14 +3,19 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
 from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_text
+from microfer.json_reader import Length, Range, parse, typed
 from microfer.link.messages import StreamSettings
 from microfer.parity.board_level import LinkTotals
 
 SCHEMA = "microfer.board-answers/1"
+
+Scores = Annotated[tuple[Annotated[int, Range(-128, 127)], ...], Length(NUM_CLASSES, NUM_CLASSES)]
+"""A raw int8 output."""
 
 
 @dataclass
@@ -49,19 +54,19 @@ def resume(path: Path, about: dict[str, str]) -> BoardAnswers | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(read_bytes(path))
+        content = typed(parse(read_bytes(path)), dict[str, Any])
         if content["schema"] != SCHEMA:
             raise ValueError(f"its schema is {content['schema']!r}")
         found = BoardAnswers(
-            dict(content["about"]),
-            StreamSettings(**content["settings"]),
-            [tuple(row) for row in content["scores"]],
-            list(content["invoke_us"]),
-            LinkTotals(**content["link"]),
+            typed(content["about"], dict[str, str], "about"),
+            typed(content["settings"], StreamSettings, "settings"),
+            typed(content["scores"], list[Scores], "scores"),
+            typed(content["invoke_us"], list[Annotated[int, Range(0, 2**32 - 1)]], "invoke_us"),
+            typed(content["link"], LinkTotals, "link"),
         )
-        if len(found.scores) != len(found.invoke_us) or any(len(row) != NUM_CLASSES for row in found.scores):
+        if len(found.scores) != len(found.invoke_us):
             raise ValueError("its answers are not whole")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError) as error:  # a JsonError is a ValueError
         raise MicroferError(f"{path} cannot be gone on with ({error!r}); begin anew with --restart") from error
     for what, value in about.items():
         if found.about.get(what) != value:

@@ -1,16 +1,16 @@
 """A parity certificate in its folder: reading one back, and writing parity.json and parity.html."""
 
-import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json, write_text
+from microfer.json_reader import parse, typed
 from microfer.parity.board_level import BoardIdentity, BoardLevel, InvokeTimes, LinkTotals
 from microfer.parity.certificate import SCHEMA, Certificate, Level, Model, model_of, unjudged
-from microfer.parity.compare import Accuracy, BitComparison, ClassAgreement, FirstDifference, ScoreComparison
+from microfer.parity.compare import BitComparison, ScoreComparison
 from microfer.parity.images import Images, ImageSet
 from microfer.parity.limits import Limits
 from microfer.parity.page import render
@@ -37,11 +37,11 @@ def read(folder: Path) -> Certificate | None:
     if not path.is_file():
         return None
     try:
-        document = json.loads(read_bytes(path))
+        document = typed(parse(read_bytes(path)), dict[str, Any])
         if document["schema"] != SCHEMA:
             raise ValueError(f"its schema is {document['schema']!r}, expected {SCHEMA!r}")
         return _certificate(document)
-    except (ValueError, KeyError, TypeError) as error:  # ValueError: broken JSON, too
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # ValueError: broken JSON, too
         raise MicroferError(
             f"{path} is no certificate that this microfer can read ({error!r}): delete it, or name another folder "
             "with --out"
@@ -80,20 +80,28 @@ def keep_boards(certificate: Certificate, folder: Path) -> Certificate:
     return replace(certificate, boards=there.boards)
 
 
+@dataclass(frozen=True)
+class _Noise:
+    """A layer's SQNR as the file has it, null for an infinite one."""
+
+    tensor: str
+    db: float | None
+
+
 def _certificate(document: dict[str, Any]) -> Certificate:
-    noise = document["noise"]
+    noise = typed(document["noise"], list[_Noise] | None, "noise")  # type: ignore[arg-type]
     return Certificate(
-        model=Model(**document["model"]),
-        float_model=Model(**document["float_model"]) if document["float_model"] else None,
+        model=typed(document["model"], Model, "model"),
+        float_model=typed(document["float_model"], Model | None, "float_model"),  # type: ignore[arg-type]
         images=_images(document["data"]),
-        limits=Limits(**document["limits"]),
-        kernels=dict(document["kernels"]),
+        limits=typed(document["limits"], Limits, "limits"),
+        kernels=typed(document["kernels"], dict[str, str | None], "kernels"),
         float_against_int8=_level(document["float_against_int8"], _scores),
         reference_against_tflm=_level(document["reference_against_tflm"], _bits),
-        noise=noise and [(one["tensor"], math.inf if one["db"] is None else one["db"]) for one in noise],
-        noise_missing=document["noise_missing"],
+        noise=None if noise is None else [(one.tensor, math.inf if one.db is None else one.db) for one in noise],
+        noise_missing=typed(document["noise_missing"], str | None, "noise_missing"),  # type: ignore[arg-type]
         boards=tuple(_board(board) for board in document.get("boards", ())),  # older ones know no boards
-        versions=dict(document["versions"]),
+        versions=typed(document["versions"], dict[str, str | None], "versions"),
     )
 
 
@@ -101,48 +109,32 @@ def _level(content: dict[str, Any], read_result: Any) -> Level:
     if content["verdict"] not in _VERDICTS:
         raise ValueError(f"{content['verdict']!r} is no verdict")
     result = content["result"]
-    return Level(content["verdict"], tuple(content["reasons"]), None if result is None else read_result(result))
+    reasons = typed(content["reasons"], tuple[str, ...], "reasons")
+    return Level(content["verdict"], reasons, None if result is None else read_result(result))
 
 
 def _scores(content: dict[str, Any]) -> ScoreComparison:
     values = {name: value for name, value in content.items() if name != "histogram_bin_width"}
-    return ScoreComparison(
-        **values
-        | {
-            "float_accuracy": Accuracy(**values["float_accuracy"]),
-            "int8_accuracy": Accuracy(**values["int8_accuracy"]),
-            "per_class": tuple(ClassAgreement(**one) for one in values["per_class"]),
-            "top1": tuple(tuple(row) for row in values["top1"]),
-            "histogram": tuple(values["histogram"]),
-        }
-        | {
-            # Older ones have no intervals: they are of whole splits, or were judged as if they were.
-            name: values.get(name) and tuple(values[name])
-            for name in ("drop_points_interval", "agreement_interval")
-        }
-    )
+    # Older ones have no intervals: they are of whole splits, or were judged as if they were.
+    return typed({"drop_points_interval": None, "agreement_interval": None} | values, ScoreComparison, "result")
 
 
 def _bits(content: dict[str, Any]) -> BitComparison:
-    first = content["first"]
-    if first is not None:
-        scores = {key: tuple(first[key]) for key in ("expected", "found")}
-        first = FirstDifference(**first | scores)
-    return BitComparison(**content | {"first": first})
+    return typed(content, BitComparison, "result")
 
 
 def _images(content: dict[str, Any]) -> ImageSet:
-    return ImageSet(**{name: value for name, value in content.items() if name != "is_whole_split"})
+    return typed({name: value for name, value in content.items() if name != "is_whole_split"}, ImageSet, "data")
 
 
 def _board(content: dict[str, Any]) -> BoardLevel:
     return BoardLevel(
-        board=BoardIdentity(**content["board"]),
+        board=typed(content["board"], BoardIdentity, "board"),
         images=_images(content["data"]),
-        oracle=content["oracle"],
-        allowed=content["allowed"],
+        oracle=typed(content["oracle"], str, "oracle"),
+        allowed=typed(content["allowed"], int, "allowed"),
         bits=_bits(content["result"]),
-        times=InvokeTimes(**content["invoke"]),
-        link=LinkTotals(**content["link"]),
-        picture_png=content["picture_png"],
+        times=typed(content["invoke"], InvokeTimes, "invoke"),
+        link=typed(content["link"], LinkTotals, "link"),
+        picture_png=typed(content["picture_png"], str | None, "picture_png"),  # type: ignore[arg-type]
     )

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from microfer.contract import NUM_CLASSES
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
+from microfer.model.saved import check_any
 from microfer.tensor import (
     INPUT_SHAPE,
     check_crops,
@@ -280,7 +281,8 @@ def open_keras_model(path: Path) -> Any:
     except ImportError as error:
         raise MicroferError(f"{path} needs Keras and a backend for it ({error}): {TRAIN_LOCK_HINT}") from error
     try:
-        model = keras.models.load_model(path, compile=False)
+        check_any(path)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras does not say what a damaged archive makes it raise
         raise MicroferError(f"{path} is no Keras 3 model that can be loaded: {error}") from error
     for end, found, expected in (

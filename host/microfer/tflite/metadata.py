@@ -15,11 +15,15 @@ from typing import Any
 from microfer.contract import LABELS, NUM_CLASSES
 from microfer.errors import MicroferError
 from microfer.input_layout import INPUT_LAYOUTS, InputLayout
+from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
 from microfer.tflite.tflite_file import read
 
 ENTRY_NAME = "microfer"
 FORMAT_VERSION = 1
+
+LONGEST_ENTRY_BYTES = 64 << 10
+"""Of an entry, some hundreds of bytes and thirty for each golden picture."""
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Calibration divides the logits by the temperature. Outside this range it is a fault of the calibration, not a fit."""
@@ -148,9 +152,9 @@ def read_metadata(model: TfliteModel) -> ModelMetadata:
             "quantize the network with microfer, which writes it"
         )
     try:
-        content = json.loads(entry.decode())
-    except (ValueError, RecursionError) as error:
-        raise MicroferError(f"{model.name}: metadata entry {ENTRY_NAME!r} is not JSON: {error}") from error
+        content = parse(entry, longest=LONGEST_ENTRY_BYTES)
+    except JsonError as error:
+        raise MicroferError(f"{model.name}: metadata entry {ENTRY_NAME!r}: {error}") from error
     try:
         return _from_json(content)
     except MicroferError as error:

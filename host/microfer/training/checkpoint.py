@@ -1,7 +1,6 @@
 """The state of a run after an epoch, in one file, so that it is always consistent."""
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from microfer.archives import ArchiveError, read_arrays
 from microfer.errors import MicroferError
 from microfer.files import atomic_path
+from microfer.json_reader import JsonError, parse, typed
 
 
 @dataclass
@@ -52,12 +53,12 @@ def read(path: Path) -> tuple[Progress, dict[str, npt.NDArray[Any]]]:
         MicroferError: the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            variables = {key: archive[key] for key in archive.files}
-        progress = Progress(**json.loads(str(variables.pop("progress"))))
+        variables = read_arrays(path)
+        # A loss that is no number any more is what a training may come to, and Python writes it as NaN.
+        progress = typed(parse(str(variables.pop("progress")), with_nan=True), Progress)
     except FileNotFoundError as error:
         raise MicroferError(f"there is no checkpoint {path}; start the run without --resume") from error
-    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ArchiveError, JsonError) as error:
         raise MicroferError(f"the checkpoint {path} is damaged ({error}); start the run again") from error
     return progress, variables
 

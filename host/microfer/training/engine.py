@@ -172,8 +172,9 @@ class VariablesState:
         if variables.keys() != state.keys():
             raise MicroferError(f"the checkpoint has {len(state)} variables, this network has {len(variables)}")
         for key, variable in variables.items():
-            if tuple(variable.shape) != state[key].shape:
-                raise MicroferError(f"the checkpoint's {key} is {state[key].shape}, not {tuple(variable.shape)}")
+            if tuple(variable.shape) != state[key].shape or state[key].dtype.kind not in "biuf":
+                found = f"{state[key].dtype} {state[key].shape}"
+                raise MicroferError(f"the checkpoint's {key} is {found}, not numbers of {tuple(variable.shape)}")
         for key, variable in variables.items():
             variable.assign(state[key])
 

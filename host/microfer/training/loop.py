@@ -3,7 +3,6 @@
 import csv
 import gc
 import io
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
-from microfer.files import exclusive, read_bytes, write_json, write_text
+from microfer.files import exclusive, write_json, write_text
+from microfer.json_reader import read_json
 from microfer.metrics.metrics import classification_metrics
 from microfer.model import networks, saved
 from microfer.model.networks import Network
@@ -223,12 +223,26 @@ class Run:
         return Validated(loss, metrics.accuracy, metrics.macro_f1)
 
 
+def record(folder: Path) -> dict[str, Any]:
+    """Return the `run.json` of a run, finished or not; `settings` is in it, and in that the network and the recipe.
+
+    Raises:
+        MicroferError: `folder` holds none, or a damaged one.
+    """
+    path = folder / "run.json"
+    found: dict[str, Any] = read_json(path, dict[str, Any], todo := "train again, into another folder")
+    settings = found.get("settings")
+    if not isinstance(settings, dict) or not all(isinstance(settings.get(key), dict) for key in ("network", "recipe")):
+        raise MicroferError(f"{path} does not tell the run's network and recipe; {todo}")
+    return found
+
+
 def finished(folder: Path) -> dict[str, Any]:
     """Return the `run.json` of a run that has come to its end. Raises MicroferError where `folder` holds none."""
-    record: dict[str, Any] = json.loads(read_bytes(folder / "run.json"))
-    if "epochs" not in record:
+    found = record(folder)
+    if "epochs" not in found:
         raise MicroferError(f"the run in {folder} has not come to its end: go on with it by --resume")
-    return record
+    return found
 
 
 def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -239,8 +253,10 @@ def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.flo
 
 def _so_far(settings: dict[str, Any]) -> dict[str, Any]:
     """Return what the epochs so far depend on; at a constant rate that is not how many there will be."""
-    recipe = settings["recipe"]
-    return settings | {"recipe": recipe | {"epochs": None}} if recipe["schedule"] == "constant" else settings
+    recipe = settings.get("recipe")
+    if isinstance(recipe, dict) and recipe.get("schedule") == "constant":
+        return settings | {"recipe": recipe | {"epochs": None}}
+    return settings
 
 
 def _batches(order: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:

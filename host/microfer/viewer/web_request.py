@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import JsonError, parse, typed
 from microfer.pictures.annotate import COLORS, UNSURE
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.viewer import KEYS, Viewer
@@ -135,17 +137,14 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "expected application/json")
             return None
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > LONGEST_BODY_BYTES:
+        if not re.fullmatch("[0-9]{1,4}", length) or int(length) > LONGEST_BODY_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected at most {LONGEST_BODY_BYTES} bytes")
             return None
         try:
-            options = json.loads(self.rfile.read(int(length)))
-        except ValueError:
-            options = None
-        if not isinstance(options, dict):
-            self._refuse(HTTPStatus.BAD_REQUEST, "expected a JSON object")
+            return typed(parse(self.rfile.read(int(length)), longest=LONGEST_BODY_BYTES), dict[str, Any])
+        except JsonError as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, f"expected a JSON object: {error}")
             return None
-        return options
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
         self._answer(status, f"{why}\n".encode(), "text/plain; charset=utf-8")

@@ -1,12 +1,12 @@
 """Accuracies of networks as commands recorded them: of releases, and of a comparison under one recipe."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import parse
 from microfer.release import MODEL_FILE, MODELS
 
 DRAWN_FACES = "drawn faces"
@@ -50,7 +50,7 @@ def releases(models: Path = MODELS) -> dict[str, Released]:
         if not (folder / MODEL_FILE).is_file():
             continue
         try:
-            metrics = json.loads(read_bytes(file))
+            metrics = parse(read_bytes(file))
             preset = str(metrics["preset"])
             accuracy = Accuracy(float(metrics["int8"]["accuracy"]), folder.name, is_released=True)
         except (KeyError, TypeError, ValueError) as error:
@@ -76,7 +76,7 @@ def read_results(path: Path) -> dict[str, Accuracy]:
     from microfer.studies.accuracy.table import SCHEMA  # which needs Matplotlib, and a release's accuracy does not
 
     try:
-        document = json.loads(read_bytes(path))
+        document = parse(read_bytes(path))
         if document["schema"] != SCHEMA:
             raise MicroferError(f"{path} has the schema {document['schema']!r}, expected {SCHEMA!r}")
         budget = document["budget"]

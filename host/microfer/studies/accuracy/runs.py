@@ -1,10 +1,8 @@
 """The runs of a comparison: each trained once by `train.py`, quantized, scored, and kept in its folder."""
 
 import hashlib
-import json
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from microfer.archives import ArchiveError, read_arrays
 from microfer.command import console
 from microfer.contract import NUM_CLASSES
 from microfer.data.dataset import Dataset
@@ -23,6 +22,7 @@ from microfer.model.networks import Network
 from microfer.release import REPOSITORY
 from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
+from microfer.training import loop
 
 CALIBRATION_IMAGES = 700
 SCORES_FILE = "scores.npz"
@@ -93,7 +93,7 @@ def score(folder: Path, seed: int | None, training: Dataset, validation: Dataset
 
     quantized: also as int8, calibrated on `training`; networks of keras.applications are not.
     """
-    record = json.loads(read_bytes(folder / "run.json"))
+    record = loop.finished(folder)
     return _score(folder / "best.keras", folder / SCORES_FILE, seed, record, training, validation, quantized)
 
 
@@ -172,10 +172,10 @@ def keras_macs(model: Any) -> int:
 def _is_finished(folder: Path, name: str, seed: int, budget: Budget) -> bool:
     if not (folder / "run.json").exists():
         return False
-    record = json.loads(read_bytes(folder / "run.json"))
-    settings = record["settings"]
+    record = loop.record(folder)
+    settings, recipe = record["settings"], record["settings"]["recipe"]
     asked = (networks.to_json(networks.network(name)), seed, budget.recipe, budget.epochs)
-    found = (settings["network"], settings["seed"], settings["recipe"]["name"], settings["recipe"]["epochs"])
+    found = (settings["network"], settings.get("seed"), recipe.get("name"), recipe.get("epochs"))
     if found != asked:
         raise MicroferError(
             f"{folder} holds another run (recipe {found[2]}, {found[3]} epochs, seed {found[1]}); choose another --out"
@@ -194,8 +194,7 @@ def _kept(path: Path | None, key: str) -> dict[str, npt.NDArray[Any]] | None:
     if path is None or not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        found = read_arrays(path)
+    except (OSError, ArchiveError) as error:
         raise MicroferError(f"{path} is damaged ({error}); delete it, and it is computed again") from error
     return found if str(found.pop("key")) == key else None

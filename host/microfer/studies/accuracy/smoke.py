@@ -1,7 +1,6 @@
 """A smoke run: one epoch on a few images, which shows that a network trains at all where its figure needs a GPU."""
 
 import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from microfer.files import read_bytes
 from microfer.model import saved
 from microfer.studies.accuracy.runs import Budget, keras_macs, train
 from microfer.training.engine import choose_backend
+from microfer.training.loop import finished
 
 SEED = 0
 
@@ -37,7 +37,7 @@ def smoke(name: str, budget: Budget, images: int, out: Path) -> Smoke:
         MicroferError: as `train`.
     """
     folder = train(name, SEED, replace(budget, epochs=1, limit=images), out / "smoke")
-    record = json.loads(read_bytes(folder / "run.json"))
+    record = finished(folder)
     (row,) = csv.DictReader(read_bytes(folder / "history.csv").decode().splitlines())
     choose_backend()
     model, _ = saved.load(folder / "best.keras")

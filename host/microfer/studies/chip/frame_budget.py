@@ -3,7 +3,6 @@
 Figures are instructions. Times are those instructions at one a cycle: a floor, which nobody measured.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from microfer.cost.memory import CLOCK_HZ
 from microfer.cost.step import steps
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import parse
 from microfer.model.networks import network
 from microfer.studies.accuracy.recorded import releases
 from microfer.studies.chip.firmware_facts import FirmwareFacts
@@ -93,7 +93,7 @@ def read_core(path: Path) -> dict[tuple[str, str], int]:
         MicroferError: the file is missing, or no such record.
     """
     try:
-        rows = json.loads(read_bytes(path))["instructions"]
+        rows = parse(read_bytes(path))["instructions"]
         return {(row["step"], row["kind"]): int(row["mean"]) for row in rows}
     except (KeyError, TypeError, ValueError) as error:
         raise MicroferError(f"{path} is not what scripts/core_report.py writes: {error!r}") from error

@@ -1,6 +1,5 @@
 """What scripts/kernel_report.py counted of whole networks on the emulated chip, with ESP-NN and the own kernels."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
+from microfer.json_reader import parse
 
 KERNELS_FILE = "kernels.json"
 OWN, ESP_NN = "microfer", "esp-nn"
@@ -44,7 +44,7 @@ def read_kernels(path: Path) -> dict[str, KernelRecord]:
         MicroferError: the file is missing, or not what the script writes.
     """
     try:
-        document = json.loads(read_bytes(path))
+        document = parse(read_bytes(path))
         entries = {document["model"]: document} | document.get("others", {})
         return {name: _record(name, entry) for name, entry in entries.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:

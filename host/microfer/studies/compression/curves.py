@@ -1,7 +1,6 @@
 """Accuracy and size of one network against how far it is compressed: what is measured at each point, and kept."""
 
 import gzip
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +14,7 @@ from microfer.compress.quantize import quantize
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
+from microfer.json_reader import parse
 from microfer.model.networks import Network
 from microfer.parity.compare import Accuracy, compare_scores
 from microfer.runtimes.parallel import run_parallel
@@ -228,7 +228,7 @@ def kept(path: Path, origin: Origin) -> Point | None:
     if not path.exists():
         return None
     try:
-        document = json.loads(read_bytes(path))
+        document = parse(read_bytes(path))
         if document["schema"] != POINT_SCHEMA:
             raise ValueError(f"its schema is {document['schema']}, expected {POINT_SCHEMA}")
         return Point.from_json(document["point"]) if document["of"] == origin else None

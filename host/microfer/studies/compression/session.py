@@ -16,6 +16,7 @@ from microfer.compress.session import SAMPLE_IMAGES, prune
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json, write_text
+from microfer.json_reader import parse
 from microfer.metrics.plots import save
 from microfer.model import saved
 from microfer.studies.accuracy.runs import calibration_images
@@ -203,7 +204,7 @@ class _Measurements:
 
 def _holds(path: Path, origin: Origin) -> bool:
     try:
-        return bool(json.loads(read_bytes(path)) == origin)
+        return bool(parse(read_bytes(path)) == origin)
     except ValueError:
         return False
 
