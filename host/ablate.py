@@ -11,7 +11,7 @@ from rich.table import Table
 from microfer import command
 from microfer.command import console
 from microfer.model.presets import PRESETS, preset
-from microfer.studies.accuracy.factors import FACTORS, WHOLE, variant
+from microfer.studies.accuracy.ablation import FACTORS, WHOLE, variant
 
 if TYPE_CHECKING:
     from microfer.studies.accuracy.ablation import Ablation

@@ -11,8 +11,7 @@ from rich.table import Table
 from microfer.command import console, parser, run
 from microfer.contract import LABELS
 from microfer.data import fer2013
-from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit
-from microfer.data.contact_sheet import contact_sheet
+from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit, contact_sheet
 from microfer.files import write_bytes, write_json
 
 EXAMPLES = """

@@ -7,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.studies.latency import Latency, measure_latency
-from microfer.studies.link_speed import Speed, measure_cpp, measure_python
+from microfer.studies.link_speed import Latency, Speed, measure_cpp, measure_latency, measure_python
 
 EXAMPLES = """
   python host/benchmark_link.py

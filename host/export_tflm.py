@@ -8,9 +8,7 @@ from rich.markup import escape
 from microfer.command import console, parser, run
 from microfer.cost import report
 from microfer.cost.estimate import estimate
-from microfer.cost.finding import Finding
-from microfer.cost.lint import lint
-from microfer.cost.releases import pinned
+from microfer.cost.lint import Finding, lint, pinned
 from microfer.export.export import Export, export_model
 from microfer.export.kernel_plan import plan_kernels
 from microfer.release import MANIFEST, REPOSITORY, default_model

@@ -37,11 +37,9 @@ def main() -> int:
 
     from microfer.cost import report
     from microfer.cost.estimate import estimate
-    from microfer.cost.lint import lint
+    from microfer.cost.lint import lint, pinned
     from microfer.cost.memory import Placement
-    from microfer.cost.profile import profile_in
-    from microfer.cost.refit import write_factors
-    from microfer.cost.releases import pinned
+    from microfer.cost.profile import profile_in, write_factors
     from microfer.release import MANIFEST, default_model
     from microfer.tflite import tflite_file
 

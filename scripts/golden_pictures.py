@@ -28,8 +28,7 @@ from microfer.contract import LABELS  # noqa: E402
 from microfer.data.face_description import Head  # noqa: E402
 from microfer.data.face_drawing import draw_face  # noqa: E402
 from microfer.data.synthetic import EXPRESSIONS  # noqa: E402
-from microfer.export.golden import FOLDER, INDEX_FILE, FaceBox, GoldenPicture, pictures_sha256  # noqa: E402
-from microfer.export.pgm import Pgm, pgm_bytes  # noqa: E402
+from microfer.export.golden import FOLDER, INDEX_FILE, FaceBox, GoldenPicture, Pgm, pgm_bytes, pictures_sha256  # noqa: E402  # noqa: E402
 from microfer.files import write_bytes, write_json  # noqa: E402
 from microfer.pictures import pictures  # noqa: E402
 

@@ -8,8 +8,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT, PIXEL_MAX
-from microfer.input_layout import InputLayout, block_side, input_shape
+from microfer.contract import (
+    CROP_SIZE,
+    INPUT_ZERO_POINT,
+    NUM_CLASSES,
+    OUTPUT_SCALE,
+    OUTPUT_ZERO_POINT,
+    PIXEL_MAX,
+    InputLayout,
+    block_side,
+    input_shape,
+)
 
 _Number = TypeVar("_Number", bound=np.generic)
 

@@ -6,8 +6,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from microfer import tensor
-from microfer.contract import CROP_SIZE, NUM_CLASSES
-from microfer.input_layout import INPUT_LAYOUTS, InputLayout
+from microfer.contract import CROP_SIZE, INPUT_LAYOUTS, NUM_CLASSES, InputLayout
 from microfer.oracle import crop, prediction
 from microfer.tflite.metadata import MAX_SCORE_FLOOR
 

@@ -11,9 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "host"))
 
 from microfer.export.golden import check_scores, read_pictures  # noqa: E402
-from microfer.export.golden_files import golden_header, golden_source  # noqa: E402
 from microfer.export.messages_header import messages_header  # noqa: E402
-from microfer.export.model_files import Source, contract_header  # noqa: E402
+from microfer.export.model_files import Source, contract_header, golden_header, golden_source  # noqa: E402  # noqa: E402
 from microfer.files import write_if_changed  # noqa: E402
 from microfer.tflite import tflite_file  # noqa: E402
 from microfer.tflite.metadata import Golden, ModelMetadata  # noqa: E402

@@ -16,7 +16,7 @@ if __name__ == "__main__":
 
 from tests.firmware import cases  # noqa: E402
 
-from microfer.input_layout import INPUT_LAYOUTS  # noqa: E402
+from microfer.contract import INPUT_LAYOUTS  # noqa: E402
 from microfer.oracle.prediction import Settings  # noqa: E402
 
 SETTINGS = ((0.05, 0), (0.9, 1), (1, 4), (1.7, 17), (20, 30))

@@ -14,8 +14,16 @@ import pytest
 
 from microfer.errors import MicroferError
 from microfer.model.presets import preset
-from microfer.studies.accuracy.ablation import ablation, ablation_figure, interval, markdown
-from microfer.studies.accuracy.factors import FACTORS, WHOLE, Factor, variant
+from microfer.studies.accuracy.ablation import (
+    FACTORS,
+    WHOLE,
+    Factor,
+    ablation,
+    ablation_figure,
+    interval,
+    markdown,
+    variant,
+)
 from microfer.studies.accuracy.runs import Scored
 from microfer.training.recipe import recipe
 

@@ -12,8 +12,7 @@ import pytest
 
 from microfer.contract import OFFICIAL_COUNTS
 from microfer.data import fer2013
-from microfer.data.audit import DuplicateCount, Leak, also_in, audit
-from microfer.data.contact_sheet import contact_sheet
+from microfer.data.audit import DuplicateCount, Leak, also_in, audit, contact_sheet
 from microfer.data.dataset import Dataset
 from microfer.data.duplicates import blank, exact_groups, mirrored_any, mirrored_groups, near_any, near_groups
 from microfer.data.synthetic import synthetic_dataset

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from microfer.contract import INPUT_LAYOUTS, LAYOUT_OF_SHAPE, input_shape
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import lint
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.export.export import generate
-from microfer.input_layout import INPUT_LAYOUTS, LAYOUT_OF_SHAPE, input_shape
 from microfer.model.presets import preset
 from microfer.model.table import layers
 from microfer.tensor import encode_int8, regroup

@@ -18,8 +18,7 @@ from microfer.model.presets import SqueezeNet
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
 
 from microfer.compress import one_shot
-from microfer.compress.cluster import clustered, packed_bytes
-from microfer.compress.one_shot import OneShot, cut_smallest
+from microfer.compress.one_shot import OneShot, clustered, cut_smallest, packed_bytes
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import quantize, representative_images
 from microfer.data.synthetic import synthetic_dataset
@@ -29,8 +28,7 @@ from microfer.parity.compare import Accuracy
 from microfer.studies.compression import curves
 from microfer.studies.compression import session as curves_session
 from microfer.studies.compression.curves import Curves, Int8Kernel, Point, Step, int8_kernels, keep, kept
-from microfer.studies.compression.curves_plot import curves_figure
-from microfer.studies.compression.page import cut_cells, markdown, tables, value_cells
+from microfer.studies.compression.page import curves_figure, cut_cells, markdown, tables, value_cells
 
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet(

@@ -12,10 +12,8 @@ import pytest
 from microfer.cost.arena import Arena
 from microfer.cost.dispatch import path_of
 from microfer.cost.estimate import Estimate, operator_estimate
-from microfer.cost.finding import Finding
-from microfer.cost.lint import lint
+from microfer.cost.lint import Finding, lint, pinned
 from microfer.cost.memory import Placement
-from microfer.cost.releases import pinned
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
 from microfer.release import MANIFEST

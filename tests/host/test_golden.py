@@ -12,8 +12,7 @@ from tests.firmware import make_generated
 
 from microfer.errors import MicroferError
 from microfer.export.export import export_model
-from microfer.export.golden import FOLDER, INDEX_FILE, pictures_sha256, read_pictures
-from microfer.export.pgm import Pgm, pgm_bytes, read_pgm
+from microfer.export.golden import FOLDER, INDEX_FILE, Pgm, pgm_bytes, pictures_sha256, read_pgm, read_pictures
 from microfer.oracle.golden import golden_crops, golden_scores, with_golden_scores
 from microfer.pictures.opencv import cv2
 from microfer.release import default_model

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from microfer.link.diagram import CELL, diagram
 from microfer.link.layout import U8, U16, U32, U64, data, layout
 from microfer.link.messages import CODES, MESSAGES
-from microfer.link.protocol_page import page
+from microfer.link.protocol_page import CELL, diagram, page
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES, PIXEL_MAX
+from microfer.contract import NUM_CLASSES, PIXEL_MAX, input_shape
 from microfer.data.dataset import Dataset
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.input_layout import input_shape
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
 from microfer.parity.compare import ScoreComparison, compare_scores

@@ -1,6 +1,10 @@
 """How much tensor arena a network takes on the ESP32-S3: activations and ESP-NN's scratch as TFLM places them, and its
 own records for a 32-bit chip.
 
+TFLM's greedy planner (greedy_memory_planner.cc of esp-tflite-micro 1.4.0) lays the buffers so that those in use at the
+same time do not overlap: the largest first, each at the lowest offset at which it fits between those placed before it
+that are alive together with it.
+
 Sizes are those of esp-tflite-micro 1.4.0's structures under GCC for the ESP32-S3; what each operator's kernel keeps is
 read from its Init and Prepare. Standard library alone.
 """
@@ -9,9 +13,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from microfer.cost.path import Path, round_up
-from microfer.cost.planner import Buffer, height, place
 from microfer.cost.step import Step
 from microfer.tflite.graph import Tensor, TfliteModel
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """What is to be placed: a size in bytes, and the first and last moment, both included, at which it is in use."""
+
+    size: int
+    first: int
+    last: int
+    label: str = ""
+
+
+def place(buffers: list[Buffer]) -> list[int]:
+    """Return the offset of each buffer, in the order given."""
+    # TFLM lists the buffers backwards and sorts by bubbles, which keeps that order among equals.
+    order = sorted(range(len(buffers) - 1, -1, -1), key=lambda number: -buffers[number].size)
+    offsets = [0] * len(buffers)
+    placed: list[int] = []
+    for number in order:
+        wanted = buffers[number]
+        alive = [other for other in placed if _meet(buffers[other], wanted)]
+        offset = 0
+        for other in sorted(alive, key=lambda other: offsets[other]):
+            if offsets[other] - offset >= wanted.size:
+                break
+            offset = max(offset, offsets[other] + buffers[other].size)
+        offsets[number] = offset
+        placed.append(number)
+    return offsets
+
+
+def height(buffers: list[Buffer], offsets: list[int]) -> int:
+    """Return how many bytes the placed buffers take together."""
+    return max((offset + buffer.size for buffer, offset in zip(buffers, offsets, strict=True)), default=0)
+
+
+def _meet(one: Buffer, other: Buffer) -> bool:
+    return one.first <= other.last and other.first <= one.last
+
 
 ALIGNMENT = 16
 

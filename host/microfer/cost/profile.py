@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from microfer.cost.memory import CLOCK_HZ
 from microfer.errors import MicroferError
-from microfer.files import read_bytes
+from microfer.files import read_bytes, write_json
 from microfer.json_reader import JsonError, parse, typed
 from microfer.tflite.graph import TfliteModel
 
 if TYPE_CHECKING:
-    from microfer.cost.estimate import OperatorEstimate
+    from microfer.cost.estimate import Estimate, OperatorEstimate
 
 UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
 
@@ -150,3 +150,12 @@ def _check(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> None:
             f"{profile.name} has {len(found)} operators and the model {len(names)}, the first difference at {at}: "
             "profile this model again"
         )
+
+
+def write_factors(document: Mapping[str, Any], profile: Profile, network: "Estimate", out: Path) -> None:
+    """Write a profile's document, of which `profile` was read and which was taken of `network`, with its factors.
+
+    Raises:
+        MicroferError: the profile is of another network, or the file cannot be written.
+    """
+    write_json(out, {**document, "paths": factors(profile, network.operators)})

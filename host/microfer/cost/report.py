@@ -10,7 +10,7 @@ from rich.table import Table
 
 from microfer.cost.costs import versions
 from microfer.cost.estimate import Estimate, OperatorEstimate
-from microfer.cost.finding import Finding
+from microfer.cost.lint import Finding
 from microfer.cost.memory import FLASH_BYTES_PER_S, PSRAM_BYTES_PER_S
 from microfer.cost.profile import Profile
 from microfer.files import atomic_path

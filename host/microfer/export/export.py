@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microfer.errors import MicroferError
-from microfer.export import golden_files, kernel_files
-from microfer.export import model_files as cpp_files
+from microfer.export import kernel_files, model_files
 from microfer.export.golden import FOLDER, check_scores, read_pictures
 from microfer.export.kernel_plan import KernelPlan
 from microfer.export.messages_header import messages_header
@@ -21,14 +20,14 @@ from microfer.tflite.metadata import ModelMetadata, read_metadata
 from microfer.tflite.tflite_file import read
 
 GENERATORS: dict[str, Callable[[Source], str]] = {
-    "contract.h": cpp_files.contract_header,
-    "model_data.h": cpp_files.model_data_header,
-    "model_data.cc": cpp_files.model_data_source,
-    "op_resolver.h": cpp_files.op_resolver_header,
+    "contract.h": model_files.contract_header,
+    "model_data.h": model_files.model_data_header,
+    "model_data.cc": model_files.model_data_source,
+    "op_resolver.h": model_files.op_resolver_header,
     "kernel_plan.h": kernel_files.kernel_plan_header,
     "kernel_plan.cc": kernel_files.kernel_plan_source,
-    "golden.h": golden_files.golden_header,
-    "golden.cc": golden_files.golden_source,
+    "golden.h": model_files.golden_header,
+    "golden.cc": model_files.golden_source,
     "messages.h": lambda _: messages_header(),
 }
 

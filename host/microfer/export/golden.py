@@ -1,8 +1,8 @@
 """The golden pictures: what a board looks at in its self-test, so that it can be told from a broken one.
 
-A folder holds them as PGM files, with `golden.json` beside them, which says where the face is on each and where the
-picture comes from. What a model must answer on them travels in its .tflite, see `metadata.Golden`. Standard library
-alone.
+A folder holds them as binary PGM files ("P5", 8 bits a pixel), a format that needs no library, with `golden.json`
+beside them, which says where the face is on each and where the picture comes from. What a model must answer on
+them travels in its .tflite, see `metadata.Golden`. Standard library alone.
 """
 
 import hashlib
@@ -13,11 +13,57 @@ from pathlib import Path
 from typing import Any
 
 from microfer.errors import MicroferError
-from microfer.export.pgm import Pgm, read_pgm
 from microfer.files import read_bytes
 from microfer.json_reader import JsonError, parse
 from microfer.release import REPOSITORY
 from microfer.tflite.metadata import ModelMetadata
+
+MAX_SIDE_PX = 2048
+"""The largest side that the firmware's crop takes."""
+
+_GAP = rb"(?:[ \t\r\n]|#[^\n]*\n)+"
+_HEADER = re.compile(rb"P5" + _GAP + rb"(\d{1,6})" + _GAP + rb"(\d{1,6})" + _GAP + rb"(\d{1,6})[ \t\r\n]")
+
+
+@dataclass(frozen=True)
+class Pgm:
+    """A gray picture. pixels: width_px * height_px bytes, 0..255, row by row from the top left."""
+
+    width_px: int
+    height_px: int
+    pixels: bytes
+
+
+def read_pgm(path: Path | str) -> Pgm:
+    """Return the picture at `path`.
+
+    Raises:
+        MicroferError: the file is missing, is no binary PGM of 8 bits, has a side outside 1..MAX_SIDE_PX, or holds
+            fewer or more pixels than its first lines say.
+    """
+    content = read_bytes(path)
+    header = _HEADER.match(content)
+    if header is None:
+        raise MicroferError(f"{path} is no binary PGM: expected 'P5', width, height and 255; save it again as such")
+    width, height, brightest = map(int, header.groups())
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX and brightest == 255):
+        raise MicroferError(
+            f"{path} has {width}x{height} pixels up to {brightest}, expected sides of 1 to {MAX_SIDE_PX} and pixels "
+            "up to 255; save it again as 8 bit gray"
+        )
+    pixels = content[header.end() :]
+    if len(pixels) != width * height:
+        raise MicroferError(
+            f"{path} holds {len(pixels)} pixels, expected {width * height} for {width}x{height}; "
+            "the file is damaged: restore it"
+        )
+    return Pgm(width, height, pixels)
+
+
+def pgm_bytes(picture: Pgm) -> bytes:
+    """Return the file's content. Same picture, same bytes."""
+    return f"P5\n{picture.width_px} {picture.height_px}\n255\n".encode() + picture.pixels
+
 
 FOLDER = REPOSITORY / "firmware" / "golden"
 """The pictures of this version; `scripts/golden_pictures.py` writes them."""

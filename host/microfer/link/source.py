@@ -12,7 +12,7 @@ from microfer.link.layout import Message
 from microfer.link.messages import Prediction, Statistics
 from microfer.link.reader import LinkReader, Received
 from microfer.link.recording import Recording, events_of
-from microfer.link.stream_wish import settings
+from microfer.link.stream import settings
 
 LAST_WORD_S = 1.0
 """How long a viewer that ends waits for the board to say that its crops end too."""

@@ -4,9 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.contract import CROP_SIZE, NUM_CLASSES, input_shape
 from microfer.errors import MicroferError
-from microfer.input_layout import input_shape
 from microfer.model.baselines import Application
 from microfer.model.graph import nodes
 from microfer.model.networks import Network

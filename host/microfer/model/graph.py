@@ -4,8 +4,7 @@ Keras, tf_keras (for pruning) and the native PyTorch forward pass (for speed) ar
 same names, so that weights carry over by name.
 """
 
-from microfer.contract import NUM_CLASSES
-from microfer.input_layout import block_side
+from microfer.contract import NUM_CLASSES, block_side
 from microfer.model import baselines
 from microfer.model.networks import Network
 from microfer.model.node import Node

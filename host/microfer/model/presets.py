@@ -8,8 +8,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
+from microfer.contract import InputLayout
 from microfer.errors import MicroferError
-from microfer.input_layout import InputLayout
 from microfer.json_reader import JsonError, Length, Range, typed
 from microfer.model.limits import Blocks, Filters, Kernel, Name, Rate, Stride
 
@@ -35,7 +35,7 @@ class SqueezeNet:
         odd maps under a window of 3, or a window of 2.
     average_first: average the maps before the classifier, not its seven maps after it. The answer is the same, for
         the average of a linear map is the map of the average, at a fraction of the products.
-    input_layout: how the crop fills the input tensor, see `microfer.input_layout`.
+    input_layout: how the crop fills the input tensor, see `microfer.contract`.
     """
 
     name: Name

@@ -13,9 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES
+from microfer.contract import LAYOUT_OF_SHAPE, NUM_CLASSES, InputLayout
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
 from microfer.model.saved import check_any
 from microfer.tensor import (
     INPUT_SHAPE,

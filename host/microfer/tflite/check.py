@@ -6,9 +6,16 @@ Standard library alone. Every refusal says what was found and what to do about i
 import struct
 from dataclasses import dataclass
 
-from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT, NUM_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
+from microfer.contract import (
+    INPUT_SCALE,
+    INPUT_ZERO_POINT,
+    LAYOUT_OF_SHAPE,
+    NUM_CLASSES,
+    OUTPUT_SCALE,
+    OUTPUT_ZERO_POINT,
+    InputLayout,
+)
 from microfer.errors import MicroferError
-from microfer.input_layout import LAYOUT_OF_SHAPE, InputLayout
 from microfer.tflite.graph import Tensor, TfliteModel
 from microfer.tflite.operators import RESOLVER_METHODS
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from microfer.contract import LABELS, NUM_CLASSES
+from microfer.contract import INPUT_LAYOUTS, LABELS, NUM_CLASSES, InputLayout
 from microfer.errors import MicroferError
-from microfer.input_layout import INPUT_LAYOUTS, InputLayout
 from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
 from microfer.tflite.tflite_file import read

@@ -20,7 +20,7 @@ from microfer.link.messages import AskHello, Prediction
 from microfer.link.reader import Received
 from microfer.link.recording import SUFFIX, Recorder
 from microfer.link.source import LiveSource, Replay, Source
-from microfer.link.stream_wish import StreamWish
+from microfer.link.stream import StreamWish
 from microfer.viewer.picture import png
 from microfer.viewer.view import View
 from microfer.viewer.view_model import ViewModel

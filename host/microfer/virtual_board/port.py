@@ -15,8 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from microfer.errors import MicroferError
-from microfer.virtual_board.wire_faults import BOOT_TEXT, FaultyWire, WireFaults
-from microfer.virtual_board.wire_times import WireTimes
+from microfer.virtual_board.wire_faults import BOOT_TEXT, FaultyWire, WireFaults, WireTimes
 
 LOOPBACK = "127.0.0.1"
 SEND_BUFFER_BYTES = 8192

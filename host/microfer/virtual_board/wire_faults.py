@@ -1,8 +1,9 @@
-"""What a bad line does to the bytes between board and host: losses, flips, noise, text between frames.
+"""What a bad line does to the bytes between board and host: losses, flips, noise, text between frames; and in time.
 
-Pure: bytes in, bytes out, by a seed. What depends on time (stalls, disconnects, a slow line) is `board_port`'s work.
+`FaultyWire` is pure: bytes in, bytes out, by a seed. `WireTimes` looks at the clock: stalls, disconnects, a slow line.
 """
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -151,3 +152,56 @@ class FaultyWire:
         versions = {other: PROTOCOL_VERSION, PROTOCOL_VERSION: other}
         version = versions.get(frame.version, frame.version)
         return encode_frame(replace(frame, version=frame.version if version is None else version))
+
+
+class WireTimes:
+    """The faults of a line that depend on the clock. `stalls` counts how often it stood still."""
+
+    def __init__(self, faults: WireFaults) -> None:
+        self._faults = faults
+        self._rng = np.random.default_rng((faults.seed, 2))
+        self._now = time.monotonic()
+        self._stall_begin = self._now + self._pause_s()
+        self._connected = self._now
+        self._credit = 0.0
+        self.is_stalled = False
+        self.stalls = 0
+
+    @property
+    def needs_ticks(self) -> bool:
+        """Whether anything happens by itself."""
+        return bool(self._faults.stall_s or self._faults.disconnect_every_s or self._faults.bytes_per_s)
+
+    def tick(self) -> None:
+        """Look at the clock."""
+        before, self._now = self._now, time.monotonic()
+        rate = self._faults.bytes_per_s
+        self._credit = min(self._credit + rate * (self._now - before), max(1.0, rate * 0.1))
+        if not self._faults.stall_s:
+            return
+        if not self.is_stalled and self._now >= self._stall_begin:
+            self.is_stalled, self.stalls = True, self.stalls + 1
+        elif self.is_stalled and self._now >= self._stall_begin + self._faults.stall_s:
+            self.is_stalled = False
+            self._stall_begin = self._now + self._pause_s()
+
+    def allowed_bytes(self) -> int:
+        """Return how much may be sent now."""
+        return int(self._credit) if self._faults.bytes_per_s else 1 << 20
+
+    def sent(self, count: int) -> None:
+        """Count what was sent."""
+        if self._faults.bytes_per_s:
+            self._credit -= count
+
+    def connected(self) -> None:
+        """Begin to count the time to the next disconnect."""
+        self._connected = time.monotonic()
+
+    def is_disconnect_due(self) -> bool:
+        """Return whether a fault closes the connection now."""
+        every_s = self._faults.disconnect_every_s
+        return every_s > 0 and self._now - self._connected >= every_s
+
+    def _pause_s(self) -> float:
+        return float(self._faults.stall_every_s * self._rng.uniform(0.5, 1.5))

@@ -10,8 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from microfer.command import console
-from microfer.compress.cluster import packed_bytes
-from microfer.compress.one_shot import OneShot
+from microfer.compress.one_shot import OneShot, packed_bytes
 from microfer.compress.session import SAMPLE_IMAGES, prune
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
@@ -31,8 +30,7 @@ from microfer.studies.compression.curves import (
     kept,
     measure,
 )
-from microfer.studies.compression.curves_plot import curves_figure
-from microfer.studies.compression.page import markdown, tables
+from microfer.studies.compression.page import curves_figure, markdown, tables
 from microfer.training.engine import use_threads
 from microfer.training.session import load_splits
 from microfer.versions import package_versions
