@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.command import console
+from microfer.command import Console, console
 from microfer.model.presets import PRESETS, preset
 from microfer.studies.accuracy.ablation import FACTORS, WHOLE, variant
 

@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 
 import cv2
-from rich.console import Console
 from rich.table import Table
 
-from microfer.command import console, parser, run
+from microfer.command import Console, console, parser, run
 from microfer.contract import LABELS
 from microfer.data import fer2013
 from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit, contact_sheet

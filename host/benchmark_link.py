@@ -3,10 +3,10 @@
 import json
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
+from microfer.command import Console
 from microfer.studies.link_speed import Latency, Speed, measure_cpp, measure_latency, measure_python
 
 EXAMPLES = """

@@ -5,10 +5,10 @@ import os
 import platform
 from dataclasses import asdict
 
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
+from microfer.command import Console
 from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 

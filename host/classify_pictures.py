@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from microfer import command
-from microfer.command import console
+from microfer.command import Console, console
 from microfer.errors import MicroferError
 from microfer.pictures import pictures
 from microfer.pictures.faces import FaceFinder

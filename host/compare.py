@@ -6,11 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.command import console
+from microfer.command import Console, console
 from microfer.model.networks import NETWORKS
 from microfer.training.recipe import RECIPES
 

@@ -19,8 +19,7 @@ EXAMPLES = """
 def main() -> None:
     """Parse the options, estimate each network, print, draw."""
     options = _options()
-    from rich.console import Console
-
+    from microfer.command import Console
     from microfer.files import write_json
     from microfer.studies.accuracy.recorded import read_results
     from microfer.studies.chip.networks import compare, deployable, notes, rows_table

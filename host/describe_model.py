@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
+from microfer.command import Console
 from microfer.errors import MicroferError
 from microfer.model import networks, saved
 from microfer.model.networks import NETWORKS, Network, network

@@ -6,11 +6,10 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from microfer import command
-from microfer.command import console
+from microfer.command import Console, console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.data.dataset import Dataset

@@ -33,8 +33,7 @@ RETURN_WITHIN_S = 30.0
 def main() -> int:
     """Parse the options, estimate, report; 1 where --strict finds something."""
     options = _options()
-    from rich.console import Console
-
+    from microfer.command import Console
     from microfer.cost import report
     from microfer.cost.estimate import estimate
     from microfer.cost.lint import lint, pinned

@@ -36,7 +36,7 @@ def main() -> int:
     options = _options()
     recording = None if options.replay is None else read_recording(options.replay)
     if recording is not None and recording.cut:
-        command.console.print(f"[yellow]{recording.cut}[/]", highlight=False, soft_wrap=True)
+        command.console.print(recording.cut, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if recording is not None and (options.export_csv or options.export_mp4):
         return _export(recording, options)
     with ExitStack() as stack:
@@ -125,7 +125,7 @@ def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
     port = options.port
     if port is None:
         found = only_port(find_ports())
-        command.console.print(f"found {found.describe()}", highlight=False)
+        command.console.print(f"found {found.describe()}", markup=False, highlight=False)
         port = found.device
     return LiveSource(Connection(port, options.baud))
 

@@ -17,11 +17,11 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "host"), str(ROOT)]
 
-from rich.console import Console  # noqa: E402
 from rich.terminal_theme import MONOKAI  # noqa: E402
 from tests.host.browser import Browser, browser_path  # noqa: E402
 
 from microfer import command  # noqa: E402
+from microfer.command import Console  # noqa: E402
 from microfer.errors import MicroferError  # noqa: E402
 from microfer.files import write_bytes  # noqa: E402
 from microfer.link.connection import Connection  # noqa: E402

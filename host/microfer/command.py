@@ -2,17 +2,63 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from rich.console import Console
+import rich.console
+from rich.errors import MarkupError
 from rich.markup import escape
+from rich.segment import Segment
+from rich.text import Text
 
 from microfer.errors import MicroferError
+
+_NOT_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""C0 but tab and line feed, DEL and C1, which command a terminal, and what turns the direction of writing."""
+
+_HALF_CHARACTERS = re.compile("[\ud800-\udfff]")
+
+
+class Console(rich.console.Console):  # noqa: TID251 - the one place
+    """The one place that prints for people; what comes from outside cannot command the terminal.
+
+    Names, ports and texts come from recordings, archives, boards and USB devices. Control characters in them are left
+    out, half characters are shown as U+FFFD, links are no links, and what looks like markup but is none is printed as
+    it is. Rich's own colours and movements of the cursor are not touched.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return the text with its markup, or as it is where that is none."""
+        try:
+            return super().render_str(text, **options)
+        except MarkupError:
+            return super().render_str(text, **options | {"markup": False})
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        return super()._render_buffer(map(_shown, buffer))
+
+
+def printable(text: str) -> str:
+    """Return `text` without what commands a terminal; line feeds and tabs stay."""
+    if text.isprintable():
+        return text
+    return _HALF_CHARACTERS.sub("\ufffd", _NOT_SHOWN.sub("", text))
+
+
+def _shown(segment: Segment) -> Segment:
+    text, style, control = segment
+    if control:
+        return segment
+    if style is not None and style.link:
+        style = style.update_link(None)
+    return Segment(printable(text), style)
+
 
 console = Console(stderr=True)
 """People read this one: progress, tables, errors. Standard output is left to `--json`."""

@@ -84,7 +84,7 @@ def parse(content: bytes | str, *, longest: int = LONGEST_BYTES, with_nan: bool 
         raise JsonError(f"it has {len(content):,} bytes, expected at most {longest:,}")
     try:
         text = content.decode() if isinstance(content, bytes) else content
-        value = json.loads(
+        value = json.loads(  # noqa: TID251 - the one place
             text,
             object_pairs_hook=_object,
             parse_int=_whole,

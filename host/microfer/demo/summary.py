@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from microfer.command import console
+from microfer.command import Console, console
 from microfer.demo.account import Account
 from microfer.demo.scenes import Scenery
 from microfer.viewer.view import View

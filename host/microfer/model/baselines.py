@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
-from microfer.json_reader import JsonError, Length, Range, typed
+from microfer.json_reader import JsonError, Length, Range, parse, typed
 from microfer.model.limits import Blocks, Filters, Name, Rate, Stride
 from microfer.model.node import Node
 
@@ -118,7 +118,7 @@ BASELINES: dict[str, Baseline] = {
 
 def to_json(config: Baseline) -> dict[str, Any]:
     """Return the configuration as JSON values; `from_json` takes it back."""
-    plain: dict[str, Any] = json.loads(json.dumps({"kind": type(config).__name__} | asdict(config)))
+    plain: dict[str, Any] = parse(json.dumps({"kind": type(config).__name__} | asdict(config)))
     return plain
 
 

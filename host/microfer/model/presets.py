@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from microfer.contract import InputLayout
 from microfer.errors import MicroferError
-from microfer.json_reader import JsonError, Length, Range, typed
+from microfer.json_reader import JsonError, Length, Range, parse, typed
 from microfer.model.limits import Blocks, Filters, Kernel, Name, Rate, Stride
 
 
@@ -70,7 +70,7 @@ class SqueezeNet:
 
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON values; `from_json` takes it back."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
+        plain: dict[str, Any] = parse(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
         return plain
 
     @classmethod

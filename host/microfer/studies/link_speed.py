@@ -1,7 +1,6 @@
 """How fast the link is: its codecs, the host's and the board's compiled for this computer, and the viewer behind it."""
 
 import io
-import json
 import shutil
 import socket
 import subprocess
@@ -14,11 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
+from microfer.command import Console
 from microfer.errors import MicroferError
 from microfer.export.messages_header import messages_header
 from microfer.files import write_text
+from microfer.json_reader import parse
 from microfer.link.connection import Connection
 from microfer.link.events import Timed
 from microfer.link.layout import Message
@@ -99,7 +99,7 @@ def measure_cpp() -> list[Speed]:
         sources = [REPOSITORY / "tests" / "firmware" / "protocol_benchmark.cc", *(library / "protocol").glob("*.cc")]
         program = Path(folder) / "benchmark"
         _run([compiler, "-std=c++17", "-O2", "-I", folder, "-I", str(library), *map(str, sources), "-o", str(program)])
-        lines = map(json.loads, _run([str(program)]).splitlines())
+        lines = map(parse, _run([str(program)]).splitlines())
         return [Speed("C++", line["message"], line["encode"], line["decode"]) for line in lines]
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
+from microfer.json_reader import parse
 from microfer.training.augment import Augmentation
 
 
@@ -60,7 +61,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON values."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
+        plain: dict[str, Any] = parse(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
         return plain
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from rich.color import Color
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.measure import Measurement
 from rich.panel import Panel
@@ -14,6 +14,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from microfer.command import Console
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.keys import terminal_keys
@@ -112,7 +113,7 @@ class HalfBlocks:
     def __init__(self, crop: CropView) -> None:
         self._pixels = crop.pixels
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+    def __rich_console__(self, console: object, options: ConsoleOptions) -> RenderResult:
         """Yield one segment a block; made by hand, because text of 1152 styles takes rich far longer."""
         for top in range(0, CROP_SIZE, 2):
             begin, middle = top * CROP_SIZE, (top + 1) * CROP_SIZE
@@ -120,7 +121,7 @@ class HalfBlocks:
                 yield Segment("▀", gray_style(upper, lower))
             yield Segment.line()
 
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+    def __rich_measure__(self, console: object, options: ConsoleOptions) -> Measurement:
         """Return its fixed width."""
         return Measurement(CROP_SIZE, CROP_SIZE)
 

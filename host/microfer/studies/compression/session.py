@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from microfer.command import console
+from microfer.command import Console, console
 from microfer.compress.one_shot import OneShot, packed_bytes
 from microfer.compress.session import SAMPLE_IMAGES, prune
 from microfer.data.dataset import Dataset
