@@ -130,14 +130,14 @@ def _as_text(file: IO[bytes] | gzip.GzipFile, errors: str = "strict") -> Iterato
 
 def _lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
     """Yield the lines, none of them longer than MAX_LINE, of which no more is read."""
-    number = 1
+    number = 0
     while line := text.readline(MAX_LINE + 1):
-        number += 1
         if len(line) > MAX_LINE:
             raise MicroferError(
-                f"{where}, after row {number - 1}: a line has more than {MAX_LINE:,} characters, which is the limit; "
+                f"{where}, after row {number}: a line has more than {MAX_LINE:,} characters, which is the limit; "
                 "no row of pictures is as long, so this is no such file, or it has lost its line ends"
             )
+        number += 1
         yield line
 
 

@@ -4,6 +4,7 @@ A PNG of 113 bytes can claim four gigabytes. Whatever decodes a picture from out
 """
 
 import io
+import warnings
 from pathlib import PurePosixPath
 
 import cv2
@@ -63,7 +64,10 @@ def picture_size(content: bytes, at: str) -> tuple[int, int] | None:
         MicroferError: it claims more than `MAX_PIXELS`, in all or in one tile.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of a limit of its own
+            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        with image:
             sizes = [image.size]
             tags = getattr(image, "tag_v2", {})
             if _TILE_WIDTH in tags:

@@ -54,13 +54,7 @@ class Entry:
             MicroferError: it cannot be read, or is longer than `MAX_FILE_BYTES`, of which nothing more is read.
         """
         with self.open() as file:
-            content = file.read(MAX_FILE_BYTES + 1) if self.size <= MAX_FILE_BYTES else b""
-        if max(len(content), self.size) > MAX_FILE_BYTES:
-            raise MicroferError(
-                f"{where}: {self.name}: the file has {max(len(content), self.size):,} bytes, and at most "
-                f"{MAX_FILE_BYTES:,} are read of one file; make it smaller or delete it"
-            )
-        return content
+            return read_within(file, MAX_FILE_BYTES, f"{where}: {self.name}")
 
 
 def folder_entries(folder: Path) -> list[Entry]:
@@ -147,6 +141,17 @@ def open_file(path: Path) -> Iterator[IO[bytes]]:
             yield file
     except OSError as error:
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_within(file: IO[bytes], most_bytes: int, at: str) -> bytes:
+    """Return the rest of an open file. Raises MicroferError if it has more than `most_bytes`, and reads no more."""
+    content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise MicroferError(
+            f"{at}: more than {most_bytes:,} bytes, which is the most that is read of one file; "
+            "make it smaller or delete it"
+        )
+    return content
 
 
 def check_count(count: int, where: str) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from microfer.data.decoding import IMAGE_SUFFIXES, decode, is_image_name, told_apart
+from microfer.data.entries import open_file, read_within
 from microfer.errors import MicroferError
-from microfer.files import read_bytes
 from microfer.pictures.opencv import cv2
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""What is taken from a folder; a file that is named by itself may end as it likes."""
+MAX_FILE_BYTES = 256 << 20
+"""Of one picture's file: more than `decoding.MAX_PIXELS` in colour take without compression."""
 
 WARM_UP_FRAMES = 10
 """A webcam's first frames are dark or tinted, until its exposure and white balance have settled."""
@@ -58,9 +59,10 @@ def expand(sources: list[Path]) -> list[Path]:
     paths: list[Path] = []
     for source in sources:
         if source.is_dir():
-            inside = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+            inside = sorted(path for path in _listed(source) if is_image_name(path.name) and not path.is_dir())
             if not inside:
-                raise MicroferError(f"{source} holds no picture; expected files ending in {', '.join(SUFFIXES)}")
+                endings = ", ".join(sorted(IMAGE_SUFFIXES))
+                raise MicroferError(f"{source} holds no picture; expected files ending in {endings}")
             paths += inside
         elif source.exists():
             paths.append(source)
@@ -73,19 +75,26 @@ def read(path: Path) -> Picture:
     """Return the picture at `path`, turned upright as its EXIF entry says.
 
     Raises:
-        MicroferError: the file cannot be read, or holds no picture that OpenCV knows.
+        MicroferError: the file cannot be read, is longer than `MAX_FILE_BYTES`, or holds no picture of a known format
+            or one of more than `decoding.MAX_PIXELS`.
     """
-    content = np.frombuffer(read_bytes(path), np.uint8)
-    try:
-        # imread cannot open every path on Windows, so the bytes are read here.
-        pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except cv2.error as error:  # a header with absurd dimensions
-        raise MicroferError(f"{path} cannot be decoded: {error.err}; save it again as PNG or JPEG") from error
+    with open_file(path) as file:  # imread cannot open every path on Windows, so the bytes are read here
+        content = read_within(file, MAX_FILE_BYTES, str(path))
+    pixels = decode(content, str(path), cv2.IMREAD_COLOR)
+    if pixels is None and (said := told_apart(content)):
+        raise MicroferError(f"{path} {said}")
     if pixels is None:
         raise MicroferError(
             f"{path} is no picture that can be read (damaged or of another kind); save it as PNG or JPEG"
         )
     return Picture(path.name, np.asarray(pixels, np.uint8))
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise MicroferError(f"cannot read the folder {folder}: {error.strerror or error}") from error
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from microfer.data.decoding import MAX_PIXELS
 from microfer.data.synthetic import render_face
 from microfer.errors import MicroferError
 from microfer.pictures import pictures
@@ -86,6 +87,12 @@ class VideoSource:
         self._path = path
         self._framing = framing
         self._capture = cv2.VideoCapture(str(path))
+        claimed = [int(self._capture.get(what)) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
+        if claimed[0] * claimed[1] > MAX_PIXELS:
+            raise MicroferError(
+                f"{path}: the video claims {claimed[0]}x{claimed[1]} pixels, and at most {MAX_PIXELS:,} are decoded; "
+                "make it smaller"
+            )
         self._fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
         self._index = -1
         self._seen: GrayFrame | None = None
