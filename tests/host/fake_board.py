@@ -115,6 +115,9 @@ def preview(frame: int) -> CropPreview:
 class FakeBoard:
     """Answers like a board and streams predictions. `port` is what the host opens."""
 
+    waits = False
+    """Whether it streams only once the host has said something, after each opening."""
+
     def __init__(self, hello=HELLO, version=PROTOCOL_VERSION, period_s=0.005, frames=10**9, mute=(), mangle=None):
         self.hello, self.version, self.period_s, self.frames = hello, version, period_s, frames
         self.mute = list(mute)
@@ -167,20 +170,21 @@ class FakeBoard:
 
     def _serve(self, handle, receive, send):
         self._unplug.clear()
-        reader = LinkReader(from_host=True)
+        reader, spoken = LinkReader(from_host=True), not self.waits
         while not self._stop.is_set() and not self._unplug.is_set():
             if select.select([handle], [], [], self.period_s)[0]:
                 content = receive(4096)
                 if not content:
                     return
                 for event in reader.feed(content):
+                    spoken = True
                     if isinstance(event, Received):
                         self.commands.append(event.message)
                         self._answer(event.message, event.sequence, send)
                     elif hasattr(event, "version"):
                         self._send(self.hello, send)
                 continue
-            if self.frame < self.frames:
+            if spoken and self.frame < self.frames:
                 self._send(prediction(self.frame), send)
                 if self.previews:
                     self._send(preview(self.frame), send)
@@ -215,7 +219,12 @@ class FakeBoard:
 
 
 class RemoteBoard(FakeBoard):
-    """The same behind RFC 2217, as a serial port of another computer."""
+    """The same behind RFC 2217, as a serial port of another computer.
+
+    pyserial ends an opening by throwing away what has arrived, which may cut a frame: on a busy machine it would.
+    """
+
+    waits = True
 
     def _open(self):
         super()._open()
