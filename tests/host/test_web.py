@@ -21,7 +21,7 @@ from microfer.link.connection import Connection
 from microfer.link.source import LiveSource
 from microfer.viewer.viewer import Viewer
 from microfer.viewer.web import ENOUGH_STREAMS, HOST, WebServer, serve
-from microfer.viewer.web_request import FILES, FOLDER, PERIOD_S, SECURITY
+from microfer.viewer.web_request import FILES, FOLDER, PERIOD_S, SECURITY, Handler
 
 LIMIT_S = 10
 
@@ -121,11 +121,24 @@ def test_the_page_needs_nothing_from_elsewhere():
         assert "innerHTML" not in path.read_text()
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example", "[", "10.0.0.1"])
+OTHER_HOSTS = [
+    *("evil.example", "evil.example:80", "", "127.0.0.1.evil.example", "[", "10.0.0.1"),
+    *("evil.example@127.0.0.1", "evil.example:80@localhost:80", "127.0.0.1/evil.example", "127.0.0.1#", "127.0.0.1?x"),
+    *("127.0.0.1:", "127.0.0.1:x", "127.0.0.1:80:80", "localhost.", "0", "127.0.0.1, evil.example", "[::1]"),
+]
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
 def test_a_request_that_names_another_host_is_refused_even_with_the_key(live, host):
     status, _, content = ask(live[2], "events", Host=host)
     assert status == 421
     assert b"127.0.0.1 and localhost only" in content
+
+
+def test_a_request_that_names_two_hosts_is_refused(live):
+    with socket.create_connection((HOST, live[2].server_address[1]), timeout=LIMIT_S) as connection:
+        connection.sendall(f"GET /{live[2].key}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n".encode())
+        assert b" 421 " in connection.makefile("rb").readline()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:9000"])
@@ -219,6 +232,14 @@ def test_an_action_that_fails_says_why(live, tmp_path):
         (413, {"Content_Length": "1001"}),
         (413, {"Content_Length": "-1"}),
         (413, {"Content_Length": "all"}),
+        (413, {"Content_Length": "9" * 5000}),
+        (413, {"Content_Length": "1e2"}),
+        (400, {"name": "act/speed", "body": '{"speed": 1' + "0" * 400 + "}"}),
+        (400, {"name": "act/speed", "body": '{"speed": {}}'}),
+        (400, {"name": "act/speed", "body": '{"speed": "fast"}'}),
+        (400, {"name": "act/speed", "body": '{"speed": NaN}'}),
+        (400, {"body": "[" * 990}),
+        (400, {"body": '{"on":' * 160}),
         (400, {"body": "{"}),
         (400, {"body": "[]"}),
         (400, {"body": "{}"}),
@@ -238,6 +259,47 @@ def test_the_pages_own_origin_is_allowed(live):
     host = f"127.0.0.1:{live[2].server_address[1]}"
     headers = {"Origin": f"http://{host}", "Host": host, "Content_Type": "application/json"}
     assert ask(live[2], "act/previews", "POST", '{"on": true}', **headers)[0] == 204
+
+
+def test_a_request_that_drips_is_ended_by_one_deadline_and_not_kept_by_each_byte(live):
+    """Each header line, and the body, come in time for a socket's own limit; all of them together do not."""
+    server = live[2]
+    server.request_s = 0.3
+    for begin in (b"GET / HTTP/1.1\r\n", f"POST /{server.key}/act/pause HTTP/1.1\r\nHost: 127.0.0.1\r\n".encode()):
+        with socket.create_connection((HOST, server.server_address[1]), timeout=LIMIT_S) as connection:
+            connection.sendall(begin)
+            begin_s = time.monotonic()
+            with contextlib.suppress(ConnectionError):
+                for number in range(100):
+                    connection.sendall(f"X-Drip-{number}: 1\r\n".encode())
+                    if _has_ended(connection, 0.05):
+                        break
+                else:
+                    raise AssertionError("it was kept")
+            assert time.monotonic() - begin_s < 3
+    assert ask(server)[0] == 200
+
+
+def test_a_body_that_never_comes_is_ended_by_the_same_deadline(live):
+    server = live[2]
+    server.request_s = 0.3
+    with socket.create_connection((HOST, server.server_address[1]), timeout=LIMIT_S) as connection:
+        head = f"POST /{server.key}/act/pause HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 12\r\n"
+        connection.sendall((head + "Content-Type: application/json\r\n\r\n{").encode())
+        assert connection.recv(1) == b""
+    assert not live[1].view().paused
+
+
+def _has_ended(connection, wait_s):
+    connection.settimeout(wait_s)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
+def test_the_limit_of_a_request_that_is_on_its_way_is_ten_seconds(live):
+    assert live[2].request_s == Handler.timeout == 10
 
 
 # --- the stream

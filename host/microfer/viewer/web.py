@@ -18,7 +18,7 @@ from microfer import command
 from microfer.errors import MicroferError
 from microfer.link.events import Timed
 from microfer.viewer.viewer import Viewer
-from microfer.viewer.web_request import Handler
+from microfer.viewer.web_request import REQUEST_S, Handler
 
 HOST = "127.0.0.1"
 KEY_BYTES = 16
@@ -38,6 +38,8 @@ class WebServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"  # there it would let another program take the port as well
     request_queue_size = 16
+    request_s: float = REQUEST_S
+    """How long a request may take to arrive."""
 
     def __init__(self, viewer: Viewer, port: int = 0) -> None:
         """Take a port of 127.0.0.1; 0 = any that is free.

@@ -1,15 +1,16 @@
 """One request to the viewer's web page: its files, the stream of views, the actions."""
 
 import hmac
+import io
 import json
 import re
+import socket
 import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
@@ -33,7 +34,12 @@ FILES = {
 }
 """What the page consists of: name in the address, file, content type. Nothing else is read from disk."""
 
-OUR_NAMES = {"127.0.0.1", "localhost"}
+OUR_HOSTS = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
+"""What a request may call this computer, on any port, so that one can be forwarded; nothing may stand around it."""
+
+REQUEST_S = 10
+"""The longest that a request may take to arrive, whole, and that one write of an answer may wait for its reader."""
+
 LONGEST_BODY_BYTES = 1000
 PERIOD_S = 0.03
 """At most one view in this time goes to a page: more often than a board predicts, so that none waits for the next."""
@@ -61,14 +67,40 @@ def page_constants() -> dict[str, Any]:
     return {"labels": LABELS, "colors": COLORS, "unsure": UNSURE, "crop_size": CROP_SIZE, "keys": KEYS}
 
 
+class _Arriving(io.RawIOBase):
+    """What arrives at a socket, until a deadline for all of it: a byte every few seconds does not keep a thread."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection, self._end_s = connection, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the request took too long to arrive")
+        whole_s = self._connection.gettimeout()
+        self._connection.settimeout(left_s)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(whole_s)
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers one request and closes the connection."""
 
     server: "WebServer"
-    timeout = 10
+    timeout = REQUEST_S
     disable_nagle_algorithm = True
     server_version = "microfer"
     sys_version = ""
+
+    def setup(self) -> None:
+        """Read the request with one deadline for all of it."""
+        super().setup()
+        self.rfile = io.BufferedReader(_Arriving(self.connection, self.server.request_s))
 
     def do_GET(self) -> None:
         """Answer with a file of the page, or with the stream."""
@@ -117,12 +149,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _name(self) -> str | None:
         """Return what stands behind the key; None where the request was refused."""
-        host = self.headers.get("Host", "")
-        try:
-            is_ours = urlsplit(f"//{host}").hostname in OUR_NAMES
-        except ValueError:
-            is_ours = False
-        if not is_ours:
+        hosts = self.headers.get_all("Host", [])
+        if len(hosts) != 1 or not OUR_HOSTS.fullmatch(hosts[0]):
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this page answers to 127.0.0.1 and localhost only")
             return None
         key, _, name = self.path.removeprefix("/").partition("/")
