@@ -58,8 +58,8 @@ def main() -> int:
         if isinstance(source, LiveSource):
             source.connection.open()
         _show(viewer, show, options)
-        viewer.check()
-        return 0 if viewer.arrived else 1
+    viewer.check()  # once all is closed: a full disk may show only then
+    return 0 if viewer.arrived else 1
 
 
 def _options() -> argparse.Namespace:

@@ -1,13 +1,18 @@
 """Recordings: every byte back with its time, cut anywhere, and played as if the board were here."""
 
+import errno
 import json
 import math
+import os
 import shutil
 import struct
+import subprocess
+import sys
 import time
 import zlib
 
 import pytest
+from tests.conftest import ROOT
 from tests.host.fake_board import FakeBoard
 
 from microfer.errors import MicroferError
@@ -309,6 +314,67 @@ def test_a_full_disk_ends_the_recording_and_not_the_viewer(tmp_path, monkeypatch
         assert view.recording is None
         assert "no space" in view.notice
         assert view.frames.shown == 30
+
+
+def test_a_command_whose_recording_ends_on_a_full_disk_says_so_and_fails(tmp_path):
+    """A limit on the size of files makes writes fail as a full disk does, without filling one."""
+    resource = pytest.importorskip("resource", reason="limits on file sizes are a Unix matter")
+    path = tmp_path / "full.mfrec"
+    with FakeBoard(period_s=0.001) as board:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "host/serial_viewer.py",
+                "--port",
+                board.port,
+                "--json",
+                "--frames",
+                "150",
+                "--record",
+                path,
+            ],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) > 150  # all was watched
+    assert "cannot record into" in done.stderr
+    assert "the recording ended there, and can be played up to there" in " ".join(done.stderr.split())
+    recording = read_recording(path)
+    assert 10 < len(predictions(recording.events())) < 150
+    assert recording.cut
+
+
+def test_a_disk_that_is_full_only_when_the_recording_ends_is_said_too(tmp_path, monkeypatch):
+    with FakeBoard() as board:
+        viewer = Viewer(LiveSource(connection := Connection(board.port)), record=tmp_path / "full.mfrec", frames=5)
+        with viewer:
+            connection.open()
+            while not viewer.finished.is_set():
+                viewer.poll()
+            viewer.check()
+            monkeypatch.setattr(os, "fsync", _no_space)
+        with pytest.raises(MicroferError, match=r"cannot record into .*No space left on device"):
+            viewer.check()
+
+
+def test_a_disk_with_no_room_for_a_header_leaves_no_file_in_the_way(tmp_path, monkeypatch):
+    path = tmp_path / "full.mfrec"
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "_append", _full)
+        with pytest.raises(MicroferError, match="no space left"):
+            Recorder(path, "port")
+    assert not path.exists()
+    Recorder(path, "port").close()
+    assert read_recording(path).cut == ""
+
+
+def _no_space(_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _full(*_):

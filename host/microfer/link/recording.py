@@ -94,7 +94,12 @@ class Recorder:
             ) from error
         except OSError as error:
             raise MicroferError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
-        self._append(head + _CRC.pack(zlib.crc32(head)))
+        try:
+            self._append(head + _CRC.pack(zlib.crc32(head)))
+        except MicroferError:
+            self._file.close()
+            self.path.unlink(missing_ok=True)  # it holds nothing, and would stand in the way of the next try
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -116,11 +121,14 @@ class Recorder:
         self.chunks += 1
 
     def close(self) -> None:
-        """Close the file, all of it on disk."""
+        """Close the file, all of it on disk. Raises MicroferError where the disk has no room for what it took."""
         file, self._file = self._file, None
         if file is not None:
-            with file:
-                os.fsync(file.fileno())
+            try:
+                with file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise MicroferError(f"cannot record into {self.path}: {error.strerror or error}") from error
 
     def _append(self, content: bytes) -> None:
         if self._file is None:

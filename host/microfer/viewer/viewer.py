@@ -7,7 +7,7 @@ may be called from any thread.
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,8 @@ class Viewer:
         self.news = threading.Event()
         """Is set whenever there is something new to see; whoever draws clears it before drawing."""
         self.failure = ""
+        self.recording_failure = ""
+        """Why a recording ended before it was to; what it held until then can be played."""
         self.arrived = 0
         """Predictions that were taken into the view."""
         self.listener: Callable[[Timed], None] | None = None
@@ -122,11 +124,14 @@ class Viewer:
                 self._stop_recording()
 
     def check(self) -> None:
-        """Raise what ended the viewer before its time: MicroferError for `failure`, or a bug in its thread."""
+        """Raise what ended the viewer or a recording before its time: MicroferError, or a bug in the viewer's thread.
+
+        Called after `close`, it knows of a disk that was full when the recording's end was to be written, too.
+        """
         if self._crash is not None:
             raise self._crash
-        if self.failure:
-            raise MicroferError(self.failure)
+        if self.failure or self.recording_failure:
+            raise MicroferError("; ".join(filter(None, (self.failure, self.recording_failure))))
 
     def poll(self, timeout_s: float = POLL_S) -> list[Timed]:
         """Take what arrived into the view and return it; not after `finished`, and not beside `start`.
@@ -297,17 +302,24 @@ class Viewer:
                 self._recorder.write(at, content)
             except MicroferError as error:
                 self._stop_recording()
-                self._notice = str(error)
+                self._recording_failed(error)
 
     def _stop_recording(self) -> None:
         recorder, self._recorder = self._recorder, None
-        if recorder is not None:
-            with suppress(OSError):  # what could be written is in the file
-                recorder.close()
-            self._notice = f"recorded into {recorder.path}"
-            if recorder.chunks == 0:
-                recorder.path.unlink(missing_ok=True)
-                self._notice = "nothing arrived, so that nothing was recorded"
+        if recorder is None:
+            return
+        self._notice = f"recorded into {recorder.path}"
+        try:
+            recorder.close()
+        except MicroferError as error:
+            self._recording_failed(error)
+        if recorder.chunks == 0:
+            recorder.path.unlink(missing_ok=True)
+            self._notice = "nothing arrived, so that nothing was recorded"
+
+    def _recording_failed(self, error: MicroferError) -> None:
+        self.recording_failure = f"{error}; the recording ended there, and can be played up to there"
+        self._notice = self.recording_failure
 
 
 def _name_by_time() -> str:
