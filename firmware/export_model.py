@@ -1,12 +1,11 @@
 """Write firmware/lib/generated/ before a build: the model and what comes from it, as C++.
 
 CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `python host/export_tflm.py` does the same for people.
-Standard library alone, as in PlatformIO's own Python. The model is the default release, or the .tflite that the
-environment variable MICROFER_MODEL names, seen from the repository's root. Standard output: the files that the result
-is made from, one a line.
+Standard library alone, as in PlatformIO's own Python. The model is the current one: what was exported last, or else the
+default release; the environment variable MICROFER_MODEL names another. Standard error says which one it is. Standard
+output: the files that the result is made from, one a line.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -23,19 +22,19 @@ def main() -> int:
     from microfer.errors import MicroferError
     from microfer.export.export import export_model
     from microfer.export.golden import FOLDER
-    from microfer.release import MODELS, default_model
+    from microfer.release import CURRENT, MODELS, current_model
 
-    named = os.environ.get("MICROFER_MODEL")
     try:
-        # From the repository's root, wherever CMake or PlatformIO run this.
-        model = (FIRMWARE.parent / named).resolve() if named else default_model()
-        export_model(model, FIRMWARE / "lib" / "generated")
+        chosen = current_model()
+        export_model(chosen.path, FIRMWARE / "lib" / "generated")
     except MicroferError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    print(f"microfer {chosen.describe()}", file=sys.stderr)
     used = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     generators = sorted(Path(file) for file in used if file and Path(file).is_relative_to(HOST))
-    for path in (model, MODELS / "DEFAULT", *sorted(FOLDER.iterdir()), *generators):
+    pointers = [path for name in ("DEFAULT", CURRENT) if (path := MODELS / name).is_file()]
+    for path in (chosen.path, *pointers, *sorted(FOLDER.iterdir()), *generators):
         print(path.as_posix())
     return 0
 

@@ -13,6 +13,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# What somebody exported last in this checkout is theirs; tests are about the default release.
+os.environ.setdefault("MICROFER_MODEL", (ROOT / "models" / "DEFAULT").read_text().strip())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tell the processes of `pytest -n` what to share out: slow tests one by one and first, then whole files.
