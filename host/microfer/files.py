@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,12 +19,19 @@ else:
 
 LOCK_FILE = "run.lock"
 
+UNFINISHED = ".unfinished"
+"""Stands in the name of every file that is being written. One that nobody writes any more is swept away."""
+
+_swept: set[Path] = set()
+"""Folders in which this process has looked for what killed ones left."""
+
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` when the block ends well, delete it otherwise.
 
-    The temporary name keeps the suffix of `path`, because savers choose their format by it.
+    The temporary name keeps the suffix of `path`, because savers choose their format by it. A process that is killed
+    leaves its temporary file behind; the next one that writes into the folder deletes it.
 
     Raises:
         MicroferError: the folder cannot be made or written, or the disk is full.
@@ -32,20 +39,51 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        Path(name).chmod(0o666 & ~_umask())
+        sweep(path.parent)
+        held, temporary = _temporary(path)
     except OSError as error:
         raise MicroferError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise MicroferError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with held:
+        try:
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+        except OSError as error:
+            raise MicroferError(f"cannot write {path}: {error.strerror or error}; nothing was changed") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes left half-written in `folder`, once in this process; others' work stays."""
+    folder = folder.absolute()
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    for path in folder.glob(f".*{UNFINISHED}*"):
+        with suppress(OSError):  # somebody writes it, or it is gone already
+            if sys.platform == "win32":
+                path.unlink()  # which fails while it is open
+                continue
+            with path.open("r+b") as file:
+                _lock(file)
+                path.unlink()
+
+
+def _temporary(path: Path) -> tuple[IO[bytes], Path]:
+    """Return a new file beside `path`, held so that no other process sweeps it away, and its name."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=f"{UNFINISHED}{path.suffix}", dir=path.parent)
+        file = os.fdopen(handle, "r+b")
+        Path(name).chmod(0o666 & ~_umask())
+        if sys.platform == "win32":
+            file.close()  # an open one could not be renamed
+            return file, Path(name)
+        with suppress(BlockingIOError):
+            _lock(file)
+            if os.fstat(file.fileno()).st_nlink:
+                return file, Path(name)
+        file.close()  # another process swept between the two calls: once more
 
 
 @contextmanager
@@ -96,6 +134,7 @@ def write_if_changed(path: Path | str, content: str) -> bool:
     """
     path = Path(path)
     if path.is_file() and read_bytes(path) == content.encode():
+        sweep(path.parent)
         return False
     write_text(path, content)
     return True

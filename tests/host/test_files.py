@@ -7,8 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microfer import files
 from microfer.errors import MicroferError
-from microfer.files import atomic_path, exclusive, read_bytes, write_bytes, write_json
+from microfer.files import (
+    atomic_path,
+    exclusive,
+    read_bytes,
+    write_bytes,
+    write_if_changed,
+    write_json,
+    write_text,
+)
 
 resource = pytest.importorskip("resource", reason="limits on file sizes are a Unix matter")
 
@@ -116,3 +125,73 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(MicroferError, match=r"cannot write .*file/run"), exclusive(tmp_path / "file" / "run"):
         pass
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from microfer.files import atomic_path
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+def begin_to_write(path: Path) -> tuple["subprocess.Popen[str]", str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path)],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "host")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_what_a_killed_process_left_half_written_is_swept_and_what_is_being_written_stays(
+    is_same: bool, tmp_path: Path
+) -> None:
+    dead, left = begin_to_write(tmp_path / "last.npz")
+    alive, held = begin_to_write(tmp_path / "contract.h")
+    dead.kill()
+    dead.communicate()
+    assert {path.name for path in tmp_path.iterdir()} == {left, held}
+    (tmp_path / ".mine-x.h").write_text("not ours")
+    write_bytes(tmp_path / ("last.npz" if is_same else "other.json"), b"whole")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert left not in names
+    assert held in names
+    assert ".mine-x.h" in names
+    alive.communicate("")
+    assert (tmp_path / "contract.h").read_bytes() == b"half"
+
+
+def test_a_file_that_needs_no_change_has_its_folder_swept_as_well(tmp_path: Path) -> None:
+    write_text(tmp_path / "contract.h", "same")
+    dead, _ = begin_to_write(tmp_path / "contract.h")
+    dead.kill()
+    dead.communicate()
+    files._swept.clear()  # as in a process that has just started
+    assert not write_if_changed(tmp_path / "contract.h", "same")
+    assert [path.name for path in tmp_path.iterdir()] == ["contract.h"]
+
+
+def test_a_file_that_another_process_sweeps_as_it_is_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, tries = files._lock, []
+
+    def swept_once(file) -> None:
+        tries.append(file.name)
+        if len(tries) == 1:
+            next(tmp_path.glob(".*")).unlink()
+        lock(file)
+
+    monkeypatch.setattr(files, "_lock", swept_once)
+    write_bytes(tmp_path / "model.bin", b"whole")
+    assert len(tries) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
+    assert (tmp_path / "model.bin").read_bytes() == b"whole"

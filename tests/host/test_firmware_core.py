@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -184,6 +185,15 @@ def test_a_core_that_does_not_compile_says_where(tmp_path):
         built_core(default_model(), cache=tmp_path / "cache", firmware=tmp_path)
     assert not list((tmp_path / "cache").rglob("*.o"))
     assert not list((tmp_path / "cache").rglob(f"*{core_build.SUFFIX}"))
+
+
+def test_what_a_killed_build_left_is_swept_and_a_build_under_way_stays(tmp_path):
+    for name, age_s in (("build-old", 3700), ("build-new", 3500), ("other", 10_000)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "crop.o").write_bytes(b"")
+        os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    core_build._sweep(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"build-new", "other"}
 
 
 @needs_compiler

@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,7 @@ GENERATED = ("contract.h", "golden.h", "golden.cc", "messages.h")
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 COMPILE_TIMEOUT_S = 600
+ABANDONED_S = 3600
 
 Progress = Callable[[str], None]
 """Told what is done, for people, before something that takes seconds."""
@@ -113,6 +116,7 @@ def built_core(
             progress(f"compiling the firmware's core for this computer with {compiler.version} (once, some seconds)")
         try:
             library.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(library.parent)
             with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent, ignore_cleanup_errors=True) as folder:
                 _compile(Path(folder), files, compiler, library)
         except OSError as error:
@@ -120,6 +124,14 @@ def built_core(
                 f"cannot write {library}: {error.strerror or error}; set MICROFER_CACHE to a folder that can be written"
             ) from error
     return library
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what killed builds left in `folder`: a build takes seconds, so that none goes on for ABANDONED_S."""
+    for build in folder.glob("build-*"):
+        with suppress(OSError):
+            if time.time() - build.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(build)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Path:
