@@ -20,6 +20,7 @@ from microfer.metrics import plots
 from microfer.model import saved
 from microfer.model.networks import Network
 from microfer.training import checkpoint
+from microfer.training.crash_report import CrashReport
 from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import make_engine, use_threads
 from microfer.training.loop import Run, Selection
@@ -134,7 +135,7 @@ def _look(teachers: Teachers, training: Dataset) -> None:
 
 
 class Screen:
-    """Shows a run: a live bar on a terminal, a line per epoch elsewhere; also draws the curves."""
+    """Shows a run: a live bar on a terminal, a line per epoch elsewhere, what a crash is; also draws the curves."""
 
     def __init__(self, run: Run, *, resume: bool = False, tensorboard: bool = False) -> None:
         self._run = run
@@ -159,14 +160,20 @@ class Screen:
         self._rows: list[dict[str, float]] = []
         self._drawn = 0.0
         self._ctrl_c = CtrlC()
+        self._crash_report = CrashReport(run.config.name)
+        self._resumes = resume
 
     def __enter__(self) -> "Screen":
+        self._crash_report.__enter__()
+        if self._resumes:
+            self._crash_report.saved()
         self._ctrl_c.__enter__()
         self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ctrl_c.__exit__()
+        self._crash_report.__exit__()
         self._bar.stop()
         if self._rows:
             self._draw()
@@ -176,11 +183,13 @@ class Screen:
     def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
         """Move the bar, or stop if Ctrl-C was pressed: `Run.execute`'s `on_step`."""
         self._ctrl_c.check()
+        self._crash_report.stepped()
         figures = f"epoch {epoch + 1} loss {loss:.3f} accuracy {accuracy:.1%}{self._last}"
         self._bar.update(self._task, completed=epoch * self._steps + step + 1, figures=figures)
 
     def epoch(self, row: dict[str, float]) -> None:
         """Say how an epoch went: `Run.execute`'s `on_epoch`."""
+        self._crash_report.saved()
         self._rows.append(row)
         self._last = f" | validation {row['val_accuracy']:.1%}"
         figures = (
