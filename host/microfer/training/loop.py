@@ -269,5 +269,6 @@ def _as_csv(history: list[dict[str, float]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, HISTORY_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(history)
+    # Of a checkpoint every number of a row is a float, also the epoch's.
+    writer.writerows(row | {"epoch": round(row["epoch"])} for row in history)
     return text.getvalue()
