@@ -9,15 +9,16 @@ P. Viola, M. Jones, Rapid Object Detection using a Boosted Cascade of Simple Fea
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from microfer.errors import MicroferError
+from microfer.export.cascade_table import CASCADE
 from microfer.oracle.crop import crop_resize
 from microfer.pictures.opencv import cv2
 
-CASCADE = "haarcascade_frontalface_alt2.xml"
 DETECTION_SIDE_PX = 1280
 """Larger frames are searched in a copy this long: a face to be recognised is larger than a few pixels in any case."""
 
@@ -66,7 +67,7 @@ class FaceFinder:
     """
 
     def __init__(self, min_neighbours: int = 4, min_size_px: int = 40) -> None:
-        self._cascade = _load_cascade()
+        self._cascade = load_cascade()
         self._min_neighbours = min_neighbours
         self._min_size_px = min_size_px
 
@@ -99,19 +100,29 @@ def crop(frame: GrayFrame, face: Face) -> npt.NDArray[np.uint8]:
     return crop_resize(frame, face.left, face.top, face.size, face.size)
 
 
+def paste(frame: npt.NDArray[Any], face: GrayFrame, left: int, top: int, size: int) -> None:
+    """Put a square face, uint8 (n, n), onto a frame, (height, width), scaled to `size` pixels, all of it inside."""
+    frame[top : top + size, left : left + size] = cv2.resize(face, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
 def _square(box: npt.NDArray[np.float64], neighbours: int) -> Face:
     left, top, width, height = box
     size = max(width, height)
     return Face(round(left + (width - size) / 2), round(top + (height - size) / 2), max(1, round(size)), neighbours)
 
 
-def _load_cascade() -> "cv2.CascadeClassifier":
+def load_cascade() -> "cv2.CascadeClassifier":
+    """Return OpenCV's detector with the cascade that the firmware's table is made from.
+
+    Raises:
+        MicroferError: this OpenCV has no cascade detector, or its cascade file is missing or damaged.
+    """
     if not hasattr(cv2, "CascadeClassifier") or not hasattr(cv2, "data"):
         raise MicroferError(
             f"OpenCV {cv2.__version__} has no CascadeClassifier (version 5 dropped it); "
             'install version 4: pip install "opencv-python-headless>=4.14,<5"'
         )
-    path = Path(cv2.data.haarcascades) / CASCADE  # type: ignore[attr-defined]
+    path = cascade_path()
     if not path.is_file():
         raise MicroferError(
             f"the face detector's file {path} is missing; "
@@ -127,3 +138,8 @@ def _load_cascade() -> "cv2.CascadeClassifier":
             'install OpenCV again: pip install --force-reinstall "opencv-python-headless>=4.14,<5"'
         )
     return cascade
+
+
+def cascade_path() -> Path:
+    """Return where the installed OpenCV keeps the cascade."""
+    return Path(cv2.data.haarcascades) / CASCADE  # type: ignore[attr-defined]

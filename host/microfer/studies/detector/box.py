@@ -17,7 +17,7 @@ from microfer.metrics.plots import BLUE, FAINT, INK, ORANGE, plain
 from microfer.oracle.crop import crop_resize
 from microfer.pictures.opencv import cv2
 from microfer.studies.detector.report import OVERLAP, overlap
-from microfer.studies.detector.scenes import HEIGHT_PX, LARGEST_FACE_PX, SMALLEST_FACE_PX, WIDTH_PX, Gray
+from microfer.studies.detector.scenes import HEIGHT_PX, LARGEST_FACE_PX, SMALLEST_FACE_PX, WIDTH_PX, Gray, place
 from microfer.virtual_board.firmware_core import FirmwareCore
 
 SIDES_Q8: Final = tuple(range(192, 385, 16))
@@ -109,7 +109,7 @@ def curve_figure(curve: BoxCurve, title: str) -> Figure:
 def _seen(core: FirmwareCore, image: Gray, rng: np.random.Generator) -> tuple[Gray, Sequence[int]] | None:
     """Return a frame with the face, and the box (left, top, side, side) where the detector found it; None: nowhere."""
     size = int(rng.integers(SMALLEST_FACE_PX, LARGEST_FACE_PX + 1))
-    left, top = int(rng.integers(0, WIDTH_PX - size + 1)), int(rng.integers(0, HEIGHT_PX - size + 1))
+    left, top = place(size, rng)
     face = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR)
     around = (top, HEIGHT_PX - size - top, left, WIDTH_PX - size - left)
     frame = np.asarray(cv2.copyMakeBorder(face, *around, cv2.BORDER_REPLICATE), np.uint8)

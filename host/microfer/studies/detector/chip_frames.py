@@ -7,17 +7,17 @@ golden pictures and scikit-image's LFW faces, small and pasted into pictures.
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from microfer.contract import NUM_CLASSES
 from microfer.data.synthetic import render_face
 from microfer.errors import MicroferError
-from microfer.export import cascade_table
 from microfer.export.golden import read_pictures
+from microfer.pictures.faces import load_cascade, paste
 from microfer.pictures.opencv import cv2
-from microfer.studies.detector.scenes import HEIGHT_PX, WIDTH_PX, Gray, faceless, lfw_faces, scenes
+from microfer.studies.detector.report import MIN_NEIGHBOURS, SCALE_STEP, SMALLEST_PX
+from microfer.studies.detector.scenes import HEIGHT_PX, WIDTH_PX, Gray, faceless, lfw_faces, place, scenes
 from microfer.virtual_board.firmware_core import FirmwareCore
 
 PARTITION_BYTES = 0x200000
@@ -62,8 +62,8 @@ def frames(count: int = 20) -> Iterator[ChipFrame]:
 def _drawn(rng: np.random.Generator, index: int) -> Gray:
     size = int(rng.integers(70, 121))
     frame = np.full((HEIGHT_PX, WIDTH_PX), int(rng.integers(90, 200)), np.uint8)
-    left, top = int(rng.integers(0, WIDTH_PX - size + 1)), int(rng.integers(0, HEIGHT_PX - size + 1))
-    frame[top : top + size, left : left + size] = render_face(index % NUM_CLASSES, rng, size, 0.25)
+    left, top = place(size, rng)
+    paste(frame, render_face(index % NUM_CLASSES, rng, size, 0.25), left, top, size)
     return np.clip(frame + rng.normal(0, 3, frame.shape), 0, 255).astype(np.uint8)
 
 
@@ -73,8 +73,7 @@ def partition(made: Sequence[ChipFrame], core: FirmwareCore) -> bytes:
     Raises:
         MicroferError: there are too many frames.
     """
-    path = Path(cv2.data.haarcascades) / cascade_table.CASCADE  # type: ignore[attr-defined]
-    opencv = cv2.CascadeClassifier(str(path))
+    opencv = load_cascade()
     records = [
         one.kind.encode().ljust(16, b"\0")
         + _expected([(f.box.left, f.box.top, f.box.width, f.box.height, f.neighbours) for f in core.detect(one.frame)])
@@ -89,7 +88,9 @@ def partition(made: Sequence[ChipFrame], core: FirmwareCore) -> bytes:
 
 
 def _by_opencv(opencv: "cv2.CascadeClassifier", frame: Gray) -> Faces:
-    boxes, counts = opencv.detectMultiScale2(frame, scaleFactor=1.1, minNeighbors=2, minSize=(43, 43))
+    boxes, counts = opencv.detectMultiScale2(
+        frame, scaleFactor=SCALE_STEP, minNeighbors=MIN_NEIGHBOURS, minSize=(SMALLEST_PX, SMALLEST_PX)
+    )
     return [
         (int(left), int(top), int(width), int(height), int(count))
         for (left, top, width, height), count in zip(boxes, counts, strict=True)

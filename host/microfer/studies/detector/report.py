@@ -7,21 +7,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from microfer.errors import MicroferError
+from microfer.export.cascade_table import CASCADE
 from microfer.metrics.metrics import wilson_interval
+from microfer.pictures.faces import load_cascade
 from microfer.pictures.opencv import cv2
 from microfer.studies.detector.scenes import Gray, Scene, faceless, lfw_faces, scenes
 from microfer.virtual_board.firmware_core import Box, FirmwareCore
 
 SCHEMA: Final = "microfer.detector/1"
-CASCADE: Final = "haarcascade_frontalface_alt2.xml"
 SCALE_STEP: Final = 1.1
 MIN_NEIGHBOURS: Final = 2
 SMALLEST_PX: Final = 43
@@ -138,14 +137,7 @@ def measure(
 
 def finders_of(core: FirmwareCore) -> dict[str, Finder]:
     """Return the finders that are compared, by name. Raises MicroferError where OpenCV's cascade cannot be loaded."""
-    path = Path(cv2.data.haarcascades) / CASCADE  # type: ignore[attr-defined]
-    opencv = cv2.CascadeClassifier(str(path)) if path.is_file() else None
-    if opencv is None or opencv.empty():
-        raise MicroferError(
-            f"OpenCV's {path} is missing or damaged; install it again: "
-            'pip install --force-reinstall "opencv-python-headless>=4.14,<5"'
-        )
-    cascade = opencv
+    cascade = load_cascade()
 
     def with_opencv(frame: Gray) -> Found:
         boxes, counts = cascade.detectMultiScale2(

@@ -15,6 +15,7 @@ import sklearn.datasets
 from PIL import Image
 
 from microfer.errors import MicroferError
+from microfer.pictures.faces import paste
 from microfer.pictures.opencv import cv2
 
 WIDTH_PX, HEIGHT_PX = 160, 120
@@ -47,10 +48,14 @@ def scenes(faces: npt.NDArray[np.uint8], count: int, seed: int) -> Iterator[Scen
     for index in range(count):
         frame = background(rng)
         size = int(rng.integers(SMALLEST_FACE_PX, LARGEST_FACE_PX + 1))
-        left, top = int(rng.integers(0, WIDTH_PX - size + 1)), int(rng.integers(0, HEIGHT_PX - size + 1))
-        face = cv2.resize(faces[index % len(faces)], (size, size), interpolation=cv2.INTER_LINEAR)
-        frame[top : top + size, left : left + size] = face
+        left, top = place(size, rng)
+        paste(frame, faces[index % len(faces)], left, top, size)
         yield Scene(frame, left, top, size)
+
+
+def place(size: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Return left and top of a square of `size` pixels somewhere on the frame."""
+    return int(rng.integers(0, WIDTH_PX - size + 1)), int(rng.integers(0, HEIGHT_PX - size + 1))
 
 
 def faceless(count: int, seed: int) -> Iterator[Gray]:

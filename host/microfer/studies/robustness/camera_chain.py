@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE
 from microfer.errors import MicroferError
-from microfer.pictures.faces import FaceFinder, crop
+from microfer.pictures.faces import FaceFinder, crop, paste
 from microfer.pictures.opencv import cv2
 from microfer.studies.robustness.corruptions import Crops
 
@@ -83,7 +83,7 @@ def scene(face: Crops, side_px: int, rng: np.random.Generator) -> Frame:
     frame = cv2.resize(coarse, (FRAME_WIDTH_PX, FRAME_HEIGHT_PX)).astype(np.float64)
     top = int(rng.integers(0, FRAME_HEIGHT_PX - side_px + 1))
     left = int(rng.integers(0, FRAME_WIDTH_PX - side_px + 1))
-    frame[top : top + side_px, left : left + side_px] = cv2.resize(face, (side_px, side_px))
+    paste(frame, face, left, top, side_px)
     return np.clip(frame + rng.normal(0, SENSOR_NOISE, frame.shape) + 0.5, 0, 255).astype(np.uint8)
 
 
