@@ -135,6 +135,19 @@ def split_targets(targets: Any) -> tuple[Any, Any]:
     return targets[:, :NUM_CLASSES], targets[:, NUM_CLASSES:]
 
 
+def loss(settings: Distillation | None, targets: Any, logits: Any, cross_entropy: Callable[[Any, Any], Any]) -> Any:
+    """Return each image's loss, (b,), by any framework's `cross_entropy` of probabilities (b, 7) and logits (b, 7).
+
+    targets: (b, 7), or what `Teachers.targets` gave where `settings` say how teachers are followed.
+    """
+    own, teachers = split_targets(targets)
+    plain = cross_entropy(own, logits)
+    if settings is None:
+        return plain
+    followed = cross_entropy(teachers, logits / settings.temperature) * settings.temperature**2
+    return (1 - settings.weight) * plain + settings.weight * followed
+
+
 class _AnyKerasModel:
     def __init__(self, model: Any) -> None:
         self._model = model

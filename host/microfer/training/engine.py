@@ -8,6 +8,7 @@ normalization of many small operators and changes the memory layout around each 
 import ctypes
 import os
 import sys
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from microfer.errors import MicroferError
 from microfer.model.baselines import Application
 from microfer.model.networks import Network
-from microfer.training.distill import Distillation, split_targets
+from microfer.training.distill import Distillation, loss, split_targets
 from microfer.training.recipe import Recipe
 
 Array = npt.NDArray[np.float32]
@@ -130,17 +131,12 @@ def _optimizer(recipe: Recipe) -> Any:
 def _loss(distillation: Distillation | None) -> Any:
     import keras
 
-    if distillation is None:
-        return keras.losses.CategoricalCrossentropy(from_logits=True)
-    weight, temperature = distillation.weight, distillation.temperature
+    cross_entropy = partial(keras.losses.categorical_crossentropy, from_logits=True)
 
-    def distilled(targets: Any, logits: Any) -> Any:
-        own, teachers = split_targets(targets)
-        followed = keras.losses.categorical_crossentropy(teachers, logits / temperature, from_logits=True)
-        plain = keras.losses.categorical_crossentropy(own, logits, from_logits=True)
-        return (1 - weight) * plain + weight * temperature**2 * followed
+    def of_batch(targets: Any, logits: Any) -> Any:
+        return loss(distillation, targets, logits, cross_entropy)
 
-    return distilled
+    return of_batch
 
 
 def _is_right(targets: Any, logits: Any) -> Any:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from microfer.model.networks import Network
-from microfer.training.distill import Distillation, split_targets
+from microfer.training.distill import Distillation, loss, split_targets
 from microfer.training.engine import Array, VariablesState
 from microfer.training.torch_network import TorchNetwork
 
@@ -34,20 +34,20 @@ class TorchEngine(VariablesState):
         parameters = self.model.trainable_variables
         for parameter in parameters:
             parameter.value.grad = None
-        target, teachers = split_targets(self._network.tensor(targets))
+        target = self._network.tensor(targets)
         logits = self._network.logits(inputs, training=True)
-        losses = F.cross_entropy(logits, target, reduction="none")
-        if self._distillation:
-            weight, temperature = self._distillation.weight, self._distillation.temperature
-            followed = F.cross_entropy(logits / temperature, teachers, reduction="none") * temperature**2
-            losses = (1 - weight) * losses + weight * followed
-        loss = (losses * self._network.tensor(weights)).mean()
-        loss.backward()
+        losses = loss(self._distillation, target, logits, _cross_entropy)
+        mean = (losses * self._network.tensor(weights)).mean()
+        mean.backward()
         with torch.no_grad():
             self.optimizer.apply([parameter.value.grad for parameter in parameters], parameters)
-        hits = int((logits.argmax(1) == target.argmax(1)).sum())
-        return float(loss.detach()), hits
+        hits = int((logits.argmax(1) == split_targets(target)[0].argmax(1)).sum())
+        return float(mean.detach()), hits
 
     def predict(self, inputs: Array) -> Array:
         """See `Engine.predict`."""
         return self._network.predict(inputs)
+
+
+def _cross_entropy(targets: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    return F.cross_entropy(logits, targets, reduction="none")
