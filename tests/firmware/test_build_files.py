@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tests.firmware import make_generated
 
+import microfer
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
 SRC = FIRMWARE / "src"
@@ -188,11 +190,14 @@ def test_the_main_file_compiles_against_stand_ins_for_esp_idf(layer, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_version_stands_in_pyproject_alone(tmp_path):
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+def test_the_version_stands_in_the_package_alone(tmp_path):
+    version = microfer.__version__
     assert len(version) <= 16  # what the hello has room for
-    for path in (ROOT / "CMakeLists.txt", ROOT / "platformio.ini", SRC / "CMakeLists.txt"):
-        assert version not in path.read_text().replace("espressif32@", "")
+    for path in (ROOT / "CMakeLists.txt", ROOT / "platformio.ini", SRC / "CMakeLists.txt", ROOT / "CITATION.cff"):
+        assert version not in path.read_text().replace("espressif32@", "").replace("cff-version: 1.2.0", "")
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in package["project"]
+    assert package["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "microfer.__version__"}
     if cmake := shutil.which("cmake"):
         head = (ROOT / "CMakeLists.txt").read_text().split("# What comes from the model")[0]
         head = head.replace("${CMAKE_CURRENT_LIST_DIR}", ROOT.as_posix()) + "message(STATUS ${PROJECT_VER})\n"

@@ -10,11 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-import tomllib
 from pathlib import Path
 
 import pytest
 
+import microfer
 from microfer.contract import NUM_CLASSES
 from microfer.export.golden import read_pictures
 from microfer.link.board_profile import EMULATED
@@ -168,7 +168,7 @@ def test_the_firmware_boots_and_every_golden_score_equals_the_hosts(board):
     hello = board.wait_for(Hello, 1)[0]
     golden = len(read_pictures())
     assert hello.board == EMULATED
-    assert hello.firmware_version == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert hello.firmware_version == microfer.__version__
     assert hello.kernels.startswith(("esp-nn ", "microfer + esp-nn "))
     assert (hello.flash_size_bytes, hello.psram_size_bytes) == (8 * 1024 * 1024, 8 * 1024 * 1024)
     assert (hello.frame_width_px, hello.frame_height_px) == (160, 120)
