@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from microfer.contract import NUM_CLASSES
+from microfer.contract import NUM_CLASSES, InputLayout, block_side
 from microfer.errors import MicroferError
 from microfer.json_reader import JsonError, Length, Range, parse, typed
 from microfer.model.limits import Blocks, Filters, Name, Rate, Stride
@@ -64,14 +64,23 @@ class MiniXception:
 
 @dataclass(frozen=True)
 class ResNet:
-    """One residual block of two 3x3 convolutions for each of `filters`; all blocks but the first halve the map.
+    """Stages of residual blocks, each of two 3x3 convolutions; every stage but the first halves the map.
 
     With (16, 32, 64) it is the ResNet-8 of MLPerf Tiny (Banbury et al. 2021, arXiv:2106.07597) on the gray crop.
+
+    filters: of the convolutions of each stage. blocks: how many each stage has, one where it is empty.
+    head_dropout: rate before the classifier. input_layout: how the crop fills the input, see `microfer.contract`.
     """
 
     name: Name
     filters: Annotated[tuple[Filters, ...], Blocks]
-    input_layout: Literal["plain"] = "plain"
+    blocks: tuple[Annotated[int, Range(1, 64)], ...] = ()
+    head_dropout: Rate = 0.0
+    input_layout: InputLayout = "plain"
+
+    def __post_init__(self) -> None:
+        if self.blocks and len(self.blocks) != len(self.filters):
+            raise MicroferError(f"{self.name} has {len(self.filters)} stages, but blocks for {len(self.blocks)}")
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,8 @@ BASELINES: dict[str, Baseline] = {
             "mobilenet-v2-small", stem=16, stages=((1, 16, 1, 2), (6, 24, 2, 1), (6, 32, 2, 2), (6, 48, 1, 1)), head=256
         ),
         ResNet("resnet8", (16, 32, 64)),
+        # A teacher: 24x24 and 12x12 maps hold what the maps of the chip's networks are too small for.
+        ResNet("resnet12", (64, 128, 192), blocks=(1, 2, 2), head_dropout=0.3, input_layout="space_to_depth_2"),
         MiniXception("mini-xception", stem=8, modules=(16, 32, 64, 128)),
         Application("resnet50", "ResNet50"),
         Application("efficientnet-b0", "EfficientNetB0"),
@@ -251,9 +262,16 @@ def _mobilenet_v2(config: MobileNetV2) -> tuple[Node, ...]:
 
 def _resnet(config: ResNet) -> tuple[Node, ...]:
     net = _Chain()
+    if (side := block_side(config.input_layout)) > 1:
+        net.add(Node("regroup", "space_to_depth", (net.last,), stride=side))
     net.conv("stem", config.filters[0], 3)
-    for number, filters in enumerate(config.filters, start=1):
-        name, source, stride = f"block{number}", net.last, 1 if number == 1 else 2
+    strides = [
+        (filters, 2 if block == 0 and stage > 0 else 1)
+        for stage, filters in enumerate(config.filters)
+        for block in range(config.blocks[stage] if config.blocks else 1)
+    ]
+    for number, (filters, stride) in enumerate(strides, start=1):
+        name, source = f"block{number}", net.last
         net.conv(f"{name}_conv1", filters, 3, stride=stride)
         around = net.conv(f"{name}_conv2", filters, 3, relu=False)
         if stride != 1:
@@ -262,6 +280,7 @@ def _resnet(config: ResNet) -> tuple[Node, ...]:
         net.add(Node(f"{name}_add", "add", (source, around)))
         net.add(Node(f"{name}_relu", "relu", (net.last,)))
     net.add(Node("average", "global_average", (net.last,)))
+    net.dropout("head", config.head_dropout)
     net.add(Node("logits", "dense", (net.last,), filters=NUM_CLASSES, initial_std=0.01))
     return net.finished()
 

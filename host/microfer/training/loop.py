@@ -5,6 +5,7 @@ import gc
 import io
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -23,7 +24,8 @@ from microfer.tensor import encode_float
 from microfer.training import checkpoint
 from microfer.training.augment import augment
 from microfer.training.distill import Teachers
-from microfer.training.engine import Engine
+from microfer.training.engine import Array, Engine
+from microfer.training.moving_average import MovingAverage, split_state
 from microfer.training.recipe import Recipe
 
 HISTORY_COLUMNS = (
@@ -152,23 +154,28 @@ class Run:
                 )
             progress.settings = settings
             checkpoint.write(self.checkpoint, progress, variables)  # also where no epoch is left to do it
+            variables, averaged = split_state(variables)
             engine.restore(variables)
         else:
             progress = checkpoint.Progress(settings)
+        average = MovingAverage(engine, self.recipe.average) if self.recipe.average else None
+        if resume and average:
+            average.restore(averaged)
         write_json(self.out / "run.json", {"settings": settings})
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
-            loss, accuracy = self._train_epoch(engine, epoch, on_step)
-            found = self.validate(engine)
-            row = (epoch + 1, loss, accuracy, *found, self.recipe.rate(epoch + 1))
-            progress.history.append(dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True)))
-            if epoch + 1 >= self.first_kept_epoch and getattr(found, self.select) > progress.best(self.select):
-                progress.best_accuracy, progress.best_macro_f1 = found.accuracy, found.macro_f1
-                progress.best_epoch = epoch + 1
-                saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
+            loss, accuracy = self._train_epoch(engine, epoch, average, on_step)
+            with average.in_place() if average else nullcontext():
+                found = self.validate(engine)
+                row = (epoch + 1, loss, accuracy, *found, self.recipe.rate(epoch + 1))
+                progress.history.append(dict(zip(HISTORY_COLUMNS, (*row, time.perf_counter() - started), strict=True)))
+                if epoch + 1 >= self.first_kept_epoch and getattr(found, self.select) > progress.best(self.select):
+                    progress.best_accuracy, progress.best_macro_f1 = found.accuracy, found.macro_f1
+                    progress.best_epoch = epoch + 1
+                    saved.save(engine.model, self.config, self.out / "best.keras", {"recipe": self.recipe.to_json()})
             # The checkpoint comes last: a run killed before it repeats the epoch and writes the same best model.
             write_text(self.out / "history.csv", _as_csv(progress.history))
-            checkpoint.write(self.checkpoint, progress, engine.state())
+            checkpoint.write(self.checkpoint, progress, engine.state() | (average.state() if average else {}))
             on_epoch(progress.history[-1])
         seconds = sum(row["seconds"] for row in progress.history)
         result = Result(
@@ -193,7 +200,11 @@ class Run:
         return result
 
     def _train_epoch(
-        self, engine: Engine, epoch: int, on_step: Callable[[int, int, float, float], None]
+        self,
+        engine: Engine,
+        epoch: int,
+        average: MovingAverage | None,
+        on_step: Callable[[int, int, float, float], None],
     ) -> tuple[float, float]:
         view = self.teachers.view(epoch) if self.teachers else epoch
         rng = np.random.default_rng((self.seed, view))
@@ -206,10 +217,14 @@ class Run:
         for step, chosen in enumerate(batches):
             inputs = augment(self.training.images[chosen], self.recipe.augmentation, rng)
             rate = self.recipe.rate(epoch + (step + 1) / len(batches))
-            aims = targets[chosen]
+            aims, weight = targets[chosen], weights[chosen]
+            if self.recipe.mixup:
+                inputs, aims, weight = _mixed((inputs, aims, weight), self.recipe.mixup, rng)
             if self.teachers:
                 aims = self.teachers.targets(inputs, aims, chosen, view, step)
-            loss, right = engine.train_step(inputs, aims, weights[chosen], rate)
+            loss, right = engine.train_step(inputs, aims, weight, rate)
+            if average:
+                average.update()
             loss_sum, hits, seen = loss_sum + loss * len(chosen), hits + right, seen + len(chosen)
             on_step(epoch, step, loss_sum / seen, hits / seen)
         return loss_sum / seen, hits / seen
@@ -257,6 +272,13 @@ def _so_far(settings: dict[str, Any]) -> dict[str, Any]:
     if isinstance(recipe, dict) and recipe.get("schedule") == "constant":
         return settings | {"recipe": recipe | {"epochs": None}}
     return settings
+
+
+def _mixed(batch: tuple[Array, ...], alpha: float, rng: np.random.Generator) -> tuple[Array, ...]:
+    """Blend each array of a batch with itself in another order, all by the same share."""
+    share = np.float32(rng.beta(alpha, alpha))
+    other = rng.permutation(len(batch[0]))
+    return tuple(share * array + (1 - share) * array[other] for array in batch)
 
 
 def _batches(order: npt.NDArray[np.intp], size: int) -> list[npt.NDArray[np.intp]]:

@@ -24,6 +24,10 @@ class Recipe:
     label_smoothing: share of each target that is spread over all seven classes.
     class_weights: how much images of rare classes count: each by n / (7 * images of its class) to this power. At 0
         every image counts alike, at 1 every class.
+    mixup: blend each batch with itself in another order, images and targets alike, by a share drawn from
+        Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412); 0 blends nothing.
+    average: validate and keep a moving average of the weights in place of the weights themselves; each step takes
+        `1 - average` of the new ones, and more in the first steps. 0 keeps the weights.
     """
 
     name: str
@@ -37,6 +41,8 @@ class Recipe:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     class_weights: float = 0.0
+    mixup: float = 0.0
+    average: float = 0.0
 
     def rate(self, epoch: float) -> float:
         """Return the learning rate after `epoch` (0..epochs, fractions count) of training."""
@@ -94,6 +100,10 @@ _STRONG = Recipe(
     ),
 )
 
+# Twice as long, on blends of images, kept as an average of the weights: for teachers, and for students of live teachers
+# (Beyer et al. 2022, arXiv:2106.05237).
+_PATIENT = replace(_STRONG, name="patient", epochs=240, mixup=0.2, average=0.999)
+
 # To go on from what "strong" has trained, with teachers that know more: half of its rate leaves that state behind, and
 # the same cosine comes to rest.
 _CONTINUED = replace(_STRONG, name="continued", epochs=36, learning_rate=1.5e-3, warmup_epochs=0.5)
@@ -103,7 +113,7 @@ _CONTINUED = replace(_STRONG, name="continued", epochs=36, learning_rate=1.5e-3,
 _BALANCED = replace(_STRONG, name="balanced", epochs=24, learning_rate=6e-4, warmup_epochs=0.5, class_weights=1.0)
 _HALF_BALANCED = replace(_BALANCED, name="half-balanced", class_weights=0.5)
 
-RECIPES = {recipe.name: recipe for recipe in (_THESIS, _STRONG, _CONTINUED, _BALANCED, _HALF_BALANCED)}
+RECIPES = {recipe.name: recipe for recipe in (_THESIS, _STRONG, _PATIENT, _CONTINUED, _BALANCED, _HALF_BALANCED)}
 
 
 def recipe(name: str) -> Recipe:
