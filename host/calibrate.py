@@ -11,7 +11,7 @@ from rich.table import Table
 
 from microfer import command
 from microfer.command import console
-from microfer.tflite.metadata import MAX_SCORE_FLOOR
+from microfer.contract import MAX_SCORE_FLOOR
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.calibrate.calibrate import Calibration, ChooseThreshold

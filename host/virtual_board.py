@@ -120,8 +120,8 @@ class _Show:
 
 
 def _settings(options: argparse.Namespace) -> "BoardSettings":
+    from microfer.contract import SEND_BUFFER_BYTES
     from microfer.virtual_board.parts import CameraFaults
-    from microfer.virtual_board.port import SEND_BUFFER_BYTES
     from microfer.virtual_board.virtual_board import BoardSettings
     from microfer.virtual_board.wire_faults import WireFaults
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
 
 from microfer import command  # noqa: E402
-from microfer.contract import LABELS  # noqa: E402
+from microfer.contract import LABELS, SEARCH_HEIGHT_PX, SEARCH_WIDTH_PX  # noqa: E402
 from microfer.data.face_description import Head  # noqa: E402
 from microfer.data.face_drawing import draw_face  # noqa: E402
 from microfer.data.synthetic import EXPRESSIONS  # noqa: E402
@@ -32,7 +32,7 @@ from microfer.export.golden import FOLDER, INDEX_FILE, FaceBox, GoldenPicture, P
 from microfer.files import write_bytes, write_json  # noqa: E402
 from microfer.pictures import pictures  # noqa: E402
 
-WIDTH_PX, HEIGHT_PX = 160, 120
+WIDTH_PX, HEIGHT_PX = SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX
 DRAWN = "drawn by scripts/golden_pictures.py"
 NASA = "portrait of Eileen Collins by NASA, public domain, from scikit-image's astronaut.png, scaled down"
 

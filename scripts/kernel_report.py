@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
 
 from firmware_qemu import FLASH_BYTES, find_qemu, qemu_command  # noqa: E402
+from microfer.contract import MOST_GATHERED_BYTES  # noqa: E402
 from microfer.export.kernel_plan import Convolution, plan_kernels  # noqa: E402
 from microfer.files import atomic_path, write_json  # noqa: E402
 from microfer.publish.pages import update_block  # noqa: E402
@@ -41,8 +42,6 @@ FLASH_BYTES_PER_S = 40e6
 """Quad, 80 MHz: where the weights are without PSRAM."""
 
 MULTIPLICATIONS_PER_INSTRUCTION = 16
-MOST_GATHERED_BYTES = 20736
-"""kMostGatheredBytes in firmware/lib/kernels/convolution.h."""
 
 BACKENDS = ("esp-nn", "microfer")
 

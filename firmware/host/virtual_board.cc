@@ -13,6 +13,7 @@
 #include "core.h"
 #include "device/board_core.h"
 #include "device/ports.h"
+#include "generated/constants.h"
 #include "generated/contract.h"
 #include "image/crop.h"
 #include "pipeline/classifier.h"
@@ -138,8 +139,8 @@ struct MicroferBoard {
       : parts(given), facts(given_facts), name(facts.name), firmware_version(facts.firmware_version) {}
 
   static bool HasRoomFor(const MicroferFacts& facts) {
-    return facts.frame_width_px >= 1 && facts.frame_width_px <= kMaxFrameWidthPx && facts.frame_height_px >= 1 &&
-           facts.frame_height_px <= kMaxFrameHeightPx;
+    return facts.frame_width_px >= 1 && facts.frame_width_px <= microfer::kCameraWidthPx &&
+           facts.frame_height_px >= 1 && facts.frame_height_px <= microfer::kCameraHeightPx;
   }
 
   [[nodiscard]] microfer::BoardFacts board_facts() const {
@@ -147,11 +148,8 @@ struct MicroferBoard {
             static_cast<microfer::protocol::ResetReason>(facts.reset_reason)};
   }
 
-  // The largest that a tracker takes.
-  static constexpr int kMaxFrameWidthPx = 320;
-  static constexpr int kMaxFrameHeightPx = 240;
   static constexpr std::size_t kStorageBytes =
-      microfer::NewestFrame::kBuffers * std::size_t{kMaxFrameWidthPx} * kMaxFrameHeightPx;
+      microfer::NewestFrame::kBuffers * std::size_t{microfer::kCameraWidthPx} * microfer::kCameraHeightPx;
 
   // In the order in which they need each other.
   MicroferParts parts;

@@ -39,6 +39,7 @@ camera_config_t ConfigOf(const CameraPins& pins) {
   config.ledc_timer = LEDC_TIMER_0;
   config.ledc_channel = LEDC_CHANNEL_0;
   config.pixel_format = PIXFORMAT_GRAYSCALE;
+  static_assert(CameraEsp::kWidthPx == 320 && CameraEsp::kHeightPx == 240, "which the driver names QVGA");
   config.frame_size = FRAMESIZE_QVGA;
   config.fb_count = 2;  // with one the newest frame would be an old one
   config.fb_location = CAMERA_FB_IN_PSRAM;

@@ -6,6 +6,7 @@
 #include "board.h"
 #include "capture/camera.h"
 #include "esp_camera.h"
+#include "generated/constants.h"
 
 namespace microfer {
 
@@ -13,8 +14,8 @@ namespace microfer {
 // newest one each time.
 class CameraEsp final : public Camera {
  public:
-  static constexpr int kWidthPx = 320;
-  static constexpr int kHeightPx = 240;
+  static constexpr int kWidthPx = kCameraWidthPx;
+  static constexpr int kHeightPx = kCameraHeightPx;
 
   explicit CameraEsp(const Board& board) : pins_(board.camera), is_upside_down_(board.is_camera_upside_down) {}
 

@@ -8,6 +8,7 @@
 #include "board.h"
 #include "capture/camera.h"
 #include "freertos/FreeRTOS.h"
+#include "generated/constants.h"
 
 namespace microfer {
 
@@ -16,8 +17,8 @@ namespace microfer {
 // without any face after each. The same frames after each start.
 class CameraStored final : public Camera {
  public:
-  static constexpr int kWidthPx = 160;
-  static constexpr int kHeightPx = 120;
+  static constexpr int kWidthPx = kMaxSearchWidthPx;
+  static constexpr int kHeightPx = kMaxSearchHeightPx;
   static constexpr int kFramesPerSecond = 10;
 
   explicit CameraStored(const Board& /*any*/) {}

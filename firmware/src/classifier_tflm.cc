@@ -80,8 +80,8 @@ LoadOutcome ClassifierTflm::Load() {
   const std::size_t internal_bytes = Arena::LargestInternal();
   if (psram_bytes != 0) {
     arena_ = Arena::InPsram(std::min(psram_bytes, kMostBytes));
-  } else if (internal_bytes > kReserveBytes) {
-    arena_ = Arena::Internal(std::min(internal_bytes - kReserveBytes, kMostBytes));
+  } else if (internal_bytes > kArenaReserveBytes) {
+    arena_ = Arena::Internal(std::min(internal_bytes - kArenaReserveBytes, kMostBytes));
   }
   if (arena_.empty()) return Fail(LoadOutcome::kOutOfMemory, "no memory for a tensor arena, and no PSRAM");
   const LoadOutcome outcome = LayOut(arena_);
@@ -109,7 +109,7 @@ LoadOutcome ClassifierTflm::Fail(LoadOutcome outcome, const char* fault) {
 
 void ClassifierTflm::MoveIntoInternalRam() {
   const std::size_t needed_bytes = (interpreter_->arena_used_bytes() + kPlanningBytes + 15) / 16 * 16;
-  if (Arena::LargestInternal() < needed_bytes || Arena::FreeInternal() < needed_bytes + kReserveBytes) return;
+  if (Arena::LargestInternal() < needed_bytes || Arena::FreeInternal() < needed_bytes + kArenaReserveBytes) return;
   Arena internal = Arena::Internal(needed_bytes);
   if (internal.empty()) return;
   if (LayOut(internal) == LoadOutcome::kOk) {

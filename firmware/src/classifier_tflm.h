@@ -7,6 +7,7 @@
 
 #include "arena.h"
 #include "base/span.h"
+#include "generated/constants.h"
 #include "generated/op_resolver.h"
 #include "pipeline/classifier.h"
 #include "pipeline/operator_times.h"
@@ -35,17 +36,13 @@ class OperatorClock final : public tflite::MicroProfilerInterface {
 // How much tensor arena a network needs on the chip shows only when it is laid
 // out there, because kernels take their scratch from it: with ESP-NN's alone
 // thesis-bn-1 needs three times what a host does. So it is laid out in PSRAM first and measured. Where
-// that much, and kReserveBytes for all the others, is free in internal RAM, it
+// that much, and kArenaReserveBytes for all the others, is free in internal RAM, it
 // moves there, which is faster, and the PSRAM is given back. No size is tuned by
 // hand. Without PSRAM it gets what internal RAM has to spare.
 class ClassifierTflm final : public Classifier {
  public:
   // More than this no network that is fast enough to be of use would need.
   static constexpr std::size_t kMostBytes = 512 * 1024;
-
-  // Of internal RAM, left to the camera's driver, which may start after this
-  // (32 KiB to receive into and the stack of its task), and to everyone else.
-  static constexpr std::size_t kReserveBytes = 64 * 1024;
 
   LoadOutcome Load() override;
   [[nodiscard]] const char* fault() const override { return fault_; }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <new>
 
+#include "generated/constants.h"
 #include "generated/kernel_plan.h"
 #include "generated/model_data.h"
 #include "kernels/convolution.h"
@@ -194,7 +195,7 @@ bool FindPooling(TfLiteContext* context, TfLiteNode* node, PoolingShape& shape) 
   const TfLiteIntArray& to = *output.get()->dims;
   const auto& params = *static_cast<const TfLitePoolParams*>(node->builtin_data);
   if (input.get()->type != kTfLiteInt8 || params.activation != kTfLiteActNone || from.size != 4 || to.size != 4 ||
-      from.data[0] != 1 || from.data[3] % kernels::kVectorBytes != 0) {
+      from.data[0] != 1 || from.data[3] % kVectorBytes != 0) {
     return false;
   }
   const auto narrow = [](int number) { return static_cast<std::int16_t>(number); };

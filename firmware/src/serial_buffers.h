@@ -4,21 +4,18 @@
 #include <cstddef>
 
 #include "freertos/FreeRTOS.h"
+#include "generated/constants.h"
 #include "generated/messages.h"
 
 namespace microfer {
 
 inline constexpr std::size_t kLongestFrameBytes = protocol::kMaxEncodedBytes + 2;  // and its two delimiters
 
-// To the host: two previews and what comes with them, so that a host that is
-// late by a frame or two loses nothing. A driver refuses for ever what is larger
-// than its buffer.
-inline constexpr std::size_t kSendBufferBytes = 8 * 1024;
+// A driver refuses for ever what is larger than its buffer. Both buffers' sizes
+// stand in the contract.
 static_assert(kSendBufferBytes >= 3 * kLongestFrameBytes);
 
-// From the host: a whole crop, which arrives while the network works on a frame,
-// and the commands behind it. The host sends one crop at a time.
-inline constexpr std::size_t kReceiveBufferBytes = 4 * 1024;
+// The host sends one crop at a time, and may send other commands behind it.
 static_assert(kReceiveBufferBytes >= kLongestFrameBytes + 1024);
 
 // How long to wait for room before a frame is dropped.

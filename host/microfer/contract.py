@@ -1,7 +1,8 @@
 """What the host and the board agree on, written once.
 
 This module imports `typing` alone, so that every tool can read it: the trainer, the exporter that turns it into a C++
-header, and PlatformIO's bare Python. What belongs to one model (input layout, quantization, temperature, arena)
+header, and PlatformIO's bare Python. `export.constants_header` turns the board's numbers below into constants.h.
+What belongs to one model (input layout, quantization, temperature, arena)
 is not here: it travels inside that model's .tflite, see `microfer.tflite.metadata`.
 """
 
@@ -25,6 +26,69 @@ INPUT_ZERO_POINT = -128
 OUTPUT_SCALE = 1 / 256
 OUTPUT_ZERO_POINT = -128
 """Int8 encoding of a probability, which TensorFlow Lite fixes for every softmax: -128 is 0, 127 is 255/256."""
+
+ONE_Q16 = 1 << 16
+"""Probabilities and confidences are whole numbers on the board: this one is 1."""
+
+MAX_SCORE_FLOOR = 30
+"""Of seven probabilities one is 256 / 7 = 36.6 of 256 levels or more, so some score always remains above this floor."""
+
+NEWEST_PART_Q16 = round(0.3 * ONE_Q16)
+"""The newest frame's part in the smoothed confidences. Three tenths forget a frame to a third within three more: long
+enough to ride over a blink, short enough for a smile. Chosen, not measured."""
+
+HYSTERESIS_Q16 = round(0.05 * ONE_Q16)
+"""By how much another label must lead, and by how much the shown one must fall below the threshold, before what is
+shown changes."""
+
+CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX = 320, 240
+"""The frames of a board's camera, gray, and the largest that the tracker takes."""
+
+SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX = CAMERA_WIDTH_PX // 2, CAMERA_HEIGHT_PX // 2
+"""The largest frame that the face detector takes; a camera's is halved first."""
+
+MAX_FRAME_SIDE_PX, MAX_BOX_SIDE_PX = 2048, 4096
+"""Sides of a frame and of a box in it, at most: so that every sum of the crop fits 32 bits."""
+
+MOST_FACES = 8
+"""Faces that the detector tells of one frame: the largest."""
+
+SCHEMA_VERSION = 3
+"""The version of the .tflite schema that TFLM reads."""
+
+VECTOR_BYTES = 16
+"""What the ESP32-S3's vector unit loads and multiplies at once. Weights and tensors begin at multiples of it."""
+
+READ_AHEAD_BYTES = 2 * VECTOR_BYTES
+"""The convolution kernel reads so far behind its last row, without using what it finds."""
+
+MOST_GATHERED_BYTES = 20736
+"""Of rows that the convolution gathers at a time, at most. It holds the 36 rows of a 3x3 convolution of 64 channels
+on a 6x6 image in one piece, so that its weights, which come from flash, are read once."""
+
+ARENA_RESERVE_BYTES = 64 * 1024
+"""Internal RAM that a tensor arena leaves to the camera's driver, which may start later (32 KiB to receive into and the
+stack of its task), and to everything else."""
+
+SEND_BUFFER_BYTES = 8192
+"""Of a board's serial port, to the host: two previews and what comes with them, so that a host that is late by a frame
+or two loses nothing."""
+
+RECEIVE_BUFFER_BYTES = 4096
+"""From the host: a whole crop, which arrives while the network works on a frame, and the commands behind it."""
+
+MOST_OPERATORS = 128
+"""Of a network, that a board can time."""
+
+MOST_PROFILE_RUNS = 100
+"""How often a host may have the network run for one profile."""
+
+START_PERIOD_MS, LEAST_PERIOD_MS, MOST_PERIOD_MS = 1000, 100, 60_000
+"""Between two statistics: after a board's start, and what a host may ask for."""
+
+LOAD_OUTCOMES = ("ok", "refused", "arena_too_small", "out_of_memory")
+"""How loading a network on a board ended, by number: it runs; it is not what the firmware was built for; the tensor
+arena does not hold it; there is no memory for an arena."""
 
 OFFICIAL_COUNTS = {
     "Training": (3995, 436, 4097, 7215, 4830, 3171, 4965),

@@ -6,9 +6,8 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from microfer import tensor
-from microfer.contract import CROP_SIZE, INPUT_LAYOUTS, NUM_CLASSES, InputLayout
+from microfer.contract import CROP_SIZE, INPUT_LAYOUTS, MAX_SCORE_FLOOR, NUM_CLASSES, InputLayout
 from microfer.oracle import crop, prediction
-from microfer.tflite.metadata import MAX_SCORE_FLOOR
 
 CROP, ENCODE, PREDICT, SETTINGS = 1, 2, 3, 4
 OK, BAD_BOX, OUTSIDE = 0, 2, 3

@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "host"))
 
+from microfer.export.constants_header import constants_header  # noqa: E402
 from microfer.export.golden import check_scores, read_pictures  # noqa: E402
 from microfer.export.messages_header import messages_header  # noqa: E402
 from microfer.export.model_files import Source, contract_header, golden_header, golden_source  # noqa: E402  # noqa: E402
@@ -38,12 +39,13 @@ METADATA = ModelMetadata(
 
 
 def make(folder: Path) -> None:
-    """Write contract.h, golden.h, golden.cc and messages.h into `folder`, unless they are there already."""
+    """Write the generated headers that the core includes, and golden.cc, unless they are right already."""
     source = Source(tflite_file.read(GOLDEN / "tiny_int8.tflite"), METADATA, read_pictures())
     check_scores(METADATA, source.pictures)  # out of date: python tests/golden/make_tiny_scores.py
     write_if_changed(folder / "contract.h", contract_header(source))
     write_if_changed(folder / "golden.h", golden_header(source))
     write_if_changed(folder / "golden.cc", golden_source(source))
+    write_if_changed(folder / "constants.h", constants_header())
     write_if_changed(folder / "messages.h", messages_header())
 
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "check.h"
+#include "generated/constants.h"
 #include "generated/contract.h"
 
 namespace microfer {

@@ -106,6 +106,15 @@ TEST(ANewExpressionTakesOverAfterTwoFramesOfTheDefaultSmoothing) {
   EXPECT(prediction.label == 5);
 }
 
+TEST(ANewFrameCountsThreeTenths) {
+  Predictor predictor{PredictorSettings{}};
+  Prediction prediction;
+  EXPECT(predictor.Update(Only(3), prediction) == PredictOutcome::kOk);
+  EXPECT(predictor.Update(Only(5), prediction) == PredictOutcome::kOk);
+  EXPECT(prediction.smoothed_q16[5] == 19'661 && prediction.smoothed_q16[3] == kOneQ16 - 19'661);  // 0.3 and 0.7
+  EXPECT(PredictorSettings{}.hysteresis_q16 == 3'277);                                             // 0.05
+}
+
 TEST(UnderTheThresholdTheAnswerIsUncertainAndNamesTheBestLabel) {
   PredictorSettings settings = Raw();
   settings.uncertain_below_q16 = ToQ16(0.6);

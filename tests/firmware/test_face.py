@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.firmware import make_generated
 from tests.firmware.toolchain import HERE, LIB, ROOT, SANITIZE, TOOLCHAINS, Toolchain
 
 from microfer.data.synthetic import render_face
@@ -28,9 +29,10 @@ def probe(request, tmp_path_factory) -> Probe:
     if missing := toolchain.missing():
         pytest.skip(f"{missing} not installed")
     folder = tmp_path_factory.mktemp(f"face_{toolchain.name}")
+    make_generated.make(folder / "generated")
     sources = [HERE / "face_probe.cc", *sorted((LIB / "face").glob("*.cc")), LIB / "image" / "halve.cc"]
     extra = SANITIZE if toolchain.sanitize else ("-static",)
-    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", LIB, *sources]
+    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", folder, "-I", LIB, *sources]
     done = subprocess.run(
         [*map(str, command), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
     )

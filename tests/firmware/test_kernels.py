@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.firmware import make_generated
 from tests.firmware.toolchain import HERE, LIB, SANITIZE, TOOLCHAINS, Toolchain
 
 CASES = {"gcc": (1, 50_000), "clang": (1_000_001, 50_000), "arm32": (2_000_001, 10_000)}
@@ -26,7 +27,9 @@ def probe(toolchain, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(f"kernels_{toolchain.name}")
     extra = SANITIZE if toolchain.sanitize else ("-static",)
     sources = [HERE / "kernels_probe.cc", *sorted((LIB / "kernels").glob("*.cc"))]
-    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", HERE, "-I", LIB, *sources]
+    make_generated.make(folder / "generated")
+    include = [argument for each in (folder, HERE, LIB) for argument in ("-I", each)]
+    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, *include, *sources]
     done = subprocess.run(
         [*map(str, command), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
     )

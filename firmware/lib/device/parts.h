@@ -9,6 +9,7 @@
 #include "device/ports.h"
 #include "device/self_test.h"
 #include "face/face_detector.h"
+#include "generated/constants.h"
 #include "pipeline/classifier.h"
 #include "pipeline/pipeline.h"
 
@@ -30,7 +31,7 @@ struct DeviceParts {
 
 // What the host may change: see protocol::StreamSettings.
 struct StreamState {
-  std::uint16_t statistics_period_ms = 1000;
+  std::uint16_t statistics_period_ms = kStartPeriodMs;
   bool predictions = true;
   bool previews = false;  // no pixel leaves the board unasked
 };

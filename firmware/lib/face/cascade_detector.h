@@ -9,6 +9,7 @@
 #include "face/face_detector.h"
 #include "face/grouping.h"
 #include "face/level_sums.h"
+#include "generated/constants.h"
 #include "image/gray_view.h"
 
 namespace microfer {
@@ -27,11 +28,6 @@ inline constexpr double kScaleStep = 1.1;
 // Every second window of a level, across and down.
 inline constexpr std::size_t kMaxCoarseRows = kMaxSumsRows / 2 + 1;
 inline constexpr std::size_t kMaxCoarseWindows = kMaxCoarseRows * (kSumsStride / 2);
-
-// The largest frame that is searched. A camera's 320x240 is halved first: see
-// Halve() in image/halve.h, and FaceTracker, which does so by itself.
-inline constexpr int kMaxSearchWidthPx = 160;
-inline constexpr int kMaxSearchHeightPx = 120;
 
 // The smallest box that can be found: what is asked for below becomes this, see
 // DetectorSettings::searched_from_px().
@@ -66,6 +62,9 @@ struct DetectorSettings {
 // pyramid at a time, 32 bits each.
 inline constexpr std::size_t kDetectorWorkspaceWords = 2 * kSumsElements;
 
+// Searches frames of at most kMaxSearchWidthPx by kMaxSearchHeightPx; a camera's
+// are halved first, see FaceTracker.
+//
 // P. Viola, M. Jones, Rapid Object Detection using a Boosted Cascade of Simple
 // Features, CVPR 2001; step by step as OpenCV's CascadeClassifier does it, but
 // for the choice of windows that DetectorSettings tells of.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "generated/constants.h"
 #include "image/gray_view.h"
 
 namespace microfer {
@@ -13,8 +14,6 @@ struct FoundFace {
   Box box;             // a square, in the frame's pixels; it may reach a pixel over the right or lower edge
   int neighbours = 0;  // how many of the detector's windows agree on it: more is surer
 };
-
-inline constexpr std::size_t kMaxFaces = 8;
 
 struct FoundFaces {
   std::array<FoundFace, kMaxFaces> faces{};  // the first `count` of them, the largest first

@@ -7,6 +7,7 @@
 
 #include "base/span.h"
 #include "face/face_detector.h"
+#include "generated/constants.h"
 #include "image/gray_view.h"
 
 namespace microfer {
@@ -47,7 +48,7 @@ struct TrackerSettings {
 };
 
 // For the halved frame, where the camera's is larger than the detector takes.
-inline constexpr std::size_t kTrackerWorkspaceBytes = std::size_t{160} * 120;
+inline constexpr std::size_t kTrackerWorkspaceBytes = std::size_t{kMaxSearchWidthPx} * kMaxSearchHeightPx;
 
 // Follows one face, the largest, from frame to frame and keeps its box steady.
 class FaceTracker {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "generated/constants.h"
 #include "generated/contract.h"
 #include "image/gray_view.h"
 
@@ -14,12 +15,9 @@ namespace microfer {
 inline constexpr std::size_t kCropPixels = static_cast<std::size_t>(kCropSizePx) * kCropSizePx;
 using Crop = std::array<std::uint8_t, kCropPixels>;
 
-// Larger ones are refused, so that every sum below fits 32 bits.
-inline constexpr int kMaxFrameSidePx = 2048;
-inline constexpr int kMaxBoxSidePx = 4096;
-
 enum class [[nodiscard]] CropOutcome : std::uint8_t{
     kOk,
+    // Larger ones than these are refused, so that every sum fits 32 bits.
     kBadFrame,  // no pixels, a side outside 1..kMaxFrameSidePx, or rows that overlap
     kBadBox,    // a side outside 1..kMaxBoxSidePx
     kOutside,   // the box does not touch the frame

@@ -36,11 +36,6 @@ struct ConvolutionShape {
   [[nodiscard]] bool has_packed_weights() const { return products() == row_bytes(); }
 };
 
-// At most so many bytes of gathered rows at a time. It holds the 36 rows of a 3x3
-// convolution of 64 channels on a 6x6 image in one piece, so that its weights,
-// which come from flash, are read once.
-inline constexpr int kMostGatheredBytes = 20736;
-
 // What Convolve needs as scratch, in bytes; 0 for many 1x1 convolutions.
 [[nodiscard]] std::size_t ConvolutionScratchBytes(const ConvolutionShape& shape);
 

@@ -3,18 +3,17 @@
 
 #include <cstdint>
 
+#include "generated/constants.h"
 #include "kernels/channel.h"
 
 namespace microfer::kernels {
 
-// So many bytes does the vector unit multiply at once; the length of a row is a
-// multiple of it.
-inline constexpr int kVectorBytes = 16;
-
-// The ESP32-S3's kernel loads ahead: it reads, but does not use, so many bytes
+// The vector unit multiplies kVectorBytes at once; the length of a row is a
+// multiple of that.
+//
+// The ESP32-S3's kernel loads ahead: it reads, but does not use, kReadAheadBytes
 // behind the last row. They must be readable. Scratch is made larger by them; a
 // tensor in TFLM's arena always has more behind it.
-inline constexpr int kReadAheadBytes = 2 * kVectorBytes;
 
 // Every row times every channel's weights: what each convolution comes down to.
 //

@@ -31,6 +31,8 @@ MICROFER_KERNELS_OF_ANY(MICROFER_DECLARE, range)
 namespace microfer::kernels {
 namespace {
 
+static_assert(kVectorBytes == 16 && kReadAheadBytes == 32, "the assembly counts on it");
+
 using Kernel = void (*)(RowsJob*);
 
 #define MICROFER_CASE(kind, n) \

@@ -5,17 +5,10 @@
 #include <cstdint>
 
 #include "base/span.h"
+#include "generated/constants.h"
 #include "pipeline/operator_times.h"
 
 namespace microfer {
-
-// How loading a network ended.
-enum class [[nodiscard]] LoadOutcome : std::uint8_t{
-    kOk,
-    kRefused,        // it is not what generated/contract.h says; the text names the difference
-    kArenaTooSmall,  // the tensor arena does not hold it
-    kOutOfMemory,    // there is no room for an arena
-};
 
 // The network, whatever runs it: TFLM on the board and in the emulated chip,
 // TFLM on a host. One task at a time.

@@ -1,5 +1,6 @@
 #include "pipeline/model_check.h"
 
+#include "generated/constants.h"
 #include "generated/contract.h"
 
 namespace microfer {
@@ -20,6 +21,7 @@ bool IsSame(float a, float b) { return !(a < b) && !(b < a); }
 }  // namespace
 
 const char* SchemaFault(std::uint32_t schema_version) {
+  static_assert(kSchemaVersion == 3, "the text below says so");
   return schema_version == kSchemaVersion ? nullptr : "the model's schema is not version 3";
 }
 

@@ -24,11 +24,8 @@ struct ModelFacts {
   TensorFacts output;
 };
 
-// The .tflite schema that this firmware reads.
-inline constexpr std::uint32_t kSchemaVersion = 3;
-
-// Before the network is laid out in its arena: null where the schema is the one
-// above, else what is wrong.
+// Before the network is laid out in its arena: null where its schema has
+// kSchemaVersion, else what is wrong.
 [[nodiscard]] const char* SchemaFault(std::uint32_t schema_version);
 
 // After it: null where the network's ends are those of generated/contract.h,

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/span.h"
+#include "generated/constants.h"
 
 namespace microfer {
 
@@ -21,7 +22,7 @@ struct OperatorTicks {
 // 32 bits at 240 MHz is good for 17 seconds.
 class OperatorTimes {
  public:
-  static constexpr std::size_t kMostOperators = 128;
+  static constexpr std::size_t kMostOperators = microfer::kMostOperators;
 
   // Forgets everything.
   void Clear();

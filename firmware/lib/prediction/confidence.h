@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "generated/constants.h"
 #include "generated/contract.h"
 
 namespace microfer {
@@ -15,7 +16,6 @@ using Scores = std::array<std::int8_t, kNumLabels>;
 
 // Probabilities as whole numbers: kOneQ16 is 1. Integers give the same bytes on
 // every processor, which a float library's powers do not.
-inline constexpr std::uint32_t kOneQ16 = 1U << 16;
 using ConfidencesQ16 = std::array<std::uint32_t, kNumLabels>;
 
 // A number from 0 on as Q16, to the nearest, halves up. Only the basic
@@ -30,10 +30,9 @@ enum class [[nodiscard]] CalibrateOutcome : std::uint8_t{
     kNoScore,  // no score is above the floor: no softmax gives that, the model or its memory is damaged
 };
 
-// The highest floor: seven probabilities add up to one, so that the largest is
-// 256 / 7 = 36.6 of 256 at least, and remains above the floor however the scores
-// were rounded.
-inline constexpr std::uint32_t kMaxScoreFloor = 30;
+// Seven probabilities add up to one, so the largest is 256 / 7 of 256 at least and
+// remains above the highest floor however the scores were rounded.
+static_assert(kMaxScoreFloor + 1 < 256 / kNumLabels);
 
 // Turns int8 scores into calibrated probabilities: (p - floor)^(1/T), scaled to
 // add up to one. Without a floor these are the probabilities that the softmax

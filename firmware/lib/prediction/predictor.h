@@ -14,13 +14,11 @@ struct PredictorSettings {
   std::uint32_t score_floor = 0;                    // see Calibrate(); at most kMaxScoreFloor
 
   // The newest frame's part in the smoothed confidences; kOneQ16: no smoothing.
-  // Three tenths forget a frame to a third within three more: long enough to
-  // ride over a blink, short enough for a smile. Chosen, not measured.
-  std::uint32_t newest_part_q16 = ToQ16(0.3);
+  std::uint32_t newest_part_q16 = kNewestPartQ16;
 
   // By how much another label must lead, and by how much the shown one must
   // fall below the threshold, before what is shown changes; 0: at once.
-  std::uint32_t hysteresis_q16 = ToQ16(0.05);
+  std::uint32_t hysteresis_q16 = kHysteresisQ16;
 
   [[nodiscard]] constexpr bool valid() const {
     return inverse_temperature_q16 >= 1 && inverse_temperature_q16 < (1U << 21) && uncertain_below_q16 < kOneQ16 &&

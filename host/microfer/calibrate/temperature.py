@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.contract import MAX_SCORE_FLOOR, NUM_CLASSES, OUTPUT_ZERO_POINT
 from microfer.errors import MicroferError
 from microfer.metrics.metrics import calibration_bins, expected_calibration_error
 from microfer.oracle.prediction import ONE, calibrated_all, settings_of
-from microfer.tflite.metadata import MAX_SCORE_FLOOR, TEMPERATURE_RANGE
+from microfer.tflite.metadata import TEMPERATURE_RANGE
 
 STEP = 0.01
 """Temperatures are fitted to this step: on 3,589 images, another draw of them moves the fit by several steps."""

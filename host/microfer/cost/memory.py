@@ -6,6 +6,8 @@ octal PSRAM, at two transfers a clock, 32 and about 20. The sizes are sdkconfig'
 
 from dataclasses import dataclass
 
+from microfer.contract import ARENA_RESERVE_BYTES
+
 CLOCK_HZ = 240_000_000
 BUS_HZ = 80_000_000
 LINE_BYTES = 64
@@ -19,9 +21,6 @@ KEPT_IN_CACHE_BYTES = 48 * 1024
 LARGEST_INTERNAL_BYTES = 278_528
 FREE_INTERNAL_BYTES = 341_255
 """Measured on an emulated ESP32-S3 with a program of TFLM alone; a camera and a link leave less."""
-
-RESERVE_BYTES = 64 * 1024
-"""What firmware/src/classifier_tflm.h leaves to the others in internal RAM."""
 
 
 @dataclass(frozen=True)
@@ -43,4 +42,4 @@ class Placement:
 
 def fits_internal(arena_bytes: int) -> bool:
     """Return whether the firmware would lay an arena of so many bytes in internal RAM."""
-    return arena_bytes <= LARGEST_INTERNAL_BYTES and arena_bytes + RESERVE_BYTES <= FREE_INTERNAL_BYTES
+    return arena_bytes <= LARGEST_INTERNAL_BYTES and arena_bytes + ARENA_RESERVE_BYTES <= FREE_INTERNAL_BYTES

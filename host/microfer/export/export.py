@@ -9,6 +9,7 @@ from pathlib import Path
 
 from microfer.errors import MicroferError
 from microfer.export import kernel_files, model_files
+from microfer.export.constants_header import constants_header
 from microfer.export.golden import FOLDER, check_scores, read_pictures
 from microfer.export.kernel_plan import KernelPlan
 from microfer.export.messages_header import messages_header
@@ -28,6 +29,7 @@ GENERATORS: dict[str, Callable[[Source], str]] = {
     "kernel_plan.cc": kernel_files.kernel_plan_source,
     "golden.h": model_files.golden_header,
     "golden.cc": model_files.golden_source,
+    "constants.h": lambda _: constants_header(),
     "messages.h": lambda _: messages_header(),
 }
 

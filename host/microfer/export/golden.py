@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from microfer.contract import MAX_FRAME_SIDE_PX
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.json_reader import JsonError, parse
 from microfer.release import REPOSITORY
 from microfer.tflite.metadata import ModelMetadata
 
-MAX_SIDE_PX = 2048
+MAX_SIDE_PX = MAX_FRAME_SIDE_PX
 """The largest side that the firmware's crop takes."""
 
 _GAP = rb"(?:[ \t\r\n]|#[^\n]*\n)+"

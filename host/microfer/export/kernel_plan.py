@@ -8,6 +8,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from microfer.contract import VECTOR_BYTES
 from microfer.export.addition import AdditionConstants, Quantization, addition_constants
 from microfer.export.requantization import Channel, ChannelConstants, channel_constants
 from microfer.tflite.check import ALIGNMENT_BYTES
@@ -22,7 +23,6 @@ ACTIVATION_LIMITS = {NO_ACTIVATION: (None, None), RELU: (0.0, None), RELU_N1_TO_
 MOST_PACKED_BYTES = 16 * 1024
 """Weights that must be spread out at each invoke, as a stem's, may take so much scratch."""
 
-VECTOR_BYTES = 16
 MOST_SIDE = 32767
 MOST_ROW_BYTES = 16 * 1024
 

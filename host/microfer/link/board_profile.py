@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from microfer.contract import MOST_PROFILE_RUNS
 from microfer.errors import MicroferError
 from microfer.link.errors import NoAnswerError, RefusedError
 from microfer.link.infer_session import InferSession
@@ -15,7 +16,7 @@ from microfer.tflite.graph import TfliteModel
 RUNS = 10
 """Of the network, where no other number is asked for."""
 
-MOST_RUNS = 100
+MOST_RUNS = MOST_PROFILE_RUNS
 """What the firmware allows."""
 
 TRIES = 3

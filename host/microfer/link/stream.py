@@ -5,12 +5,12 @@ What a viewer wants is said again until the board's statistics confirm it.
 
 import time
 
+from microfer.contract import START_PERIOD_MS
 from microfer.link.connection import Connection
 from microfer.link.events import Opened, Timed
 from microfer.link.messages import Hello, Statistics, StreamSettings
 from microfer.link.reader import Received
 
-STATISTICS_PERIOD_MS = 1000
 AGAIN_AFTER_S = 1.0
 
 
@@ -57,10 +57,10 @@ class StreamWish:
 
 def settings(previews: bool) -> StreamSettings:
     """Return the settings with predictions, statistics every second, and crops or none."""
-    return StreamSettings(STATISTICS_PERIOD_MS, predictions=True, previews=previews)
+    return StreamSettings(START_PERIOD_MS, predictions=True, previews=previews)
 
 
-START_SETTINGS = StreamSettings(statistics_period_ms=1000, predictions=True, previews=False)
+START_SETTINGS = StreamSettings(START_PERIOD_MS, predictions=True, previews=False)
 """In force after a board's start."""
 
 QUIET = StreamSettings(statistics_period_ms=0, predictions=False, previews=False)

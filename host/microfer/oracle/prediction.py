@@ -10,11 +10,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.contract import (
+    HYSTERESIS_Q16,
+    MAX_SCORE_FLOOR,
+    NEWEST_PART_Q16,
+    NUM_CLASSES,
+    ONE_Q16,
+    OUTPUT_ZERO_POINT,
+)
 from microfer.oracle.tables import log2_q24, power_of_half_q31
-from microfer.tflite.metadata import MAX_SCORE_FLOOR
 
-ONE = 1 << 16
+ONE = ONE_Q16
 
 _LOG2 = log2_q24()
 _POWER_OF_HALF = power_of_half_q31()
@@ -33,8 +39,8 @@ class Settings:
 
     inverse_temperature: int = ONE
     uncertain_below: int = 0
-    newest_part: int = round(0.3 * ONE)
-    hysteresis: int = round(0.05 * ONE)
+    newest_part: int = NEWEST_PART_Q16
+    hysteresis: int = HYSTERESIS_Q16
     score_floor: int = 0
 
     def __post_init__(self) -> None:

@@ -13,14 +13,13 @@ from microfer.contract import (
     NUM_CLASSES,
     OUTPUT_SCALE,
     OUTPUT_ZERO_POINT,
+    SCHEMA_VERSION,
+    VECTOR_BYTES,
     InputLayout,
 )
 from microfer.errors import MicroferError
 from microfer.tflite.graph import Tensor, TfliteModel
 from microfer.tflite.operators import RESOLVER_METHODS
-
-SCHEMA_VERSION = 3
-"""The one that TFLM reads (TFLITE_SCHEMA_VERSION in micro_interpreter.h)."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ OUTPUT = End(
     fix="end the network with a softmax and convert it again",
 )
 
-ALIGNMENT_BYTES = 16
+ALIGNMENT_BYTES = VECTOR_BYTES
 """TFLM's kernels read weights in vectors of this size."""
 
 _FULL_INTEGER = "quantize the float network with host/quantize.py, which makes input and output int8"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from microfer.contract import INPUT_LAYOUTS, LABELS, NUM_CLASSES, InputLayout
+from microfer.contract import INPUT_LAYOUTS, LABELS, MAX_SCORE_FLOOR, NUM_CLASSES, VECTOR_BYTES, InputLayout
 from microfer.errors import MicroferError
 from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
@@ -26,9 +26,6 @@ LONGEST_ENTRY_BYTES = 64 << 10
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Calibration divides the logits by the temperature. Outside this range it is a fault of the calibration, not a fit."""
-
-MAX_SCORE_FLOOR = 30
-"""Of seven probabilities one is 256 / 7 = 36.6 of 256 levels or more, so under this floor some score always remains."""
 
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,30}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -225,7 +222,7 @@ def _check_same_network(before: TfliteModel, after: TfliteModel) -> None:
         same = same and replace(old, data_offset=0) == replace(new, data_offset=0)
         old_data = before.content[old.data_offset : old.data_offset + old.data_bytes]
         same = same and old_data == after.content[new.data_offset : new.data_offset + new.data_bytes]
-        same = same and new.data_offset % 16 == 0
+        same = same and new.data_offset % VECTOR_BYTES == 0
     if not same:
         raise MicroferError(
             "writing the metadata changed the network; the installed ai-edge-litert knows another schema than the "

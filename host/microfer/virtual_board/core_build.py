@@ -29,7 +29,7 @@ FLAGS = ("-std=c++17", "-O2", "-fno-rtti", "-fvisibility=hidden", "-fPIC")
 LINK_FLAGS = {"win32": ("-static",), "linux": ("-Wl,--no-undefined",)}.get(sys.platform, ())
 """On Windows MinGW's own libraries need not be found then; on Linux what is missing is found out before loading."""
 
-GENERATED = ("contract.h", "golden.h", "golden.cc", "messages.h")
+GENERATED = ("constants.h", "contract.h", "golden.h", "golden.cc", "messages.h")
 """What the core needs of a model's export; the network itself is run by the host."""
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")

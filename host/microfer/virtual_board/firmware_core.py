@@ -14,19 +14,25 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE
+from microfer.contract import (
+    CAMERA_HEIGHT_PX,
+    CAMERA_WIDTH_PX,
+    CROP_SIZE,
+    MOST_FACES,
+    SEARCH_HEIGHT_PX,
+    SEARCH_WIDTH_PX,
+)
 from microfer.errors import MicroferError
 from microfer.release import default_model
 from microfer.virtual_board.core_build import Progress, built_core
 from microfer.virtual_board.core_interface import CBox, CFace, CFacts, CFrame, CParts, CSearch, CTrack, open_library
 
-MAX_SEARCH_PX: Final = (160, 120)
+MAX_SEARCH_PX: Final = (SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX)
 """Width and height of the largest frame that the detector takes."""
 
-MAX_FRAME_PX: Final = (320, 240)
+MAX_FRAME_PX: Final = (CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX)
 """Width and height of the largest frame that the tracker and the board take."""
 
-_MAX_FACES = 8
 _DETECT_REFUSALS = ("it is no gray frame, or the settings are out of range", f"it is larger than {MAX_SEARCH_PX}")
 
 GrayFrame = npt.NDArray[np.uint8]
@@ -99,7 +105,7 @@ class FirmwareCore:
         Raises:
             MicroferError: the frame is larger, or a setting is out of range.
         """
-        faces = (CFace * _MAX_FACES)()
+        faces = (CFace * MOST_FACES)()
         view = view_of(frame)
         asked = (smallest_face_px, min_neighbours, look_closer_from_stage, most_trees)
         search: CSearch = self._library.microfer_search_of_the_board()

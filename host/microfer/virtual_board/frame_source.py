@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from microfer.contract import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX
 from microfer.data.decoding import MAX_PIXELS
 from microfer.data.synthetic import render_face
 from microfer.errors import MicroferError
@@ -17,7 +18,7 @@ from microfer.pictures.faces import FaceFinder
 from microfer.pictures.opencv import cv2
 from microfer.pictures.pictures import Picture
 
-WIDTH_PX, HEIGHT_PX = 320, 240
+WIDTH_PX, HEIGHT_PX = CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 FRAMINGS = ("face", "fill", "whole")
 """How a picture is put onto the frame. face: the largest face fills a good part of it, as a person would hold the

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES
+from microfer.contract import LOAD_OUTCOMES, NUM_CLASSES
 from microfer.errors import MicroferError
 from microfer.runtimes.runners import TFLM_ARENA_BYTES, LiteRTRunner, TflmRunner, has_tflm, open_tflite
 from microfer.tflite import tflite_file
@@ -28,12 +28,12 @@ FAULT_BYTES = 80
 
 
 class LoadOutcome(IntEnum):
-    """The numbers of LoadOutcome in firmware/lib/pipeline/classifier.h."""
+    """The firmware's LoadOutcome: `contract.LOAD_OUTCOMES` with their numbers."""
 
-    OK = 0
-    REFUSED = 1
-    ARENA_TOO_SMALL = 2
-    OUT_OF_MEMORY = 3
+    OK = LOAD_OUTCOMES.index("ok")
+    REFUSED = LOAD_OUTCOMES.index("refused")
+    ARENA_TOO_SMALL = LOAD_OUTCOMES.index("arena_too_small")
+    OUT_OF_MEMORY = LOAD_OUTCOMES.index("out_of_memory")
 
 
 @dataclass(frozen=True)

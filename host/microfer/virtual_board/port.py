@@ -14,14 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from microfer.contract import RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES
 from microfer.errors import MicroferError
 from microfer.virtual_board.wire_faults import BOOT_TEXT, FaultyWire, WireFaults, WireTimes
 
 LOOPBACK = "127.0.0.1"
-SEND_BUFFER_BYTES = 8192
-"""As the firmware's serial drivers have; holds the longest frame three times."""
-
-RECEIVE_BUFFER_BYTES = 8192
 WAIT_FOR_ROOM_S = 5.0
 FLUSH_S = 2.0
 TICK_S = 0.01

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from microfer import __version__
-from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.contract import CROP_SIZE, NUM_CLASSES, SEND_BUFFER_BYTES
 from microfer.errors import MicroferError
 from microfer.link.messages import ResetReason
 from microfer.release import default_model
@@ -31,7 +31,7 @@ from microfer.virtual_board.parts import (
     PacedCamera,
     SimulatedClock,
 )
-from microfer.virtual_board.port import SEND_BUFFER_BYTES, BoardPort, Tell
+from microfer.virtual_board.port import BoardPort, Tell
 from microfer.virtual_board.wire_faults import WireFaults
 
 DEFAULT_PORT = 5333

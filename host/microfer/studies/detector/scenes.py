@@ -14,11 +14,12 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
+from microfer.contract import SEARCH_HEIGHT_PX, SEARCH_WIDTH_PX
 from microfer.errors import MicroferError
 from microfer.pictures.faces import paste
 from microfer.pictures.opencv import cv2
 
-WIDTH_PX, HEIGHT_PX = 160, 120
+WIDTH_PX, HEIGHT_PX = SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX
 SMALLEST_FACE_PX, LARGEST_FACE_PX = 48, 100
 
 PICTURES = (

@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE
+from microfer.contract import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, CROP_SIZE
 from microfer.errors import MicroferError
 from microfer.pictures.faces import FaceFinder, crop, paste
 from microfer.pictures.opencv import cv2
 from microfer.studies.robustness.corruptions import Crops
 
-FRAME_WIDTH_PX, FRAME_HEIGHT_PX = 320, 240
+FRAME_WIDTH_PX, FRAME_HEIGHT_PX = CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX
 FACE_SIDES_PX = (200, 144, 112, 88)
 """How large the face is on the frame, from near to far; the board searches half the frame for faces of 43 and more."""
 
