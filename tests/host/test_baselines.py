@@ -171,9 +171,9 @@ def test_the_gradients_of_strided_1x1_convolutions_are_right_from_1_to_24_channe
 @pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed")
 @pytest.mark.parametrize("config", TINY, ids=lambda c: c.name)
 def test_a_baseline_can_be_quantized_and_deployed(keras: object, config: object) -> None:
-    from microfer.compress.quantize import quantize
     from microfer.export.export import generate
     from microfer.model.build import build
+    from microfer.model.convert import quantize
     from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 
     crops = np.random.default_rng(0).integers(0, 256, (60, 48, 48), dtype=np.uint8)

@@ -69,8 +69,9 @@ def test_pytorch_computes_what_keras_does():
 def nano():
     """The int8 network with random weights and its float model, both of preset nano."""
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
-    from microfer.compress.quantize import quantize, representative_images
+    from microfer.compress.quantize import representative_images
     from microfer.model.build import build
+    from microfer.model.convert import quantize
 
     model = build(preset("nano"))
     content = quantize(model, preset("nano"), representative_images(FACES, 70, seed=0))

@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requireme
 
 from microfer.compress import prune, quantize
 from microfer.compress.session import fine_tuning
+from microfer.model import convert
 from microfer.model.build import build
 from microfer.parity.limits import Limits
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
@@ -129,7 +130,7 @@ def test_calibration_without_black_and_white_is_refused() -> None:
 
 @pytest.fixture(scope="module")
 def int8(network: object) -> bytes:
-    return quantize.quantize(network, TINY, quantize.representative_images(FACES, 70, seed=0))
+    return convert.quantize(network, TINY, quantize.representative_images(FACES, 70, seed=0))
 
 
 def test_the_quantized_network_keeps_to_the_contract(int8: bytes) -> None:
@@ -147,7 +148,7 @@ def test_kernels_are_quantized_per_channel(int8: bytes) -> None:
 
 
 def test_the_float_conversion_answers_as_keras_does(network: object) -> None:
-    converted = LiteRTRunner(quantize.convert_float(network, TINY))
+    converted = LiteRTRunner(convert.convert_float(network, TINY))
     ours = KerasRunner(network).scores(FACES.images[:5])
     np.testing.assert_allclose(converted.scores(FACES.images[:5]), ours, atol=1e-5)
 

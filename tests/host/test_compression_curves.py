@@ -20,10 +20,11 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requireme
 from microfer.compress import one_shot
 from microfer.compress.one_shot import OneShot, clustered, cut_smallest, packed_bytes
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
-from microfer.compress.quantize import quantize, representative_images
+from microfer.compress.quantize import representative_images
 from microfer.data.synthetic import synthetic_dataset
 from microfer.model import saved
 from microfer.model.build import build
+from microfer.model.convert import quantize
 from microfer.parity.compare import Accuracy
 from microfer.studies.compression import curves
 from microfer.studies.compression import session as curves_session

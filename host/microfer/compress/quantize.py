@@ -1,27 +1,21 @@
-"""Full-integer quantization: float Keras network to int8 .tflite, per channel, int8 in and out.
+"""What quantization starts from and what it may cost: the calibration images, and the gate that a network must pass."""
 
-The arithmetic is Jacob et al. 2018 (arXiv:1712.05877) as TensorFlow Lite's converter implements it: symmetric int8
-kernels with a scale per output channel, int8 activations with one scale and zero point each.
-"""
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES, PIXEL_MAX, input_shape
+from microfer.contract import NUM_CLASSES, PIXEL_MAX
 from microfer.data.dataset import Dataset
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
-from microfer.model.build import build, copy_weights
+from microfer.errors import MicroferError
+from microfer.model.convert import convert_float
 from microfer.model.networks import Network
 from microfer.parity.compare import ScoreComparison, compare_scores
 from microfer.parity.limits import Judgement, Limits
 from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 from microfer.runtimes.sqnr import layer_sqnr, spread, worst_layer
-from microfer.tensor import encode_float, regroup
 
 SQNR_IMAGES = 16
 
@@ -49,46 +43,6 @@ def representative_images(training: Dataset, count: int, seed: int) -> npt.NDArr
             f"the calibration images span {images.min()}..{images.max()}, not 0..{PIXEL_MAX}: draw more of them"
         )
     return images
-
-
-def quantize(model: Any, config: Network, images: npt.NDArray[np.uint8]) -> bytes:
-    """Return the int8 .tflite of a trained Keras 3 `model` of `config`, calibrated on `images` (n, 48, 48).
-
-    Input: int8, a crop in the layout of `config`, q = pixel - 128. Output: int8 (1, 7), probability = (q + 128) / 256.
-    """
-    return _convert(model, config, images)
-
-
-def convert_float(model: Any, config: Network) -> bytes:
-    """Return the float32 .tflite of the same graph, whose activations have the names of `quantize`'s."""
-    return _convert(model, config, None)
-
-
-def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | None) -> bytes:
-    try:
-        import tensorflow as tf
-        import tf_keras
-    except ModuleNotFoundError as error:
-        raise MicroferError(f"quantization needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
-    # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
-    # operators that compute shapes out of it.
-    twin = build(config, tf_keras, fixed_batch=1, regrouped=True, strided=True)
-    copy_weights(model, twin)
-    function = tf.function(lambda x: twin(x, training=False))
-    signature = tf.TensorSpec((1, *input_shape(config.input_layout)), tf.float32, name="crop")
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(signature)], twin)
-    if calibration is not None:
-
-        def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
-            for image in regroup(encode_float(calibration), config.input_layout):
-                yield [image[np.newaxis]]
-
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
 
 
 @dataclass(frozen=True)

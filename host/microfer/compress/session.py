@@ -11,10 +11,11 @@ from rich.table import Table
 
 from microfer.command import console
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
-from microfer.compress.quantize import Gate, convert_float, gate, quantize, representative_images
+from microfer.compress.quantize import Gate, gate, representative_images
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
+from microfer.model.convert import convert_float, quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity.limits import Limits
 from microfer.runtimes.arena import measure_arena

@@ -249,7 +249,7 @@ def _noise(float_model: Path, int8_model: Path, pixels: npt.NDArray[np.uint8]) -
 def _converted(keras_model: Path) -> bytes:
     """Return the .keras as a float .tflite, by the way its int8 sibling was made, so that their tensors share names."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from microfer.compress.quantize import convert_float
+    from microfer.model.convert import convert_float
     from microfer.model.saved import load
 
     return convert_float(*load(keras_model))

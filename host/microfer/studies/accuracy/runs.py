@@ -131,7 +131,7 @@ def _score(
 def _compute(
     model_path: Path, config: Network, training: Dataset, validation: Dataset, quantized: bool
 ) -> dict[str, npt.NDArray[Any]]:
-    from microfer.compress.quantize import quantize
+    from microfer.model.convert import quantize
     from microfer.training.engine import choose_backend
 
     choose_backend()

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from microfer.compress.quantize import quantize
 from microfer.contract import CROP_SIZE, PIXEL_MAX
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import write_bytes
 from microfer.model.build import build
+from microfer.model.convert import quantize
 from microfer.model.networks import Network
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
-from microfer.compress.quantize import quantize
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
 from microfer.json_reader import parse
+from microfer.model.convert import quantize
 from microfer.model.networks import Network
 from microfer.parity.compare import Accuracy, compare_scores
 from microfer.runtimes.parallel import run_parallel
