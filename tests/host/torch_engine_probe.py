@@ -10,7 +10,8 @@ from microfer.model import networks
 from microfer.model.build import build, copy_weights
 from microfer.model.presets import SqueezeNet
 from microfer.training.distill import Distillation
-from microfer.training.engine import KerasEngine, make_engine
+from microfer.training.engine import KerasEngine
+from microfer.training.engines import make_engine
 from microfer.training.recipe import recipe
 
 config = (

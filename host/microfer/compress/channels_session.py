@@ -19,7 +19,8 @@ from microfer.model import saved
 from microfer.model.presets import SqueezeNet
 from microfer.model.table import layers, macs, parameters
 from microfer.training.distill import Distillation, Teachers
-from microfer.training.engine import make_engine, use_threads
+from microfer.training.engine import use_threads
+from microfer.training.engines import make_engine
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen, load_splits

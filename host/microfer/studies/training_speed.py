@@ -146,7 +146,8 @@ def _ours(
     """Return the seconds of `train.py`'s own steps for all batches after the warm-up."""
     from microfer.model.build import build
     from microfer.training.augment import augment
-    from microfer.training.engine import make_engine, use_threads
+    from microfer.training.engine import use_threads
+    from microfer.training.engines import make_engine
 
     use_threads(None)
     engine = make_engine(build(config), config, recipe, precision=precision)

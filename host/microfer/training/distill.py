@@ -66,7 +66,7 @@ class Teachers:
     """Trained networks whose mean answer is followed.
 
     paths: .keras files that microfer saved, or any Keras 3 model from (48, 48, 1) in 0..1 to seven probabilities.
-    precision: as of `engine.make_engine`.
+    precision: as of `engines.make_engine`.
 
     Raises:
         MicroferError: there is none, or one cannot be read or has other inputs or outputs.

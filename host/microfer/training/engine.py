@@ -15,10 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.errors import MicroferError
-from microfer.model.baselines import Application
-from microfer.model.networks import Network
 from microfer.training.distill import Distillation, loss, split_targets
-from microfer.training.recipe import Recipe
 
 Array = npt.NDArray[np.float32]
 
@@ -52,32 +49,6 @@ class Engine(Protocol):
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what `state` returned. Raises MicroferError where it is of another network."""
-
-
-def make_engine(
-    model: Any, config: Network, recipe: Recipe, *, precision: str = "auto", distillation: Distillation | None = None
-) -> Engine:
-    """Return the fastest engine for the Keras backend in use.
-
-    precision: "float32", "bfloat16" (PyTorch only), or "auto": bfloat16 where PyTorch's processor multiplies it.
-    distillation: how teachers are followed; the engine is then trained on what `Teachers.targets` returns.
-
-    Raises:
-        MicroferError: bfloat16 was asked for on another backend.
-    """
-    import keras
-
-    # A network of keras.applications has no nodes to run natively.
-    if keras.backend.backend() == "torch" and not isinstance(config, Application):
-        from microfer.training.torch_engine import TorchEngine
-
-        return TorchEngine(model, config, _optimizer(recipe), precision, distillation)
-    if precision == "bfloat16":
-        raise MicroferError(
-            f"bfloat16 training of {config.name} is not possible here: it needs the PyTorch backend "
-            "(KERAS_BACKEND=torch) and a network that is none of keras.applications"
-        )
-    return KerasEngine(model, _optimizer(recipe), distillation)
 
 
 def choose_backend() -> str:
@@ -116,16 +87,6 @@ def _keep_freed_memory() -> None:
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def _optimizer(recipe: Recipe) -> Any:
-    import keras
-
-    if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(recipe.learning_rate)
-    optimizer = keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _loss(distillation: Distillation | None) -> Any:

@@ -22,7 +22,8 @@ from microfer.model.networks import Network
 from microfer.training import checkpoint
 from microfer.training.crash_report import CrashReport
 from microfer.training.distill import Distillation, Teachers
-from microfer.training.engine import make_engine, use_threads
+from microfer.training.engine import use_threads
+from microfer.training.engines import make_engine
 from microfer.training.loop import Run, Selection
 from microfer.training.recipe import Recipe
 
