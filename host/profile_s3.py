@@ -38,7 +38,7 @@ def main() -> int:
     from microfer.cost.estimate import estimate
     from microfer.cost.lint import lint, pinned
     from microfer.cost.memory import Placement
-    from microfer.cost.profile import profile_in, write_factors
+    from microfer.cost.profile import corrected, profile_in, write_factors
     from microfer.release import MANIFEST, default_model
     from microfer.tflite import tflite_file
 
@@ -51,7 +51,7 @@ def main() -> int:
         profile = profile_in(found, options.port or str(options.profile))
         if options.refit:
             write_factors(found, profile, network, options.refit)
-        network = estimate(model, network.placement, profile)
+        network = corrected(network, model, profile)
     findings = lint(network, pinned(MANIFEST))
     if options.out:
         report.chart(network, options.out)

@@ -17,7 +17,7 @@ from microfer.cost.costs import fitted
 from microfer.cost.dispatch import path_of
 from microfer.cost.estimate import estimate, operator_estimate
 from microfer.cost.memory import Placement
-from microfer.cost.profile import factors, read_profile
+from microfer.cost.profile import corrected, factors, read_profile
 from microfer.cost.step import Step, steps
 from microfer.errors import MicroferError
 from microfer.studies.accuracy.recorded import releases
@@ -170,7 +170,7 @@ def test_a_profile_of_the_model_replaces_its_estimates(tmp_path: Path) -> None:
     model = tflite_file.read(MODEL)
     names = [operator.name for operator in model.operators]
     profile = read_profile(profile_of(model.content, names, tmp_path))
-    network = estimate(model, profile=profile)
+    network = corrected(estimate(model), model, profile)
     assert network.shortest == network.longest == pytest.approx(len(names) * 1e-3)
     assert all(one.is_measured for one in network.operators)
 
@@ -179,7 +179,7 @@ def test_a_profile_of_another_model_corrects_path_by_path(tmp_path: Path) -> Non
     model = tflite_file.read(MODEL)
     before = estimate(model)
     path = profile_of(b"another", [], tmp_path, paths={"conv rows": 2.0})
-    after = estimate(model, profile=read_profile(path))
+    after = corrected(before, model, read_profile(path))
     for one, other in zip(before.operators, after.operators, strict=True):
         middle = (other.shortest + other.longest) / 2
         factor = 2.0 if one.path.name == "conv rows" else None
@@ -218,7 +218,7 @@ def test_a_profile_that_does_not_fit_is_refused(changes: dict[str, Any], message
     model = tflite_file.read(MODEL)
     names = [operator.name for operator in model.operators]
     with pytest.raises(MicroferError, match=message):
-        estimate(model, profile=read_profile(profile_of(model.content, names, tmp_path, **changes)))
+        corrected(estimate(model), model, read_profile(profile_of(model.content, names, tmp_path, **changes)))
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", '"us"'])

@@ -10,7 +10,6 @@ from microfer.cost.costs import fitted
 from microfer.cost.dispatch import path_of
 from microfer.cost.memory import CLOCK_HZ, KEPT_IN_CACHE_BYTES, PSRAM_BYTES_PER_S, Placement, fits_internal
 from microfer.cost.path import Path
-from microfer.cost.profile import Profile, correction
 from microfer.cost.step import Step, steps
 from microfer.tflite.graph import TfliteModel
 
@@ -89,14 +88,13 @@ class Estimate:
         return fits_internal(self.arena.needed)
 
 
-def estimate(model: TfliteModel, placement: Placement | None = None, profile: Profile | None = None) -> Estimate:
-    """Return what `model` costs.
+def estimate(model: TfliteModel, placement: Placement | None = None) -> Estimate:
+    """Return what `model` costs; `profile.corrected` puts what a board measured in its place.
 
     placement: where arena and weights lie; the default is the firmware's choice, with the weights in flash.
-    profile: times measured on a board; those of this model replace the estimates, those of another correct them.
 
     Raises:
-        MicroferError: the model has control flow, or the profile says it is of this model and does not match it.
+        MicroferError: the model has control flow.
     """
     taken = steps(model)
     paths = tuple(path_of(step) for step in taken)
@@ -104,8 +102,6 @@ def estimate(model: TfliteModel, placement: Placement | None = None, profile: Pr
     if placement is None:
         placement = Placement("internal" if fits_internal(arena.needed) else "psram")
     operators = tuple(operator_estimate(step, path, placement) for step, path in zip(taken, paths, strict=True))
-    if profile is not None:
-        operators = correction(profile, model, operators)
     return Estimate(model.name, operators, arena, placement, len(model.content))
 
 

@@ -12,16 +12,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from microfer.cost.estimate import Estimate, OperatorEstimate
 from microfer.cost.memory import CLOCK_HZ
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
 from microfer.json_reader import JsonError, parse, typed
 from microfer.tflite.graph import TfliteModel
-
-if TYPE_CHECKING:
-    from microfer.cost.estimate import Estimate, OperatorEstimate
 
 UNITS = {"us": 1e-6, "ticks": 1 / CLOCK_HZ}
 
@@ -93,37 +91,37 @@ def _time(value: Any, where: str) -> float:
     return number
 
 
-def correction(
-    profile: Profile, model: TfliteModel, operators: tuple["OperatorEstimate", ...]
-) -> tuple["OperatorEstimate", ...]:
-    """Return `operators` as the profile has them: measured, or corrected path by path for another model.
+def corrected(network: Estimate, model: TfliteModel, profile: Profile) -> Estimate:
+    """Return the estimate of `model` as the profile has it: measured, or corrected path by path for another model.
 
     Raises:
         MicroferError: the profile is of this model, and has other operators; or it is of another and without factors.
     """
+    operators = network.operators
     if profile.model_sha256 == hashlib.sha256(model.content).hexdigest():
         _check(profile, operators)
-        times = [seconds for _, seconds in profile.operators]
-        return tuple(
+        measured = (
             replace(one, shortest=seconds, longest=seconds, is_measured=True)
-            for one, seconds in zip(operators, times, strict=True)
+            for one, (_, seconds) in zip(operators, profile.operators, strict=True)
         )
+        return replace(network, operators=tuple(measured))
     if not profile.paths:
         raise MicroferError(
             f"{profile.name} was measured on another model and has no factors: write them with "
             "python host/profile_s3.py ITS_MODEL --profile PROFILE --refit OUT"
         )
-    return tuple(_scaled(one, profile.paths.get(one.path.name)) for one in operators)
+    scaled = (_scaled(one, profile.paths.get(one.path.name)) for one in operators)
+    return replace(network, operators=tuple(scaled))
 
 
-def _scaled(one: "OperatorEstimate", factor: float | None) -> "OperatorEstimate":
+def _scaled(one: OperatorEstimate, factor: float | None) -> OperatorEstimate:
     if factor is None:
         return one
     seconds = one.shortest * factor
     return replace(one, shortest=seconds * (1 - one.error), longest=seconds * (1 + one.error))
 
 
-def factors(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> dict[str, float]:
+def factors(profile: Profile, operators: tuple[OperatorEstimate, ...]) -> dict[str, float]:
     """Return path name -> measured time over one instruction a tick, from the estimates of the profile's own model.
 
     Raises:
@@ -139,7 +137,7 @@ def factors(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> dict
     return {name: round(measured[name] / counted[name], 4) for name in sorted(measured)}
 
 
-def _check(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> None:
+def _check(profile: Profile, operators: tuple[OperatorEstimate, ...]) -> None:
     names = [one.step.kind for one in operators]
     found = [name for name, _ in profile.operators]
     if names != found:
@@ -152,7 +150,7 @@ def _check(profile: Profile, operators: tuple["OperatorEstimate", ...]) -> None:
         )
 
 
-def write_factors(document: Mapping[str, Any], profile: Profile, network: "Estimate", out: Path) -> None:
+def write_factors(document: Mapping[str, Any], profile: Profile, network: Estimate, out: Path) -> None:
     """Write a profile's document, of which `profile` was read and which was taken of `network`, with its factors.
 
     Raises:
