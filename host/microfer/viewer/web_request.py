@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, cast
 
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
@@ -19,9 +19,6 @@ from microfer.json_reader import JsonError, parse, typed
 from microfer.pictures.annotate import COLORS, UNSURE
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.viewer import KEYS, Viewer
-
-if TYPE_CHECKING:
-    from microfer.viewer.web import WebServer
 
 FOLDER = Path(__file__).parent / "page"
 FILES = {
@@ -88,10 +85,36 @@ class _Arriving(io.RawIOBase):
             self._connection.settimeout(whole_s)
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers one request and closes the connection."""
+class Session(Protocol):
+    """What a request is answered from: the viewer, the key in its address, and the pages that watch it.
 
-    server: "WebServer"
+    request_s: how long a request may take to arrive.
+    """
+
+    viewer: Viewer
+    key: str
+    request_s: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there will be no other view."""
+
+    def begin_stream(self) -> bool:
+        """Count a page in; false where there are enough of them."""
+
+    def end_stream(self) -> None:
+        """Count a page out."""
+
+    def wait_for_change(self, seen: int) -> int:
+        """Wait until something arrived since the moment `seen`, not for long; return the moment that it is now."""
+
+    def touch(self) -> None:
+        """Let every page have a new view now, as after an action."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one request and closes the connection. Its server is a `Session`."""
+
     timeout = REQUEST_S
     disable_nagle_algorithm = True
     server_version = "microfer"
@@ -100,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Read the request with one deadline for all of it."""
         super().setup()
-        self.rfile = io.BufferedReader(_Arriving(self.connection, self.server.request_s))
+        self.rfile = io.BufferedReader(_Arriving(self.connection, self._session.request_s))
 
     def do_GET(self) -> None:
         """Answer with a file of the page, or with the stream."""
@@ -136,16 +159,20 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Print nothing."""
 
+    @property
+    def _session(self) -> Session:
+        return cast(Session, self.server)
+
     def _act(self, action: Callable[[Viewer, Any], object], options: dict[str, Any]) -> None:
         try:
-            action(self.server.viewer, options)
+            action(self._session.viewer, options)
         except (KeyError, TypeError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, f"the action needs other options: {error}")
         except MicroferError as error:
             self._refuse(HTTPStatus.CONFLICT, str(error))
         else:
             self._answer(HTTPStatus.NO_CONTENT)
-        self.server.touch()
+        self._session.touch()
 
     def _name(self) -> str | None:
         """Return what stands behind the key; None where the request was refused."""
@@ -154,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.MISDIRECTED_REQUEST, "this page answers to 127.0.0.1 and localhost only")
             return None
         key, _, name = self.path.removeprefix("/").partition("/")
-        if not hmac.compare_digest(key.encode(), self.server.key.encode()):
+        if not hmac.compare_digest(key.encode(), self._session.key.encode()):
             self._refuse(HTTPStatus.NOT_FOUND, "the address lacks this session's key: take it from the terminal")
             return None
         return name
@@ -191,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", kind)
 
     def _stream(self) -> None:
-        if not self.server.begin_stream():
+        if not self._session.begin_stream():
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are open: close one")
             return
         try:
@@ -200,17 +227,17 @@ class Handler(BaseHTTPRequestHandler):
             self._event("constants", page_constants())
             self._views()
         finally:
-            self.server.end_stream()
+            self._session.end_stream()
 
     def _views(self) -> None:
         """Send views, not more often than is good for a browser, until there is none any more; then say why."""
         seen = -1
-        while not self.server.is_over:
+        while not self._session.is_over:
             begin_s = time.monotonic()
-            self._event("view", page_view(self.server.viewer))
+            self._event("view", page_view(self._session.viewer))
             time.sleep(max(0.0, begin_s + PERIOD_S - time.monotonic()))
-            seen = self.server.wait_for_change(seen)
-        self._event("end", {"text": self.server.viewer.failure or "The viewer was ended."})
+            seen = self._session.wait_for_change(seen)
+        self._event("end", {"text": self._session.viewer.failure or "The viewer was ended."})
 
     def _event(self, name: str, content: dict[str, Any]) -> None:
         self.wfile.write(f"event: {name}\ndata: {json.dumps(content)}\n\n".encode())
