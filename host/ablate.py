@@ -29,15 +29,16 @@ and a last call with all of them writes the table. A gain under a point cannot b
 def main() -> None:
     """Parse the options, train what is missing, print and write."""
     options = _parse()
+    from microfer.data.training_data import load_splits
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
     from microfer.studies.accuracy.ablation import ablation, ablation_figure, markdown
     from microfer.studies.accuracy.runs import Scored, score
-    from microfer.training.session import load_splits, train
+    from microfer.training.session import train
 
     data = None if options.synthetic else options.data
     network = preset(options.preset)
-    training, validation = load_splits(data, options.limit)
+    training, validation = load_splits(data, options.limit, tell=command.warn)
     runs: dict[str, list[Scored]] = {name: [] for name in (WHOLE, *options.factors)}
     for seed in dict.fromkeys(options.seeds):
         for name, members in runs.items():

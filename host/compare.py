@@ -37,15 +37,15 @@ by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's
 def main() -> None:
     """Parse the options, train and score every run, print and write."""
     options = _parse()
+    from microfer.data.training_data import load_splits
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
     from microfer.studies.accuracy import smoke
     from microfer.studies.accuracy.runs import Budget, score, score_file, train
     from microfer.studies.accuracy.table import compare, comparison_figure, markdown
-    from microfer.training.session import load_splits
 
     budget = Budget(options.recipe, options.epochs, options.data, options.limit, options.precision, options.threads)
-    training, validation = load_splits(budget.data, budget.limit)
+    training, validation = load_splits(budget.data, budget.limit, tell=command.warn)
     folders = [
         (train(name, seed, budget, options.out), seed)
         for name in options.presets

@@ -64,11 +64,11 @@ def _how_curves_were_made(folder: Path) -> str:
 
 
 def _runs(folders: list[Path], data: Path, reference: Path | None) -> None:
+    from microfer.data.training_data import load_splits
     from microfer.studies.accuracy.tried import Tried, markdown, merged, tried
-    from microfer.training.session import load_splits
     from microfer.versions import package_versions
 
-    rows = tried(folders, *load_splits(data), reference)
+    rows = tried(folders, *load_splits(data, tell=command.warn), reference)
     if reference:
         recorded = json.loads(read_bytes(RECORDS / "runs.json"))["runs"]
         rows = merged([Tried(**one) for one in recorded], rows)

@@ -64,6 +64,11 @@ console = Console(stderr=True)
 """People read this one: progress, tables, errors. Standard output is left to `--json`."""
 
 
+def warn(text: str) -> None:
+    """Print what a person should know before believing the figures; `text` is plain, without markup."""
+    console.print(escape(text), style="yellow", soft_wrap=True)
+
+
 def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
     """Return an argument parser whose `--help` shows defaults' meaning in prose and ends with `examples`."""
     epilog = f"examples:\n{examples.strip(chr(10))}" if examples else None

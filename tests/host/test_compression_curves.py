@@ -247,7 +247,7 @@ def two_points(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(curves_session, "SPARSITIES", (0.0, 0.5))
     monkeypatch.setattr(curves_session, "VALUES", (4, 16))
     monkeypatch.setattr(curves_session, "measure", stand_in)
-    monkeypatch.setattr(curves_session, "load_splits", lambda data, limit: (FACES, FACES.take(np.arange(7))))
+    monkeypatch.setattr(curves_session, "load_splits", lambda data, limit, tell: (FACES, FACES.take(np.arange(7))))
     return measured
 
 

@@ -12,8 +12,8 @@ from tests.host.test_fer2013 import COLOURED, FACES, GOOD_PIXELS, csv_of, encode
 
 from microfer.contract import LABELS
 from microfer.data import entries, fer2013
+from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
-from microfer.training.session import load_splits
 
 RAF_DB = '[classes]\n1 = "surprise"\n2 = "fear"\n3 = "disgust"\n4 = "happy"\n5 = "sad"\n6 = "anger"\n7 = "neutral"\n'
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.table import Table
 
-from microfer.command import console
+from microfer.command import console, warn
 from microfer.compress.channels import Kept, choose, cut, groups
 from microfer.cost.network import instructions
+from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, read_bytes, write_json
 from microfer.json_reader import parse
@@ -23,7 +24,7 @@ from microfer.training.engine import use_threads
 from microfer.training.engines import make_engine
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
-from microfer.training.session import Screen, load_splits
+from microfer.training.session import Screen
 from microfer.versions import package_versions
 
 REPORT_FILE = "channels.json"
@@ -68,7 +69,7 @@ def prune_channels(
     config, _ = saved.read_config(source)
     if not isinstance(config, SqueezeNet):
         raise MicroferError(f"{source} holds {config.name}; channels are pruned in SqueezeNets only")
-    training, validation = load_splits(data, limit)
+    training, validation = load_splits(data, limit, tell=warn)
     use_threads(threads)
     whole, _ = saved.load(source)
     earlier = _earlier(source)

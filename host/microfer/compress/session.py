@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from microfer.command import console
+from microfer.command import console, warn
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, gate, representative_images
+from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
@@ -24,7 +25,7 @@ from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
 from microfer.training.engine import choose_backend
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
-from microfer.training.session import Screen, load_splits
+from microfer.training.session import Screen
 from microfer.versions import package_versions
 
 SAMPLE_IMAGES = 1024
@@ -82,7 +83,7 @@ def prune(
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
     config, _ = saved.read_config(source)
-    training, validation = load_splits(data, limit)
+    training, validation = load_splits(data, limit, tell=warn)
     choose_backend()
     model, _ = saved.load(source)
     tuning = fine_tuning(recipe(recipe_name), epochs, sparsity_target)
@@ -137,7 +138,7 @@ def quantize_file(
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
     """
-    training, validation = load_splits(data)
+    training, validation = load_splits(data, tell=warn)
     images = representative_images(training, count, seed)
     choose_backend()
     model, config = saved.load(source)

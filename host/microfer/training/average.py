@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.table import Table
 
-from microfer.command import console
+from microfer.command import console, warn
 from microfer.data.dataset import Dataset
+from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import exclusive, fingerprint, read_bytes, write_bytes, write_json
 from microfer.metrics.metrics import Metrics, classification_metrics
@@ -20,7 +21,6 @@ from microfer.model.networks import Network
 from microfer.runtimes.runners import KerasRunner
 from microfer.training.engine import choose_backend
 from microfer.training.loop import finished
-from microfer.training.session import load_splits
 
 
 def average(
@@ -49,7 +49,7 @@ def average(
         raise MicroferError(f"{out} holds a run already: choose another --out")
     record = _begun_with(start, run)
     choose_backend()
-    _, validation = load_splits(data, limit)
+    _, validation = load_splits(data, limit, tell=warn)
     begun, config = saved.load(start)
     trained, _ = saved.load(run / "best.keras", config)
     mean, _ = saved.load(start)

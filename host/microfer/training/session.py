@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from microfer.command import CtrlC, console
-from microfer.data import fer2013
+from microfer.command import CtrlC, console, warn
 from microfer.data.dataset import Dataset
-from microfer.data.splits import training_splits
-from microfer.data.synthetic import synthetic_faces
+from microfer.data.training_data import load_splits
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import fingerprint
 from microfer.metrics import plots
@@ -26,8 +23,6 @@ from microfer.training.engine import use_threads
 from microfer.training.engines import make_engine
 from microfer.training.loop import Run, Selection
 from microfer.training.recipe import Recipe
-
-SYNTHETIC_COUNTS = {"Training": 1400, "PublicTest": 280}
 
 
 def train(
@@ -63,7 +58,7 @@ def train(
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
-    training, validation = load_splits(data, limit)
+    training, validation = load_splits(data, limit, tell=warn)
     keras = _keras(threads)
     keras.utils.set_random_seed(seed)
     from microfer.model.build import build, load_imagenet
@@ -93,27 +88,6 @@ def train(
     if as_json:
         print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
     return 0
-
-
-def load_splits(data: Path | None, limit: int | None = None) -> tuple[Dataset, Dataset]:
-    """Return the Training and PublicTest splits of `data`, or drawn faces where it is None.
-
-    limit: keep only this many images of each split, at least 1, chosen alike every time; of drawn faces, whose classes
-    come in turn, the first.
-    """
-    if data is None:
-        console.print("[yellow]drawn faces instead of FER-2013: the figures say nothing about real ones[/]")
-        counts = {usage: min(limit or count, count) for usage, count in SYNTHETIC_COUNTS.items()}
-        training, validation = (synthetic_faces(n, seed, usage) for seed, (usage, n) in enumerate(counts.items()))
-        return training, validation
-    dataset = fer2013.load(data)
-    if unknown := int((dataset.usage == "unknown").sum()):
-        console.print(f"[yellow]{unknown:,} test images do not tell PublicTest from PrivateTest: left out[/]")
-    splits = list(training_splits(dataset))
-    if limit is not None:
-        order = [np.random.default_rng(0).permutation(len(split))[:limit] for split in splits]
-        splits = [split.take(np.sort(chosen)) for split, chosen in zip(splits, order, strict=True)]
-    return splits[0], splits[1]
 
 
 def _keras(threads: int | None) -> Any:

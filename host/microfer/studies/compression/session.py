@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from microfer.command import Console, console
+from microfer.command import Console, console, warn
 from microfer.compress.one_shot import OneShot, packed_bytes
 from microfer.compress.session import SAMPLE_IMAGES, prune
 from microfer.data.dataset import Dataset
+from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json, write_text
 from microfer.json_reader import parse
@@ -31,7 +32,6 @@ from microfer.studies.compression.curves import (
 )
 from microfer.studies.compression.page import curves_figure, markdown, tables
 from microfer.training.engine import use_threads
-from microfer.training.session import load_splits
 from microfer.versions import package_versions
 
 HEALING_RECIPE = "strong"
@@ -66,7 +66,7 @@ def compression_curves(
         )
     config, _ = saved.read_config(source)
     _limit(threads)
-    training, validation = load_splits(data, limit)
+    training, validation = load_splits(data, limit, tell=warn)
     every = _Measurements(_Order(source, data, out, epochs, heal_from, seed, threads, limit), training, validation)
     try:
         points = every.all_points()
