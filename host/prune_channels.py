@@ -41,7 +41,7 @@ def main() -> int:
         "--out", type=Path, default=Path("runs/channels"), help="folder to write (default: runs/channels)"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()

@@ -78,7 +78,7 @@ def _parse() -> argparse.Namespace:
         choices=("auto", "float32", "bfloat16"),
         help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
     )
-    parser.add_argument("--threads", type=int, help="processor threads to use (default: all)")
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     command.add_limit_option(parser)
     parser.add_argument(
         "--teacher", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras networks to learn from too"

@@ -12,9 +12,9 @@ import pytest
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, write_json
 from microfer.model import saved
+from microfer.model.backend import choose_backend
 from microfer.model.presets import SqueezeNet
 from microfer.training.average import average
-from microfer.training.engine import choose_backend
 
 TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
 

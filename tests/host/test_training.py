@@ -224,6 +224,7 @@ def train(*options: str, backend: str, **more: Any) -> "subprocess.Popen[str]":
 def finish(process: "subprocess.Popen[str]") -> str:
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
+    assert "oneDNN" not in err
     return out
 
 

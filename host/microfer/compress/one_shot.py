@@ -12,8 +12,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 
 from microfer.compress.prune import gradient_scales, layer_targets, sparsity
 from microfer.data.dataset import Dataset
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.errors import MicroferError
 from microfer.model import saved
+from microfer.model.backend import load_quietly
 from microfer.model.build import build, copy_weights
 
 Kernel = npt.NDArray[np.float32]
@@ -106,10 +107,7 @@ class OneShot:
     def _layer_scales(self) -> dict[str, float]:
         """Return how much each layer moves the loss; called while the model has the weights of the file."""
         if self._scales is None:
-            try:
-                import tf_keras
-            except ModuleNotFoundError as error:
-                raise MicroferError(f"pruning needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
+            tf_keras = load_quietly("tf_keras", "pruning")
             twin = build(self.config, tf_keras)
             copy_weights(self.model, twin)
             self._scales = gradient_scales(twin, self._sample.images, self._sample.labels)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.errors import MicroferError
+from microfer.model.backend import load_quietly
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
 from microfer.tensor import encode_float
@@ -66,8 +67,7 @@ def gradient_scales(model: Any, images: npt.NDArray[np.uint8], labels: npt.NDArr
     images: uint8 (n, 48, 48). labels: (n,). The gradients are taken over small batches, in which those of single
     images do not yet cancel out as they do, at the end of training, over all of them.
     """
-    import tensorflow as tf
-
+    tf = load_quietly("tensorflow", "pruning")
     logits = type(model)(model.input, model.get_layer("logits").output)
     kernels = {layer.name: layer.kernel for layer in _convolutions(model)}
     squares = dict.fromkeys(kernels, 0.0)
@@ -207,9 +207,5 @@ def _copy_inner(source: Any, target: Any) -> None:
 
 
 def _libraries() -> tuple[Any, Any]:
-    try:
-        import tensorflow_model_optimization as tfmot
-        import tf_keras
-    except ModuleNotFoundError as error:
-        raise MicroferError(f"pruning needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
+    tfmot, tf_keras = load_quietly("tensorflow_model_optimization", "pruning"), load_quietly("tf_keras", "pruning")
     return tf_keras, tfmot

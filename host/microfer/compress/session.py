@@ -16,13 +16,13 @@ from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
 from microfer.model import saved
+from microfer.model.backend import choose_backend
 from microfer.model.convert import convert_float, quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity.limits import Limits
 from microfer.runtimes.arena import measure_arena
 from microfer.runtimes.runners import has_tflm
 from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
-from microfer.training.engine import choose_backend
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen
@@ -83,8 +83,8 @@ def prune(
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
     config, _ = saved.read_config(source)
-    training, validation = load_splits(data, limit, tell=warn)
     choose_backend()
+    training, validation = load_splits(data, limit, tell=warn)
     model, _ = saved.load(source)
     tuning = fine_tuning(recipe(recipe_name), epochs, sparsity_target)
     ramp_epochs = max(round(epochs * RAMP), 1)
@@ -138,9 +138,9 @@ def quantize_file(
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
     """
+    choose_backend()
     training, validation = load_splits(data, tell=warn)
     images = representative_images(training, count, seed)
-    choose_backend()
     model, config = saved.load(source)
     console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
     bare = quantize(model, config, images)

@@ -6,6 +6,7 @@ from typing import Any
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES, input_shape
 from microfer.errors import MicroferError
+from microfer.model.backend import load_keras
 from microfer.model.baselines import Application
 from microfer.model.graph import nodes
 from microfer.model.networks import Network
@@ -37,9 +38,7 @@ def build(
         Without `strided` a layer in front takes the pixels that the stride meets, and the stride is 1: the same sums.
     """
     if framework is None:
-        import keras
-
-        framework = keras
+        framework = load_keras("a network")
     if isinstance(config, Application):
         return _application(config, framework)
     tensors: dict[str, Any] = {}

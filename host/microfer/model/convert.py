@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import input_shape
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.model.backend import load_quietly
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
 from microfer.tensor import encode_float, regroup
@@ -31,11 +31,7 @@ def convert_float(model: Any, config: Network) -> bytes:
 
 
 def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | None) -> bytes:
-    try:
-        import tensorflow as tf
-        import tf_keras
-    except ModuleNotFoundError as error:
-        raise MicroferError(f"quantization needs the package {error.name}: {TRAIN_LOCK_HINT}") from error
+    tf, tf_keras = load_quietly("tensorflow", "quantization"), load_quietly("tf_keras", "quantization")
     # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
     # operators that compute shapes out of it.
     twin = build(config, tf_keras, fixed_batch=1, regrouped=True, strided=True)

@@ -6,7 +6,6 @@ Levels 2 and 3 run here, on one set of images; each board that was compared (lev
 import hashlib
 import importlib.util
 import math
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -248,7 +247,6 @@ def _noise(float_model: Path, int8_model: Path, pixels: npt.NDArray[np.uint8]) -
 
 def _converted(keras_model: Path) -> bytes:
     """Return the .keras as a float .tflite, by the way its int8 sibling was made, so that their tensors share names."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from microfer.model.convert import convert_float
     from microfer.model.saved import load
 

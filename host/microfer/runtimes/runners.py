@@ -4,7 +4,6 @@ LiteRT's reference kernels are the oracle: TFLM and the board must equal them bi
 kernels are quicker and round differently. Knows nothing about data sets, metrics or reports.
 """
 
-import os
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import LAYOUT_OF_SHAPE, NUM_CLASSES, InputLayout
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.errors import MicroferError
+from microfer.model.backend import load_keras
 from microfer.model.saved import check_any
 from microfer.tensor import (
     INPUT_SHAPE,
@@ -274,11 +274,7 @@ def open_keras_model(path: Path) -> Any:
     """
     if not path.is_file():
         raise MicroferError(f"cannot read {path}: there is no such file")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow otherwise fills the terminal while it is loaded
-    try:
-        import keras
-    except ImportError as error:
-        raise MicroferError(f"{path} needs Keras and a backend for it ({error}): {TRAIN_LOCK_HINT}") from error
+    keras = load_keras(str(path), prefer="tensorflow")
     try:
         check_any(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -87,7 +87,6 @@ def table_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _images_per_second(way: Way, config: Network, recipe: Recipe, steps: int) -> float:
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     rng = np.random.default_rng(0)
     count = (WARM_UP_STEPS + steps) * recipe.batch_size
     images = rng.integers(0, 256, (count, CROP_SIZE, CROP_SIZE), dtype=np.uint8)
@@ -102,9 +101,10 @@ def _images_per_second(way: Way, config: Network, recipe: Recipe, steps: int) ->
 
 def _peer(config: Network, recipe: Recipe, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> float:
     """Return the seconds that `fit` takes for all batches after the warm-up."""
-    import tf_keras
-
+    from microfer.model.backend import load_quietly
     from microfer.model.build import build
+
+    tf_keras = load_quietly("tf_keras", "the peer")
 
     settings = recipe.augmentation
     generator = tf_keras.preprocessing.image.ImageDataGenerator(

@@ -17,9 +17,9 @@ from microfer.errors import MicroferError
 from microfer.files import exclusive, fingerprint, read_bytes, write_bytes, write_json
 from microfer.metrics.metrics import Metrics, classification_metrics
 from microfer.model import saved
+from microfer.model.backend import choose_backend
 from microfer.model.networks import Network
 from microfer.runtimes.runners import KerasRunner
-from microfer.training.engine import choose_backend
 from microfer.training.loop import finished
 
 

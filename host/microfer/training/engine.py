@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.errors import MicroferError
+from microfer.model.backend import choose_backend
 from microfer.training.distill import Distillation, loss, split_targets
 
 Array = npt.NDArray[np.float32]
@@ -49,19 +50,6 @@ class Engine(Protocol):
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Take back what `state` returned. Raises MicroferError where it is of another network."""
-
-
-def choose_backend() -> str:
-    """Return Keras' backend: `KERAS_BACKEND` if set, else PyTorch where it is installed, else TensorFlow.
-
-    Call it before anything imports Keras.
-    """
-    from importlib.util import find_spec
-
-    if "KERAS_BACKEND" not in os.environ:
-        os.environ["KERAS_BACKEND"] = "torch" if find_spec("torch") else "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    return os.environ["KERAS_BACKEND"]
 
 
 def use_threads(threads: int | None) -> None:

@@ -11,10 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from microfer.command import CtrlC, console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.errors import MicroferError
 from microfer.files import fingerprint
 from microfer.metrics import plots
 from microfer.model import saved
+from microfer.model.backend import choose_backend, load_keras, load_quietly
 from microfer.model.networks import Network
 from microfer.training import checkpoint
 from microfer.training.crash_report import CrashReport
@@ -58,8 +59,10 @@ def train(
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+    choose_backend()
     training, validation = load_splits(data, limit, tell=warn)
-    keras = _keras(threads)
+    keras = load_keras("training")
+    use_threads(threads)
     keras.utils.set_random_seed(seed)
     from microfer.model.build import build, load_imagenet
 
@@ -88,19 +91,6 @@ def train(
     if as_json:
         print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
     return 0
-
-
-def _keras(threads: int | None) -> Any:
-    """Import Keras on the chosen backend, with a clear error where a package is missing."""
-    try:
-        use_threads(threads)
-        import keras
-    except ModuleNotFoundError as error:
-        raise MicroferError(
-            f"training needs the package {error.name}: {TRAIN_LOCK_HINT}"
-            + ("; PyTorch itself: python -m pip install torch" if error.name == "torch" else "")
-        ) from error
-    return keras
 
 
 def _look(teachers: Teachers, training: Dataset) -> None:
@@ -186,10 +176,7 @@ class Screen:
 
 
 def _tensorboard_writer(folder: Path) -> Any:
-    try:
-        import tensorflow as tf
-    except ModuleNotFoundError as error:
-        raise MicroferError(f"--tensorboard needs the package tensorflow: {TRAIN_LOCK_HINT}") from error
+    tf = load_quietly("tensorflow", "--tensorboard")
     writer = tf.summary.create_file_writer(str(folder))
     # What tf.summary.scalar writes; that function itself needs the package tensorboard, which only reading needs.
     scalar = tf.compat.v1.SummaryMetadata(

@@ -131,8 +131,8 @@ def _score(
 def _compute(
     model_path: Path, config: Network, training: Dataset, validation: Dataset, quantized: bool
 ) -> dict[str, npt.NDArray[Any]]:
+    from microfer.model.backend import choose_backend
     from microfer.model.convert import quantize
-    from microfer.training.engine import choose_backend
 
     choose_backend()
     model, _ = saved.load(model_path)

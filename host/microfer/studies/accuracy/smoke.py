@@ -7,8 +7,8 @@ from pathlib import Path
 
 from microfer.files import read_bytes
 from microfer.model import saved
+from microfer.model.backend import choose_backend
 from microfer.studies.accuracy.runs import Budget, keras_macs, train
-from microfer.training.engine import choose_backend
 from microfer.training.loop import finished
 
 SEED = 0

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from microfer.contract import CROP_SIZE, PIXEL_MAX
-from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.files import write_bytes
+from microfer.model.backend import load_quietly
 from microfer.model.build import build
 from microfer.model.convert import quantize
 from microfer.model.networks import Network
@@ -23,12 +23,7 @@ def untrained_tflite(config: Network, folder: Path) -> Path:
     """
     path = folder / f"{config.name}.tflite"
     if not path.exists():
-        try:
-            import tf_keras
-        except ModuleNotFoundError as error:
-            raise MicroferError(
-                f"{config.name} has no released model, and making one to look at needs {error.name}: {TRAIN_LOCK_HINT}"
-            ) from error
+        tf_keras = load_quietly("tf_keras", f"{config.name} has no released model, and making one")
         images = np.random.default_rng(0).integers(0, PIXEL_MAX + 1, (IMAGES, CROP_SIZE, CROP_SIZE)).astype(np.uint8)
         images[0, 0, :2] = 0, PIXEL_MAX
         folder.mkdir(parents=True, exist_ok=True)
