@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from microfer.errors import MicroferError
-from microfer.runtimes.runners import LiteRTRunner, tflm_runtime
+from microfer.runtimes.runners import LiteRTRunner, has_tflm, tflm_runtime
 from microfer.tflite import tflite_file
+from microfer.tflite.metadata import Arena
+from microfer.versions import package_versions
 
 TIMEOUT_S = 300
 
@@ -32,3 +34,15 @@ def measure_arena(tflite: bytes | Path | str) -> int:
         reason = probe.stderr.decode(errors="replace").strip().splitlines()
         raise MicroferError(f"{model.name}: TFLM cannot run it: {' / '.join(reason[-3:]) or probe.returncode}")
     return int(probe.stdout)
+
+
+def measured_arena(tflite: bytes) -> Arena | None:
+    """Return the arena for a model's metadata, None on a machine for which TFLM has no wheel.
+
+    Raises:
+        MicroferError: the model is corrupt, or TFLM cannot run it.
+    """
+    if not has_tflm():
+        return None
+    version = package_versions()["tflite-micro"]
+    return Arena(measure_arena(tflite), f"host: tflite-micro {version}, Linux x86-64")
