@@ -20,9 +20,8 @@ from microfer.model.backend import choose_backend
 from microfer.model.convert import convert_float, quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity.limits import Limits
-from microfer.runtimes.arena import measure_arena
-from microfer.runtimes.runners import has_tflm
-from microfer.tflite.metadata import Arena, ModelMetadata, embed_metadata
+from microfer.runtimes.arena import measured_arena
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
 from microfer.training.session import Screen
@@ -150,11 +149,12 @@ def quantize_file(
         console.print("[yellow]the limits were not judged: the faces are drawn[/]")
     else:
         outcome.require()
+    arena = measured_arena(bare)
+    if arena is None:
+        console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
     tflite = embed_metadata(
         bare,
-        ModelMetadata(
-            model_id, config.name, _arena(bare), input_layout=config.input_layout, golden=golden_scores(bare)
-        ),
+        ModelMetadata(model_id, config.name, arena, input_layout=config.input_layout, golden=golden_scores(bare)),
     )
     report = {
         "model_id": model_id,
@@ -176,15 +176,6 @@ def quantize_file(
     if as_json:
         print(json.dumps(report))
     return 0
-
-
-def _arena(tflite: bytes) -> Arena | None:
-    """Measure the arena where TFLM runs here; elsewhere the metadata says that it was not measured."""
-    if not has_tflm():
-        console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
-        return None
-    version = package_versions()["tflite-micro"]
-    return Arena(measure_arena(tflite), f"host: tflite-micro {version}, Linux x86-64")
 
 
 def _print_pruning(report: dict[str, Any], rows: list[LayerSparsity]) -> None:

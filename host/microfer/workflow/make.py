@@ -11,12 +11,13 @@ from typing import Any
 from microfer.calibrate.calibrate import calibrate
 from microfer.calibrate.coverage import for_coverage
 from microfer.calibrate.temperature import natural_floor
-from microfer.compress.quantize import gate, quantize, representative_images
+from microfer.compress.quantize import gate, representative_images
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, write_bytes, write_json
 from microfer.json_reader import read_json
 from microfer.model import saved
+from microfer.model.convert import quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity import certificate_file
 from microfer.parity.certificate import certify

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.json_reader import read_json
@@ -73,7 +74,7 @@ def is_finished(folder: Path) -> bool:
     if not (folder / RUN_FILE).is_file() or not (folder / NETWORK_FILE).is_file():
         return False
     try:
-        return "epochs" in read_json(folder / RUN_FILE, dict[str, object])
+        return "epochs" in read_json(folder / RUN_FILE, dict[str, Any])
     except MicroferError:  # a damaged one is not taken by itself; named, it is refused with the reason
         return False
 
@@ -84,7 +85,7 @@ def _of_folder(folder: Path) -> Source:
     if (folder / MODEL_FILE).is_file():
         return Source(folder / MODEL_FILE, folder, "named")
     if (folder / RUN_FILE).is_file():
-        read_json(folder / RUN_FILE, dict[str, object])
+        read_json(folder / RUN_FILE, dict[str, Any])
         raise MicroferError(
             f"the run in {folder} has not come to its end: go on with it (train --resume), or name "
             f"{folder / NETWORK_FILE} to take its best epoch so far"
