@@ -95,16 +95,21 @@ def test_an_error_while_importing_leaves_standard_error_as_it_was(capfd: pytest.
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["tensorflow", "torch"])
 @pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed (requirements/train.lock)")
-def test_tensorflow_starts_without_a_word() -> None:
+def test_tensorflow_starts_without_a_word(name: str) -> None:
+    if not find_spec(name):
+        pytest.skip(f"{name} is not installed")
     script = """
+import sys, numpy
 from microfer.model import backend
-backend.load_keras("this")
-import keras, numpy
+keras = backend.load_keras("this")
+keras.utils.set_random_seed(0)
 network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 network.predict_on_batch(numpy.zeros((1, 4), "float32"))
+assert "tensorflow" in sys.modules
 """
     environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
-    environment |= {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": str(ROOT / "host")}
+    environment |= {"KERAS_BACKEND": name, "PYTHONPATH": str(ROOT / "host")}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")

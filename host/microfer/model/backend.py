@@ -47,7 +47,8 @@ def load_keras(purpose: str, prefer: Literal["torch", "tensorflow"] = "torch") -
     Raises:
         MicroferError: as `choose_backend`; or a package is missing.
     """
-    if choose_backend(prefer) == "tensorflow":
+    choose_backend(prefer)
+    if find_spec("tensorflow"):  # on every backend Keras imports it, to fix random numbers and to save a network
         load_quietly("tensorflow", purpose)
     return _load("keras", purpose)
 
