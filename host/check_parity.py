@@ -228,7 +228,7 @@ def _parse() -> argparse.Namespace:
         metavar="DIR",
         help="write parity.json and parity.html there (default: nothing is written; with --port runs/parity/MODEL)",
     )
-    parser.add_argument("--port", help="compare this board alone: /dev/ttyACM0, COM5, socket://HOST:PORT; auto: on USB")
+    parser.add_argument("--port", help="compare this board alone: /dev/ttyACM0, COM5, HOST:PORT; auto: on USB")
     parser.add_argument(
         "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
     )

@@ -78,7 +78,7 @@ def _show(findings: list[Finding]) -> None:
 
 def _parse() -> argparse.Namespace:
     parser = command.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("--port", help="such as /dev/ttyACM0, COM5, socket://HOST:PORT (default: the board on USB)")
+    parser.add_argument("--port", help="such as /dev/ttyACM0, COM5, HOST:PORT (default: the board on USB)")
     parser.add_argument(
         "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
     )

@@ -120,7 +120,7 @@ def _options() -> argparse.Namespace:
     )
     measured = parser.add_mutually_exclusive_group()
     measured.add_argument("--profile", type=Path, help="times measured on a board, which replace or correct estimates")
-    measured.add_argument("--port", help="measure them now: /dev/ttyACM0, COM5, socket://HOST:PORT; auto: on USB")
+    measured.add_argument("--port", help="measure them now: /dev/ttyACM0, COM5, HOST:PORT; auto: on USB")
     parser.add_argument(
         "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
     )

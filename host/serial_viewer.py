@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from rich.progress import Progress
 
 from microfer import command
+from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
 from microfer.link.recording import Recording, read_recording
@@ -21,12 +22,12 @@ HIGHEST_PORT = 65_535
 
 EXAMPLES = """
   python host/serial_viewer.py                                  the board on USB, in a window or the terminal
-  python host/serial_viewer.py --port socket://127.0.0.1:5333   a virtual board
+  python host/serial_viewer.py --port 127.0.0.1:5333            a virtual board
   python host/serial_viewer.py --web --previews                 a page in the browser, with the crops
   python host/serial_viewer.py --json --frames 100              one JSON object a line, for scripts
-  python host/serial_viewer.py --record morning.mfrec           keep the link's bytes and their times
-  python host/serial_viewer.py --replay morning.mfrec --speed 4
-  python host/serial_viewer.py --replay morning.mfrec --export-csv morning.csv --export-mp4 morning.mp4
+  python host/serial_viewer.py --record captures/morning.mfrec  keep the link's bytes and their times
+  python host/serial_viewer.py --replay captures/morning.mfrec --speed 4
+  python host/serial_viewer.py --replay morning.mfrec --export-csv x.csv --export-mp4 x.mp4
 
 keys in the terminal, on the page and in the window (space: pause, or next step):
 """ + "\n".join(f"  {key}  {doc}" for key, _, doc in KEYS)
@@ -40,9 +41,14 @@ def main() -> int:
     if recording is not None and (options.export_csv or options.export_mp4):
         return _export(recording, options)
     with ExitStack() as stack:
+        show = _display(options)
+        if options.step and not _has_keys(show):
+            raise MicroferError(
+                "--step goes on at the key n, and there is no keyboard: standard input is no terminal, or --json was "
+                "asked for. Take --web, or leave out --step"
+            )
         source = _source(options, recording)
         stack.callback(source.close)
-        show = _display(options)
         viewer = stack.enter_context(
             Viewer(
                 source,
@@ -51,8 +57,7 @@ def main() -> int:
                 snapshots=options.snapshots,
                 frames=options.frames,
                 seconds=options.seconds,
-                linger=recording is not None
-                and (show in {"web", "window"} or (show == "terminal" and sys.stdin.isatty())),
+                linger=recording is not None and _has_keys(show),
             )
         )
         if isinstance(source, LiveSource):
@@ -70,7 +75,7 @@ def _options() -> argparse.Namespace:
         EXAMPLES,
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--port", help="/dev/ttyACM0, COM5, socket://HOST:PORT (default: the board found on USB)")
+    source.add_argument("--port", help="/dev/ttyACM0, COM5, HOST:PORT (default: the board found on USB)")
     source.add_argument("--replay", metavar="FILE", help="play a recording instead of watching a board")
     parser.add_argument("--baud", type=command.positive, default=DEFAULT_BAUD, help="for UART bridges (%(default)s)")
     display = parser.add_mutually_exclusive_group()
@@ -82,7 +87,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
     parser.add_argument("--previews", action="store_true", help="ask the board for the 48x48 crops that it sees")
     parser.add_argument("--record", metavar="FILE", help="keep the link's bytes and their times in a new file")
-    parser.add_argument("--snapshots", metavar="FOLDER", default=".", help="where the keys s and r save (%(default)s)")
+    parser.add_argument(
+        "--snapshots", metavar="FOLDER", default="captures", help="where the keys s and r save (%(default)s)"
+    )
     speed = parser.add_mutually_exclusive_group()
     speed.add_argument("--speed", type=float, default=1.0, help="of a replay: 2 = twice as fast, inf = at once")
     speed.add_argument("--step", action="store_true", help="replay prediction by prediction, at the key n")
@@ -114,8 +121,8 @@ def _display(options: argparse.Namespace) -> str:
     return display
 
 
-def _is_watched(display: str) -> bool:
-    """Return whether somebody is there to end the viewer."""
+def _has_keys(display: str) -> bool:
+    """Return whether somebody is there who can press keys."""
     return display in {"web", "window"} or (display == "terminal" and sys.stdin.isatty())
 
 

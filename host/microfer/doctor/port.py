@@ -8,7 +8,7 @@ from pathlib import Path
 
 from microfer.doctor.finding import Finding, Group
 from microfer.link.connection import Connection
-from microfer.link.ports import VIRTUAL_BOARD, FoundPort, PortError, find_ports, only_port
+from microfer.link.ports import VIRTUAL_BOARD, FoundPort, PortError, find_ports, full_name, only_port
 
 _say = Group("port")
 
@@ -17,7 +17,7 @@ def choose_port(named: str | None, found: Sequence[FoundPort]) -> tuple[str | No
     """Return the port to look at and what there is to say of the choice. No port: there is none, or several."""
     listed = "; ".join(port.describe() for port in found)
     if named is not None:
-        return named, [_say.ok("boards on USB", listed or "none; --port names one")]
+        return full_name(named), [_say.ok("boards on USB", listed or "none; --port names one")]
     try:
         return only_port(list(found)).device, [_say.ok("boards on USB", listed)]
     except PortError as error:

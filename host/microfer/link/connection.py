@@ -17,7 +17,16 @@ from microfer.link.errors import LinkLostError, NoAnswerError, OtherVersionError
 from microfer.link.events import Instant, LinkChange, Lost, Opened, Timed
 from microfer.link.layout import Message
 from microfer.link.messages import AskHello, BoardError, Hello
-from microfer.link.ports import DEFAULT_BAUD, PORT_ERRORS, FoundPort, PortError, find_ports, open_port, same_device
+from microfer.link.ports import (
+    DEFAULT_BAUD,
+    PORT_ERRORS,
+    FoundPort,
+    PortError,
+    find_ports,
+    full_name,
+    open_port,
+    same_device,
+)
 from microfer.link.protocol import LinkWriter
 from microfer.link.reader import LinkCounters, LinkReader, OtherVersion, Received
 
@@ -54,7 +63,7 @@ class Connection:
         port: as `microfer.link.ports.open_port` takes it. tap: is given every byte as it was read, and every change
         of the link, with its time. give_up_after_s: how long a lost port is waited for; None = for ever.
         """
-        self.port = port
+        self.port = full_name(port)
         self.tap = tap
         self.losses = 0
         self.forgotten = 0

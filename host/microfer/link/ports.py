@@ -5,6 +5,7 @@ A port is what pyserial's `serial_for_url` takes: /dev/ttyACM0, COM5, socket://h
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -122,6 +123,12 @@ def only_port(found: list[FoundPort]) -> FoundPort:
     )
 
 
+def full_name(port: str) -> str:
+    """Return `port` as pyserial wants it: a bare HOST:PORT, such as 127.0.0.1:5333, gets its `socket://`."""
+    is_address = re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d+", port) and not Path(port).exists()
+    return f"socket://{port}" if is_address else port
+
+
 def open_port(name: str, baud: int = DEFAULT_BAUD) -> Any:
     """Return the opened port, a `serial.Serial` or what stands for it behind a URL; reading returns at once or soon.
 
@@ -132,6 +139,7 @@ def open_port(name: str, baud: int = DEFAULT_BAUD) -> Any:
     Raises:
         PortError: it cannot be opened; the text says what to do.
     """
+    name = full_name(name)
     _check_address(name)
     # pyserial's RFC 2217 refuses a write timeout; it writes into a socket, which takes what the network does not.
     write_timeout_s = None if name.lower().startswith("rfc2217:") else WRITE_TIMEOUT_S
@@ -192,6 +200,8 @@ def _advice(name: str, error: Exception) -> str:
         return "Another program has it: close monitors and viewers, then try again"
     if number in {errno.EACCES, errno.EPERM}:
         return f"You may not use it: {_permission_advice(name)}"
+    if name.isdigit():
+        return f"A number alone is no port: write socket://127.0.0.1:{name} for a TCP port of this computer"
     if number == errno.ENOENT or "filenotfound" in text:
         here = ", ".join(port.device for port in find_ports()) or "none"
         return f"It is not there. Boards found: {here}. {_no_port_advice()}"

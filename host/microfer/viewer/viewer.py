@@ -53,7 +53,7 @@ class Viewer:
         source: Source,
         previews: bool = False,
         record: Path | str | None = None,
-        snapshots: Path | str = ".",
+        snapshots: Path | str = "captures",
         frames: int | None = None,
         seconds: float | None = None,
         linger: bool = False,

@@ -1,0 +1,60 @@
+"""What people see first: their files out of git's sight, ports as they write them, and no wait that cannot end."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from microfer.data.find import NAMES
+from microfer.errors import MicroferError
+from microfer.link.connection import Connection
+from microfer.link.ports import PortError, full_name, open_port
+from microfer.link.recording import Recorder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.skipif(not shutil.which("git") or not (ROOT / ".git").exists(), reason="this is no clone")
+def test_git_overlooks_what_people_put_here_and_what_they_save() -> None:
+    data = [name.replace("*", "") + ("/happy/1.png" if name == "fer2013" else "") for name in NAMES]
+    theirs = [*data, "fer2013.tar", "data/any.csv", "venv/bin/python", "host/microfer.egg-info/PKG-INFO"]
+    saved = ["captures/2026-11-30.png", "captures/2026-11-30.mfrec", "morning.mfrec", "demo-output/demo.png"]
+    check = ["git", "check-ignore", "--no-index", *theirs, *saved]
+    done = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert set(done.stdout.split()) == {*theirs, *saved}
+    tracked = subprocess.run(
+        ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert tracked.stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("127.0.0.1:5333", "socket://127.0.0.1:5333"),
+        ("localhost:5333", "socket://localhost:5333"),
+        ("board-1.local:80", "socket://board-1.local:80"),
+        ("[::1]:5333", "socket://[::1]:5333"),
+        ("socket://127.0.0.1:5333", "socket://127.0.0.1:5333"),
+        ("rfc2217://host:1", "rfc2217://host:1"),
+        ("/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0", "/dev/serial/by-path/pci-0000:00:14.0-usb-0:1:1.0"),
+        ("/dev/ttyACM0", "/dev/ttyACM0"),
+        ("COM5", "COM5"),
+    ],
+)
+def test_a_host_with_a_port_is_taken_for_a_socket(given: str, meant: str) -> None:
+    assert full_name(given) == meant
+    assert Connection(given).port == meant
+
+
+def test_a_number_alone_is_answered_with_the_socket_that_it_may_mean() -> None:
+    with pytest.raises(PortError, match=r"number alone is no port: write socket://127\.0\.0\.1:5333"):
+        open_port("5333")
+
+
+@pytest.mark.parametrize("display", ["--headless", "--json"])
+def test_steps_without_a_keyboard_are_refused(display: str, tmp_path: Path, run_host) -> None:
+    Recorder(tmp_path / "short.mfrec", "port").close()
+    with pytest.raises(MicroferError, match=r"--step goes on at the key n, and there is no keyboard.*--web"):
+        run_host("serial_viewer.py", "--replay", tmp_path / "short.mfrec", "--step", display)
