@@ -281,6 +281,7 @@ TEST(AnOperatorThatWasNotMeasuredForThatRequestIsRefused) {
   EXPECT(refuses(ProfileOf(1, 1, 3), "operator 3"));
   EXPECT(refuses(ProfileOf(1, 0, 0), "runs is 0; it may be 1 to 100"));
   EXPECT(refuses(ProfileOf(1, 101, 0), "runs is 101"));
+  EXPECT(refuses(ProfileOf(1, 1, 128), "index is 128; it may be 0 to 127"));
   EXPECT(refuses(ProfileOf(1, 1, 1), "not measured"));  // the measurement before was given up
 }
 

@@ -1,13 +1,16 @@
 """Messages, streams and what becomes of them: what the tests of both languages' protocol share."""
 
+import contextlib
+import math
 import random
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from microfer.link.layout import Message, Wire, layout, payload_struct
-from microfer.link.messages import MESSAGES
-from microfer.link.protocol import Frame, encode, encode_frame
+from microfer.link.messages import MESSAGES, NO_LABEL, Answer, FaceSource, Hello, OperatorTime, Prediction
+from microfer.link.protocol import Frame, encode, encode_frame, pack_payload
 
 SMALL_MESSAGES = tuple(message for message in MESSAGES if payload_struct(message).size < 1000)
 
@@ -15,7 +18,10 @@ SMALL_MESSAGES = tuple(message for message in MESSAGES if payload_struct(message
 def random_message(source: random.Random, message: type[Message] | None = None) -> Message:
     """Return a message, of any class unless one is named, whose every field has any value that it may have."""
     chosen = message or source.choice(MESSAGES)
-    return chosen(*(_random_value(source, field.wire) for field in layout(chosen)))
+    while True:
+        made = chosen(*(_random_value(source, field.wire) for field in layout(chosen)))
+        if all(rule.holds(partial(getattr, made)) for rule in chosen.RULES):
+            return made
 
 
 def _random_value(source: random.Random, wire: Wire) -> Any:
@@ -29,13 +35,66 @@ def _random_value(source: random.Random, wire: Wire) -> Any:
     if wire.kind == "bool":
         return source.random() < 0.5
     if wire.letter == "f":
-        return struct.unpack("<f", struct.pack("<f", source.uniform(-1e6, 1e6)))[0]
-    size = struct.calcsize("<" + wire.letter)
-    low = -(1 << (8 * size - 1)) if wire.letter.islower() else 0
-    end = low + (1 << 8 * size)
+        low, high = (wire.range.least, wire.range.most) if wire.range else (-1e6, 1e6)
+        return struct.unpack("<f", struct.pack("<f", source.uniform(low, high)))[0]
+    low, high, other = limits(wire)
     if wire.count is None:
-        return source.choice((low, end - 1, source.randrange(low, end)))
-    return tuple(source.randrange(low, end) for _ in range(count))
+        return source.choice((low, high, source.randint(low, high), *other))
+    return tuple(source.randint(low, high) for _ in range(count))
+
+
+def limits(wire: Wire) -> tuple[int, int, tuple[int, ...]]:
+    """Return the least and the greatest value of a whole number's field, and the one besides, if there is one."""
+    if wire.range is not None:
+        other = () if wire.range.other is None else (wire.range.other,)
+        return int(wire.range.least), int(wire.range.most), other
+    bits = 8 * struct.calcsize("<" + wire.letter)
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1, ()) if wire.letter.islower() else (0, (1 << bits) - 1, ())
+
+
+def impossible_payloads() -> Iterator[tuple[type[Message], str, bytes]]:
+    """Yield, for each field of each message that cannot hold every value of its type, payloads with one that it cannot.
+
+    With each its message and field; everything else in the payload is as a sender writes it.
+    """
+    source = random.Random(21)
+    for message in MESSAGES:
+        good = pack_payload(random_message(source, message))
+        for field in layout(message):
+            size = field.wire.size_bytes // (field.wire.count or 1)
+            at = field.offset + field.wire.size_bytes - size  # the last one of several
+            for value in _impossible(field.wire):
+                yield message, field.name, good[:at] + value + good[at + size :]
+
+
+def _impossible(wire: Wire) -> list[bytes]:
+    if wire.kind == "text":
+        return [b"\x07", b"\x9b"]
+    if wire.kind == "bool":
+        return [b"\2", b"\xff"]
+    if wire.codes is not None:
+        return [bytes([max(wire.codes) + 1]), b"\xff"]
+    if wire.letter == "f":
+        return [struct.pack("<f", value) for value in (-0.5, 1.5, math.nan, math.inf)]
+    if wire.kind == "data" or wire.range is None:
+        return []
+    low, high, other = limits(wire)
+    packed = []
+    for value in (low - 1, high + 1, (high + 1) * 2):
+        with contextlib.suppress(struct.error):  # not even the type holds it
+            packed += [struct.pack("<" + wire.letter, value)] if value not in other else []
+    return packed
+
+
+BROKEN_RULES: tuple[tuple[type[Message], dict[str, Any], str], ...] = (
+    (Hello, {"self_test_equal": 8, "self_test_total": 7}, "self_test_equal"),
+    (Hello, {"self_test_faces_found": 1, "self_test_faces_total": 0}, "self_test_faces_found"),
+    (Prediction, {"answer": Answer.NO_FACE, "label": 3, "face_source": FaceSource.NONE}, "label"),
+    (Prediction, {"answer": Answer.LABEL, "label": NO_LABEL, "face_source": FaceSource.TRACKED}, "label"),
+    (Prediction, {"answer": Answer.UNCERTAIN, "label": 3, "face_source": FaceSource.NONE}, "face_source"),
+    (OperatorTime, {"index": 7, "total": 7}, "index"),
+)
+"""A message, fields that no single one of them makes impossible, and the field that is refused."""
 
 
 def damaged(source: random.Random, frame: bytes) -> bytes:
@@ -76,7 +135,8 @@ def faulty_stream(source: random.Random, frames: int) -> Iterator[bytes]:
     for _ in range(frames):
         if source.random() < 0.2:
             size = source.choice((3, 30, 300, 3000, 6000))
-            yield source.choice((source.randbytes(size), source.randbytes(size).replace(b"\0", b"\1"), bytes(9)))
+            noise = source.randbytes(size)
+            yield source.choice((noise, noise.replace(b"\0", b"\1"), bytes(9), b"\0\3ab\0"))  # the last one is short
         if source.random() < 0.1:
             yield b"I (312) camera: ready\r\n"
         frame = random_frame(source)

@@ -62,9 +62,11 @@ void PrintOutcome(StreamOutcome outcome, const FrameDecoder& decoder) {
 template <typename Message>
 void PrintMessage(const Frame& frame) {
   Message message;
-  const PayloadOutcome outcome = ReadPayload(frame.payload, message);
+  BadField bad;
+  const PayloadOutcome outcome = ReadPayload(frame.payload, message, &bad);
   if (outcome != PayloadOutcome::kOk) {
-    std::printf("{\"refused\": \"%s\"}\n", outcome == PayloadOutcome::kWrongLength ? "length" : "value");
+    std::printf("{\"refused\": \"%s\", \"field\": \"%s\"}\n",
+                outcome == PayloadOutcome::kWrongLength ? "length" : "value", bad.name == nullptr ? "" : bad.name);
     return;
   }
   std::printf("{\"fields\": {");

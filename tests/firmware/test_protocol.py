@@ -4,11 +4,19 @@ import json
 import random
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.firmware.protocol_cases import damaged, faulty_stream, random_frame, random_message
+from tests.firmware.protocol_cases import (
+    BROKEN_RULES,
+    damaged,
+    faulty_stream,
+    impossible_payloads,
+    random_frame,
+    random_message,
+)
 from tests.firmware.toolchain import HERE, LIB, SANITIZE, TOOLCHAINS, Toolchain
 from tests.golden.make_protocol_vectors import PATH, as_json, vectors
 
@@ -178,6 +186,20 @@ def test_a_payload_that_no_sender_writes_is_refused(probe):
     frames += [Frame(1, StreamSettings.TYPE, 0, b"\0\0\2\0"), Frame(1, 0x7F, 0, b"")]
     said = [json.loads(line) for line in probe("messages", b"".join(map(encode_frame, frames)))]
     assert [line["refused"] for line in said] == ["value"] * 5 + ["length"] * 3 + ["value", "type"]
+
+
+def test_each_field_s_impossible_values_are_refused_by_its_name(probe):
+    cases = list(impossible_payloads())
+    stream = b"".join(encode_frame(Frame(1, message.TYPE, 0, payload)) for message, _, payload in cases)
+    said = [json.loads(line) for line in probe("messages", stream)]
+    assert said == [{"refused": "value", "field": field} for _, field, _ in cases]
+
+
+def test_fields_that_contradict_each_other_are_refused(probe):
+    source = random.Random(4)
+    sent = [replace(random_message(source, message), **fields) for message, fields, _ in BROKEN_RULES]
+    said = [json.loads(line) for line in probe("messages", b"".join(encode(message, 0) for message in sent))]
+    assert said == [{"refused": "value", "field": field} for _, _, field in BROKEN_RULES]
 
 
 def test_no_buffer_is_too_small_unseen(probe):

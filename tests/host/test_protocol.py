@@ -5,16 +5,23 @@ import struct
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cobs import cobs
-from tests.firmware.protocol_cases import SMALL_MESSAGES, damaged, random_message
+from tests.firmware.protocol_cases import (
+    BROKEN_RULES,
+    SMALL_MESSAGES,
+    damaged,
+    impossible_payloads,
+    random_message,
+)
 
 from microfer.errors import MicroferError
 from microfer.link import messages
-from microfer.link.layout import Message, layout
+from microfer.link.layout import Message, Range, layout
 from microfer.link.messages import (
     CROP_BYTES,
     HOST_MESSAGES,
@@ -32,10 +39,13 @@ from microfer.link.protocol import (
     DamagedFrameError,
     Frame,
     LinkWriter,
+    PayloadError,
     decode_frame,
     encode,
     encode_frame,
     next_sequence,
+    pack_payload,
+    unpack_payload,
 )
 from microfer.link.reader import (
     LinkReader,
@@ -120,6 +130,38 @@ def test_text_that_is_too_long_or_not_ascii_is_refused():
 def test_pixels_of_a_wrong_number_are_refused():
     with pytest.raises(MicroferError, match=r"InferCrop\.pixels is .*expected u8\[2304\]: 2303 values"):
         encode(InferCrop(1, bytes(CROP_BYTES - 1)), 0)
+
+
+def test_each_field_s_impossible_values_are_malformed_and_named():
+    cases = list(impossible_payloads())
+    assert {(message, field) for message, field, _ in cases} >= {
+        (message, field.name) for message in MESSAGES for field in layout(message) if field.wire.values
+    }
+    for message, field, payload in cases:
+        with pytest.raises(PayloadError, match=rf"^{message.__name__}\.{field}\b"):
+            unpack_payload(message.TYPE, payload)
+
+
+def test_impossible_values_are_counted_as_malformed_and_not_shown():
+    reader, seen = LinkReader(from_host=False), []
+    cases = [case for case in impossible_payloads() if case[0].TYPE < 0x80]
+    for number, (message, _, payload) in enumerate(cases):
+        seen += reader.feed(encode_frame(Frame(1, message.TYPE, number, payload)))
+    assert reader.counters.malformed == len(cases)
+    assert not [event for event in seen if isinstance(event, Received)]
+
+
+@pytest.mark.parametrize(("message", "fields", "refused"), BROKEN_RULES)
+def test_fields_that_contradict_each_other_are_malformed(message, fields, refused):
+    sent = replace(random_message(random.Random(4), message), **fields)
+    with pytest.raises(PayloadError, match=rf"{message.__name__}\.{refused} is \d+, but it is "):
+        unpack_payload(message.TYPE, pack_payload(sent))
+
+
+def test_a_range_reads_as_people_say_it():
+    assert str(Range(100, 60_000, 0)) == "0 or 100 to 60000"
+    assert str(Range(0, 6, 255)) == "0 to 6 or 255"
+    assert str(Range(0, 1)) == "0 to 1"
 
 
 def test_no_damaged_frame_is_accepted_over_20000_seeded_faults():

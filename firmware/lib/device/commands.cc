@@ -7,9 +7,6 @@ namespace {
 
 using protocol::ErrorCode;
 
-constexpr std::uint16_t kMinStatisticsPeriodMs = 100;
-constexpr std::uint16_t kMaxStatisticsPeriodMs = 60'000;
-
 }  // namespace
 
 bool Commands::HandleNext() {
@@ -59,32 +56,31 @@ void Commands::Handle(const protocol::Frame& command) {
   }
 }
 
+template <typename Message>
+bool Commands::Read(const protocol::Frame& command, Message& wanted) {
+  protocol::BadField bad;
+  const protocol::PayloadOutcome outcome = protocol::ReadPayload(command.payload, wanted, &bad);
+  if (outcome == protocol::PayloadOutcome::kOk) return true;
+  ErrorText text;
+  if (outcome == protocol::PayloadOutcome::kWrongLength) {
+    text << "a payload of " << static_cast<std::uint32_t>(command.payload.size()) << " bytes is not this command's";
+  } else {  // no command has a field that is negative or longer than 32 bits
+    text << bad.name << " is " << static_cast<std::uint32_t>(bad.value) << "; it may be " << bad.allowed;
+  }
+  reports_.SendError(ErrorCode::kCommandRefused, text.text(), {command.type, command.sequence});
+  return false;
+}
+
 void Commands::HandleSettings(const protocol::Frame& command) {
   protocol::StreamSettings wanted;
-  const protocol::PayloadOutcome outcome = protocol::ReadPayload(command.payload, wanted);
-  if (outcome != protocol::PayloadOutcome::kOk) {
-    Refuse(command, outcome);
-    return;
-  }
-  const std::uint16_t period_ms = wanted.statistics_period_ms;
-  if (period_ms != 0 && (period_ms < kMinStatisticsPeriodMs || period_ms > kMaxStatisticsPeriodMs)) {
-    ErrorText text;
-    text << "statistics_period_ms is " << period_ms << "; it may be 0 or " << kMinStatisticsPeriodMs << " to "
-         << kMaxStatisticsPeriodMs;
-    reports_.SendError(ErrorCode::kCommandRefused, text.text(), {command.type, command.sequence});
-    return;
-  }
-  state_.stream = {period_ms, wanted.predictions, wanted.previews};
+  if (!Read(command, wanted)) return;
+  state_.stream = {wanted.statistics_period_ms, wanted.predictions, wanted.previews};
   reports_.SendStatistics();
 }
 
 template <typename Message>
 bool Commands::ReadForNetwork(const protocol::Frame& command, Message& wanted) {
-  const protocol::PayloadOutcome read = protocol::ReadPayload(command.payload, wanted);
-  if (read != protocol::PayloadOutcome::kOk) {
-    Refuse(command, read);
-    return false;
-  }
+  if (!Read(command, wanted)) return false;
   if (!state_.is_loaded()) {
     reports_.SendLoadError({command.type, command.sequence});
     return false;
@@ -112,7 +108,10 @@ void Commands::HandleInfer(const protocol::Frame& command) {
 void Commands::HandleProfile(const protocol::Frame& command) {
   const Cause cause{command.type, command.sequence};
   protocol::AskProfile wanted;
-  if (!ReadForNetwork(command, wanted)) return;
+  if (!ReadForNetwork(command, wanted)) {
+    has_profile_ = false;  // whoever asks anew, even in vain, does not mean the last one
+    return;
+  }
   if (wanted.index == 0 && !Measure(wanted, cause)) return;
   const OperatorTimes& times = profile_.times();
   if (!has_profile_ || profile_request_ != wanted.request || wanted.index >= times.operators().size()) {
@@ -137,11 +136,6 @@ void Commands::HandleProfile(const protocol::Frame& command) {
 bool Commands::Measure(const protocol::AskProfile& wanted, Cause cause) {
   has_profile_ = false;
   ErrorText text;
-  if (wanted.runs < 1 || wanted.runs > kMostProfileRuns) {
-    text << "runs is " << wanted.runs << "; it may be 1 to " << kMostProfileRuns;
-    reports_.SendError(ErrorCode::kCommandRefused, text.text(), cause);
-    return false;
-  }
   // On the crop that was asked for last: how long the network takes is the same for all.
   switch (profile_.Measure(wanted.runs, asked_crop_, parts_.classifier, parts_.pipeline, parts_.system)) {
     case ProfileOutcome::kOk:
@@ -162,16 +156,6 @@ bool Commands::Measure(const protocol::AskProfile& wanted, Cause cause) {
       return false;
   }
   return false;
-}
-
-void Commands::Refuse(const protocol::Frame& command, protocol::PayloadOutcome outcome) {
-  ErrorText text;
-  if (outcome == protocol::PayloadOutcome::kWrongLength) {
-    text << "a payload of " << static_cast<std::uint32_t>(command.payload.size()) << " bytes is not this command's";
-  } else {
-    text << "a yes-or-no field is neither 0 nor 1";
-  }
-  reports_.SendError(ErrorCode::kCommandRefused, text.text(), {command.type, command.sequence});
 }
 
 }  // namespace microfer

@@ -17,9 +17,6 @@ namespace microfer {
 // error that names it.
 class Commands {
  public:
-  // How often a host may have the network run for one profile.
-  static constexpr std::uint16_t kMostProfileRuns = 100;
-
   // All four are the device's.
   Commands(const DeviceParts& parts, DeviceState& state, Link& link, Reports& reports)
       : parts_(parts), state_(state), link_(link), reports_(reports) {}
@@ -36,12 +33,14 @@ class Commands {
   void HandleSettings(const protocol::Frame& command);
   void HandleInfer(const protocol::Frame& command);
   void HandleProfile(const protocol::Frame& command);
-  // Reads a command that only the network can answer; false where it was refused.
+  // Reads a command; false where it was refused.
+  template <typename Message>
+  [[nodiscard]] bool Read(const protocol::Frame& command, Message& wanted);
+  // The same for one that only the network can answer.
   template <typename Message>
   [[nodiscard]] bool ReadForNetwork(const protocol::Frame& command, Message& wanted);
   // Times the network; false: it could not, and the host is told.
   bool Measure(const protocol::AskProfile& wanted, Cause cause);
-  void Refuse(const protocol::Frame& command, protocol::PayloadOutcome outcome);
 
   const DeviceParts& parts_;
   DeviceState& state_;

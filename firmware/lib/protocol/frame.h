@@ -29,6 +29,14 @@ enum class [[nodiscard]] PayloadOutcome : std::uint8_t{
     kBadValue,     // a field holds what no correct sender writes
 };
 
+// A field that holds what no correct sender writes. `name` and `allowed`, what it
+// may hold, are for people and last for ever; name is null where there is none.
+struct BadField {
+  const char* name = nullptr;
+  const char* allowed = "";
+  std::int64_t value = 0;  // of a whole number; 0 for any other
+};
+
 // How writing a frame ended.
 enum class [[nodiscard]] EncodeOutcome : std::uint8_t{
     kOk,

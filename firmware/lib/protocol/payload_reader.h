@@ -5,18 +5,23 @@
 #include <cstdint>
 
 #include "base/span.h"
+#include "protocol/frame.h"
 
 namespace microfer::protocol {
 
-// Reads a payload, field after field. Whoever calls it has compared the
-// payload's length with the message's before.
+// Reads a payload, field after field, and remembers the first one that holds what
+// no correct sender writes. Whoever calls it has compared the payload's length
+// with the message's before.
 class PayloadReader {
  public:
   explicit PayloadReader(Span<const std::uint8_t> payload) : rest_(payload) {}
 
-  // False once a field held what no correct sender writes.
-  [[nodiscard]] bool is_good() const { return is_good_; }
-  void Expect(bool is_good) { is_good_ = is_good_ && is_good; }
+  [[nodiscard]] bool is_good() const { return bad_field_.name == nullptr; }
+  [[nodiscard]] const BadField& bad_field() const { return bad_field_; }
+
+  void Expect(bool is_good, const BadField& field) {
+    if (!is_good && bad_field_.name == nullptr) bad_field_ = field;
+  }
 
   // Unsigned, or signed in two's complement; little-endian.
   template <typename T>
@@ -27,16 +32,16 @@ class PayloadReader {
     return static_cast<T>(value);
   }
 
-  [[nodiscard]] bool Bool() {
+  [[nodiscard]] bool Bool(const char* name) {
     const auto value = Integer<std::uint8_t>();
-    Expect(value <= 1);
+    Expect(value <= 1, {name, "0 or 1", value});
     return value == 1;
   }
 
-  [[nodiscard]] float Real();
+  [[nodiscard]] float Real(const char* name);
 
   // Copies `size_bytes` characters and a terminating zero into `text`.
-  void Text(char* text, std::size_t size_bytes);
+  void Text(char* text, std::size_t size_bytes, const char* name);
 
   // A view of the payload's own bytes.
   [[nodiscard]] Span<const std::uint8_t> Data(std::size_t size_bytes) {
@@ -47,7 +52,7 @@ class PayloadReader {
 
  private:
   Span<const std::uint8_t> rest_;
-  bool is_good_ = true;
+  BadField bad_field_;
 };
 
 }  // namespace microfer::protocol

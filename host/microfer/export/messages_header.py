@@ -3,11 +3,13 @@
 It depends on no model, only on `microfer.link.messages`; the same layouts give the same text.
 """
 
+import math
+import struct
 import textwrap
 
 from microfer.export import cpp
 from microfer.link import messages
-from microfer.link.layout import Code, Field, Message, layout, payload_struct
+from microfer.link.layout import AtMost, Code, Field, Message, Rule, layout, payload_struct
 
 NUMBERS = {
     "B": "std::uint8_t",
@@ -93,19 +95,45 @@ struct {name} {{
 inline void WritePayload(const {name}&{unused or " message"}, FrameWriter&{unused or " writer"}) {{
 {writes}}}
 
-// Overwrites `message`; it is of use only where the outcome is kOk.
-[[nodiscard]] inline PayloadOutcome ReadPayload(Span<const std::uint8_t> payload, {name}&{unused or " message"}) {{
+// Overwrites `message`; it is of use only where the outcome is kOk. Where it is
+// kBadValue, `bad` says which field is why.
+[[nodiscard]] inline PayloadOutcome ReadPayload(Span<const std::uint8_t> payload, {name}&{unused or " message"},
+                                                BadField*{unused or " bad"} = nullptr) {{
   if (payload.size() != {name}::kPayloadBytes) return PayloadOutcome::kWrongLength;
-{_reader(reads)}}}"""
+{_reader(reads, message)}}}"""
 
 
-def _reader(reads: str) -> str:
+def _reader(reads: str, message: type[Message]) -> str:
     if not reads:
         return "  return PayloadOutcome::kOk;\n"
+    rules = "".join(f"  {line}\n" for rule in message.RULES for line in _rule(rule, message))
     return (
-        f"  PayloadReader reader(payload);\n{reads}"
+        f"  PayloadReader reader(payload);\n{reads}{rules}"
+        "  if (bad != nullptr) *bad = reader.bad_field();\n"
         "  return reader.is_good() ? PayloadOutcome::kOk : PayloadOutcome::kBadValue;\n"
     )
+
+
+def _rule(rule: Rule, message: type[Message]) -> list[str]:
+    """Return what checks a rule after all fields are read."""
+    fields = {field.name: field for field in layout(message)}
+    allowed = rule.condition.removeprefix("is ")
+    if isinstance(rule, AtMost):
+        test = f"message.{rule.smaller} {'<' if rule.strict else '<='} message.{rule.larger}"
+    else:
+        sides = ((rule.field, rule.value), (rule.other, rule.other_value))
+        test = " == ".join(f"(message.{name} == {_value(fields[name], value)})" for name, value in sides)
+    return [_expect(test, fields[rule.subject], allowed)]
+
+
+def _expect(test: str, field: Field, allowed: str) -> str:
+    value = f"message.{field.name}"
+    number = "0" if field.wire.letter == "f" else f"static_cast<std::int64_t>({value})"
+    return f'reader.Expect({test}, {{"{field.name}", "{allowed}", {number}}});'
+
+
+def _value(field: Field, value: int) -> str:
+    return f"{_type(field)}::{_constant(value)}" if isinstance(value, Code) else str(value)
 
 
 def _type(field: Field) -> str:
@@ -150,20 +178,50 @@ def _write_number(value: str, field: Field) -> str:
 
 
 def _read(field: Field) -> list[str]:
-    wire, target = field.wire, f"message.{field.name}"
+    wire, name, target = field.wire, field.name, f"message.{field.name}"
     if wire.kind == "text":
-        return [f"reader.Text({target}, {wire.count});"]
+        return [f'reader.Text({target}, {wire.count}, "{name}");']
     if _is_view(field):
         return [f"{target} = reader.Data({wire.count});"]
     if wire.kind == "data":
         return [f"std::memcpy({target}, reader.Data({wire.count}).data(), {wire.count});"]
     if wire.codes is not None:
         read = f"{target} = static_cast<{_type(field)}>(reader.Integer<std::uint8_t>());"
-        return [read, f"reader.Expect(IsKnown({target}));"]
+        return [read, _expect(f"IsKnown({target})", field, f"a number of {_type(field)}")]
     if wire.kind == "bool":
-        return [f"{target} = reader.Bool();"]
-    read = "reader.Real()" if wire.letter == "f" else f"reader.Integer<{_type(field)}>()"
-    return [f"{target} = {read};"] if wire.count is None else [f"for (auto& item : {target}) item = {read};"]
+        return [f'{target} = reader.Bool("{name}");']
+    read = f'reader.Real("{name}")' if wire.letter == "f" else f"reader.Integer<{_type(field)}>()"
+    if wire.count is None:
+        return [f"{target} = {read};", *_in_range(field, target)]
+    checks = "".join(f" {line}" for line in _in_range(field, "item"))
+    return [f"for (auto& item : {target}) {{ item = {read};{checks} }}"]
+
+
+def _in_range(field: Field, value: str) -> list[str]:
+    """Return what checks that a value is in its field's range; nothing where every value of the type is."""
+    wire = field.wire
+    if wire.range is None:
+        return []
+    least_of_type, most_of_type = _limits(wire.letter)
+    tests = [f"{value} >= {_number(wire.range.least, wire.letter)}"] if wire.range.least > least_of_type else []
+    tests += [f"{value} <= {_number(wire.range.most, wire.letter)}"] if wire.range.most < most_of_type else []
+    test = " && ".join(tests)
+    if wire.range.other is not None:
+        test = f"{value} == {wire.range.other} || ({test})"
+    number = "0" if wire.letter == "f" else f"static_cast<std::int64_t>({value})"
+    return [f'reader.Expect({test}, {{"{field.name}", "{wire.range}", {number}}});']
+
+
+def _limits(letter: str) -> tuple[float, float]:
+    """Return the least and the greatest value of a type."""
+    if letter == "f":
+        return -math.inf, math.inf
+    bits = 8 * struct.calcsize("<" + letter)
+    return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if letter.islower() else (0, (1 << bits) - 1)
+
+
+def _number(number: float, letter: str) -> str:
+    return cpp.real(number) if letter == "f" else f"{number}{'ULL' if letter == 'Q' else ''}"
 
 
 def _constant(member: Code) -> str:

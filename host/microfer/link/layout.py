@@ -2,13 +2,15 @@
 
 A message is a frozen dataclass whose fields are annotated with their Python type, their `Wire` type and one line of
 documentation: `frame: Annotated[int, U32, "counts from 0 at the start of the board"]`. Fields follow each other without
-padding, numbers are little-endian.
+padding, numbers are little-endian. A number that cannot take every value of its type says which ones it may:
+`U16.within(1, 100)`. Whoever reads a message, in either language, refuses one with any other value.
 """
 
 import enum
 import math
 import struct
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 
@@ -34,6 +36,27 @@ class Code(enum.IntEnum):
 
 
 @dataclass(frozen=True)
+class Range:
+    """The values of a number: `least` to `most`, and `other`, one more that means something else; None: there is none.
+
+    Its text is what people read: "0 or 100 to 60000".
+    """
+
+    least: float
+    most: float
+    other: int | None = None
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most or value == self.other
+
+    def __str__(self) -> str:
+        whole = f"{self.least} to {self.most}"
+        if self.other is None:
+            return whole
+        return f"{self.other} or {whole}" if self.other < self.least else f"{whole} or {self.other}"
+
+
+@dataclass(frozen=True)
 class Wire:
     """The type of one field.
 
@@ -41,6 +64,7 @@ class Wire:
     letter: that of Python's struct module; `count` values of it follow each other, None: a single value.
     kind: what the values mean. "data" is bytes, "text" printable ASCII filled up with zeros.
     codes: for kind "code" the enumeration; any other number is refused.
+    range: of each value of a number; None: whatever the type holds.
     """
 
     name: str
@@ -48,6 +72,18 @@ class Wire:
     count: int | None = None
     kind: Literal["number", "bool", "code", "data", "text"] = "number"
     codes: type[Code] | None = None
+    range: Range | None = None
+
+    def within(self, least: float, most: float, other: int | None = None) -> "Wire":
+        """Return the same type for numbers from `least` to `most`, and `other`."""
+        return replace(self, range=Range(least, most, other))
+
+    @property
+    def values(self) -> str:
+        """What the field may hold, for people; empty where that is whatever the type holds."""
+        if self.range is not None:
+            return str(self.range)
+        return {"bool": "0 or 1", "text": "printable ASCII"}.get(self.kind, "")
 
     @property
     def format(self) -> str:
@@ -93,6 +129,8 @@ class Wire:
             return items[0] == 1
         if self.letter == "f" and not all(map(math.isfinite, items)):
             raise ValueError("a number that is not finite")
+        if self.range is not None and not all(item in self.range for item in items):
+            raise ValueError(f"{next(item for item in items if item not in self.range)} is not {self.range}")
         return items if self.count is not None else items[0]
 
 
@@ -106,7 +144,7 @@ BOOL = Wire("bool", "B", kind="bool")
 
 def array(wire: Wire, count: int) -> Wire:
     """Return the type of `count` numbers; their Python type is a tuple."""
-    return Wire(f"{wire.name}[{count}]", wire.letter, count)
+    return replace(wire, name=f"{wire.name}[{count}]", count=count)
 
 
 def data(count: int) -> Wire:
@@ -124,10 +162,64 @@ def one_of(codes: type[Code]) -> Wire:
     return Wire("u8", "B", None, "code", codes)
 
 
+@dataclass(frozen=True)
+class AtMost:
+    """In no message is the field `smaller` above the field `larger`, nor equal to it where the rule is `strict`."""
+
+    smaller: str
+    larger: str
+    strict: bool = False
+
+    def holds(self, value: Callable[[str], Any]) -> bool:
+        """Return whether it does for the values of a message's fields, asked for by name."""
+        return bool(value(self.smaller) + self.strict <= value(self.larger))
+
+    @property
+    def subject(self) -> str:
+        """The field that is refused where the rule is broken."""
+        return self.smaller
+
+    @property
+    def condition(self) -> str:
+        """What is said of it."""
+        return f"is {'below' if self.strict else 'at most'} {self.larger}"
+
+
+@dataclass(frozen=True)
+class Together:
+    """`field` is `value` in just the messages in which `other` is `other_value`."""
+
+    field: str
+    value: int
+    other: str
+    other_value: int
+
+    def holds(self, value: Callable[[str], Any]) -> bool:
+        """Return whether it does for the values of a message's fields, asked for by name."""
+        return bool((value(self.field) == self.value) == (value(self.other) == self.other_value))
+
+    @property
+    def subject(self) -> str:
+        """The field that is refused where the rule is broken."""
+        return self.other
+
+    @property
+    def condition(self) -> str:
+        """What is said of it."""
+        return f"is {_shown(self.other_value)} just where {self.field} is {_shown(self.value)}"
+
+
+Rule = AtMost | Together
+
+
 class Message:
-    """Base of all messages; a subclass is a frozen dataclass with annotated fields and its type number."""
+    """Base of all messages; a subclass is a frozen dataclass with annotated fields and its type number.
+
+    RULES: what no single field can say; a message that breaks one is refused as a value out of range is.
+    """
 
     TYPE: ClassVar[int]
+    RULES: ClassVar[tuple[Rule, ...]] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +249,10 @@ def layout(message: type[Message]) -> tuple[Field, ...]:
 def payload_struct(message: type[Message]) -> struct.Struct:
     """Return the struct that packs and unpacks a message's payload."""
     return struct.Struct("<" + "".join(field.wire.format for field in layout(message)))
+
+
+def _shown(value: int) -> str:
+    return value.name if isinstance(value, Code) else str(value)
 
 
 def _text(content: bytes) -> str:

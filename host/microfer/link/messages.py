@@ -14,7 +14,17 @@ two fields.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final
 
-from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.contract import (
+    CROP_SIZE,
+    LEAST_PERIOD_MS,
+    MAX_BOX_SIDE_PX,
+    MAX_FRAME_SIDE_PX,
+    MOST_OPERATORS,
+    MOST_PERIOD_MS,
+    MOST_PROFILE_RUNS,
+    NUM_CLASSES,
+    ONE_Q16,
+)
 from microfer.link.layout import (
     BOOL,
     F32,
@@ -24,8 +34,11 @@ from microfer.link.layout import (
     U16,
     U32,
     U64,
+    AtMost,
     Code,
     Message,
+    Rule,
+    Together,
     array,
     chars,
     data,
@@ -51,6 +64,24 @@ FROM_HOST: Final = 0x80
 """The bit of the type that tells the direction: set in what a host sends."""
 
 NO_LABEL: Final = 255
+
+TIME_US: Final = U64.within(0, 2**53 - 1)
+"""285 years: the largest number that a float64, and so JavaScript, still counts to."""
+
+TICKS: Final = TIME_US
+BYTES: Final = U32.within(0, 1 << 30)
+"""Of a memory: the chip reaches no more than 1 GiB of any."""
+
+FRAME_SIDE_PX: Final = U16.within(0, MAX_FRAME_SIDE_PX)
+BOX_SIDE_PX: Final = U16.within(0, MAX_BOX_SIDE_PX)
+BOX_EDGE_PX: Final = I16.within(-MAX_BOX_SIDE_PX, MAX_FRAME_SIDE_PX - 1)
+"""A box touches its frame."""
+
+PERIOD_MS: Final = U16.within(LEAST_PERIOD_MS, MOST_PERIOD_MS, other=0)
+CONFIDENCES_Q16: Final = array(U32.within(0, ONE_Q16), NUM_CLASSES)
+LABEL: Final = U8.within(0, NUM_CLASSES - 1, other=NO_LABEL)
+RUNS: Final = U16.within(1, MOST_PROFILE_RUNS)
+OPERATOR: Final = U16.within(0, MOST_OPERATORS - 1)
 
 
 class Answer(Code):
@@ -113,22 +144,26 @@ class Hello(Message):
     """Who the board is. Sent at its start, when the host asks, and on a frame of another protocol version."""
 
     TYPE: ClassVar[int] = 0x01
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        AtMost("self_test_equal", "self_test_total"),
+        AtMost("self_test_faces_found", "self_test_faces_total"),
+    )
     firmware_version: Annotated[str, chars(16), "such as 0.1.0; position and size fixed for all time"]
     board: Annotated[str, chars(32), "the board's name; position and size fixed for all time"]
     model_id: Annotated[str, chars(32), "the model's name, such as thesis-bn-1"]
     kernels: Annotated[str, chars(24), "which kernels compute, such as esp-nn 1.2.3"]
     model_sha256: Annotated[bytes, data(32), "SHA-256 of the .tflite"]
-    uptime_us: Annotated[int, U64, "time since the board's start"]
-    input_scale: Annotated[float, F32, "scale of the int8 input; 0 where no model could be loaded"]
+    uptime_us: Annotated[int, TIME_US, "time since the board's start"]
+    input_scale: Annotated[float, F32.within(0, 1), "scale of the int8 input; 0 where no model could be loaded"]
     self_test_equal: Annotated[int, U16, "int8 scores of the golden crops that equal the host's"]
     self_test_total: Annotated[int, U16, "int8 scores compared: 7 for each golden crop"]
     self_test_faces_found: Annotated[int, U16, "faces that the detector found in the golden frames"]
     self_test_faces_total: Annotated[int, U16, "faces in the golden frames"]
     self_test_invoke_us: Annotated[int, U32, "longest run of the network in the self-test"]
-    frame_width_px: Annotated[int, U16, "width of the frames that face boxes refer to"]
-    frame_height_px: Annotated[int, U16, "height of those frames"]
-    flash_size_bytes: Annotated[int, U32, "flash found at the start"]
-    psram_size_bytes: Annotated[int, U32, "PSRAM found at the start; 0 = none"]
+    frame_width_px: Annotated[int, FRAME_SIDE_PX, "width of the frames that face boxes refer to"]
+    frame_height_px: Annotated[int, FRAME_SIDE_PX, "height of those frames"]
+    flash_size_bytes: Annotated[int, BYTES, "flash found at the start"]
+    psram_size_bytes: Annotated[int, BYTES, "PSRAM found at the start; 0 = none"]
     input_zero_point: Annotated[int, I8, "zero point of the int8 input"]
     reset_reason: Annotated[ResetReason, one_of(ResetReason), "why it started"]
 
@@ -138,13 +173,17 @@ class Prediction(Message):
     """The answer to one camera frame. It holds no pixel."""
 
     TYPE: ClassVar[int] = 0x02
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Together("answer", Answer.NO_FACE, "label", NO_LABEL),
+        Together("answer", Answer.NO_FACE, "face_source", FaceSource.NONE),
+    )
     frame: Annotated[int, U32, "number of the camera frame, counted from the board's start"]
-    capture_time_us: Annotated[int, U64, "when the frame was taken, since the board's start"]
-    face_x_px: Annotated[int, I16, "left edge of the box that the crop was cut from; below 0 where it leaves the frame"]
-    face_y_px: Annotated[int, I16, "top edge of that box"]
-    face_width_px: Annotated[int, U16, "width of that box; 0 = no face"]
-    face_height_px: Annotated[int, U16, "height of that box; 0 = no face"]
-    smoothed_q16: Annotated[tuple[int, ...], array(U32, NUM_CLASSES), "calibrated and smoothed, in 1/65536"]
+    capture_time_us: Annotated[int, TIME_US, "when the frame was taken, since the board's start"]
+    face_x_px: Annotated[int, BOX_EDGE_PX, "left edge of the crop's box; below 0 where it leaves the frame"]
+    face_y_px: Annotated[int, BOX_EDGE_PX, "top edge of that box"]
+    face_width_px: Annotated[int, BOX_SIDE_PX, "width of that box; 0 = no face"]
+    face_height_px: Annotated[int, BOX_SIDE_PX, "height of that box; 0 = no face"]
+    smoothed_q16: Annotated[tuple[int, ...], CONFIDENCES_Q16, "calibrated and smoothed, in 1/65536"]
     capture_us: Annotated[int, U32, "time of each stage: waiting for the camera"]
     face_us: Annotated[int, U32, "finding or tracking the face"]
     crop_us: Annotated[int, U32, "cutting out and resizing the crop"]
@@ -152,7 +191,7 @@ class Prediction(Message):
     invoke_us: Annotated[int, U32, "running the network"]
     prediction_us: Annotated[int, U32, "calibrating, smoothing, deciding"]
     answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
-    label: Annotated[int, U8, "index into the labels, where uncertain the most probable one; 255 = no face"]
+    label: Annotated[int, LABEL, "index into the labels, where uncertain the most probable one; 255 = no face"]
     face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
     raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
 
@@ -171,16 +210,16 @@ class Statistics(Message):
     """How the board fares. Sent once a period, and as the answer to stream settings. Counts run from the start."""
 
     TYPE: ClassVar[int] = 0x04
-    uptime_us: Annotated[int, U64, "time since the board's start"]
-    statistics_period_ms: Annotated[int, U16, "setting in force"]
+    uptime_us: Annotated[int, TIME_US, "time since the board's start"]
+    statistics_period_ms: Annotated[int, PERIOD_MS, "setting in force"]
     predictions: Annotated[bool, BOOL, "setting in force: are predictions sent?"]
     previews: Annotated[bool, BOOL, "setting in force: are crops sent?"]
-    heap_free_bytes: Annotated[int, U32, "internal RAM that is free now"]
-    heap_min_free_bytes: Annotated[int, U32, "least that was ever free"]
-    heap_largest_block_bytes: Annotated[int, U32, "largest free block of internal RAM"]
-    psram_free_bytes: Annotated[int, U32, "PSRAM that is free now"]
-    arena_used_bytes: Annotated[int, U32, "tensor arena in use, scratch included"]
-    arena_size_bytes: Annotated[int, U32, "tensor arena set aside"]
+    heap_free_bytes: Annotated[int, BYTES, "internal RAM that is free now"]
+    heap_min_free_bytes: Annotated[int, BYTES, "least that was ever free"]
+    heap_largest_block_bytes: Annotated[int, BYTES, "largest free block of internal RAM"]
+    psram_free_bytes: Annotated[int, BYTES, "PSRAM that is free now"]
+    arena_used_bytes: Annotated[int, BYTES, "tensor arena in use, scratch included"]
+    arena_size_bytes: Annotated[int, BYTES, "tensor arena set aside"]
     frames_captured: Annotated[int, U32, "camera frames received"]
     frames_predicted: Annotated[int, U32, "frames that got their prediction, no face included"]
     dropped_busy: Annotated[int, U32, "frames replaced by a newer one before they were looked at"]
@@ -221,13 +260,14 @@ class OperatorTime(Message):
     """What one operator of the network takes, in ticks of the chip's own counter, which the sums set against time."""
 
     TYPE: ClassVar[int] = 0x07
+    RULES: ClassVar[tuple[Rule, ...]] = (AtMost("index", "total", strict=True),)
     request: Annotated[int, U32, "number that the command carried"]
-    ticks: Annotated[int, U64, "of this operator, the sum over all runs"]
-    network_ticks: Annotated[int, U64, "of the whole network, the sum over all runs"]
-    network_us: Annotated[int, U64, "the same by the board's clock: how long a tick is"]
-    runs: Annotated[int, U16, "of the network"]
-    index: Annotated[int, U16, "this operator's place in the order of execution, from 0"]
-    total: Annotated[int, U16, "operators of the network"]
+    ticks: Annotated[int, TICKS, "of this operator, the sum over all runs"]
+    network_ticks: Annotated[int, TICKS, "of the whole network, the sum over all runs"]
+    network_us: Annotated[int, TIME_US, "the same by the board's clock: how long a tick is"]
+    runs: Annotated[int, RUNS, "of the network"]
+    index: Annotated[int, OPERATOR, "this operator's place in the order of execution, from 0"]
+    total: Annotated[int, U16.within(1, MOST_OPERATORS), "operators of the network"]
     name: Annotated[str, chars(32), "as the .tflite's schema names it, such as CONV_2D"]
 
 
@@ -243,7 +283,7 @@ class StreamSettings(Message):
     """What the board sends by itself, until changed or restarted. Answered with statistics."""
 
     TYPE: ClassVar[int] = 0x82
-    statistics_period_ms: Annotated[int, U16, "100 to 60000; 0 = none; 1000 after the start"]
+    statistics_period_ms: Annotated[int, PERIOD_MS, "0 = none; 1000 after the start"]
     predictions: Annotated[bool, BOOL, "send predictions; on after the start"]
     previews: Annotated[bool, BOOL, "send crops; off after the start, so that no pixel leaves unasked"]
 
@@ -270,8 +310,8 @@ class AskProfile(Message):
 
     TYPE: ClassVar[int] = 0x85
     request: Annotated[int, U32, "any number, the same for all operators of one profile; the answer repeats it"]
-    runs: Annotated[int, U16, "1 to 100; with index 0 the network runs that often, any other is read from that"]
-    index: Annotated[int, U16, "which operator, in the order of execution, from 0"]
+    runs: Annotated[int, RUNS, "with index 0 the network runs that often, any other is read from that"]
+    index: Annotated[int, OPERATOR, "which operator, in the order of execution, from 0"]
 
 
 BOARD_MESSAGES: Final = (Hello, Prediction, CropPreview, Statistics, InferResult, BoardError, OperatorTime)

@@ -7,6 +7,7 @@ text; between two frames either zero may get lost. Reading a stream is `microfer
 import struct
 import zlib
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cobs import cobs
@@ -121,7 +122,12 @@ def unpack_payload(type_: int, payload: bytes) -> Message:
     expected = _STRUCTS[type_]
     if len(payload) != expected.size:
         raise PayloadError(f"{_CLASSES[type_].__name__} has {len(payload)} bytes, expected {expected.size}")
-    return _CLASSES[type_](*_values(_CLASSES[type_].__name__, _LAYOUTS[type_], expected.unpack(payload)))
+    message = _CLASSES[type_](*_values(_CLASSES[type_].__name__, _LAYOUTS[type_], expected.unpack(payload)))
+    for rule in message.RULES:
+        if not rule.holds(partial(getattr, message)):
+            value = getattr(message, rule.subject)
+            raise PayloadError(f"{_CLASSES[type_].__name__}.{rule.subject} is {int(value)}, but it {rule.condition}")
+    return message
 
 
 def fixed_hello(payload: bytes) -> dict[str, str]:

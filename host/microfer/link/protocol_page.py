@@ -146,7 +146,7 @@ The header, then the payload, then the CRC-32 (that of zlib, PNG and Ethernet) o
 | too long | more bytes without a zero than any frame has; dropped up to the next one | once |
 | other version | intact, of another protocol version | refused, with what to do |
 | unknown type | intact, but no message that the other end sends | refused |
-| malformed | intact, but of a wrong length, or with a value that no sender writes | refused, names the field |
+| malformed | intact, but of a wrong length, or with a value that its field cannot have | refused, names the field |
 | text | printable ASCII: boot messages, log lines, a panic's report | handed on |
 
 Every byte is counted once. A gap in the sequence means frames lost on the way, or dropped whole by a board whose
@@ -194,8 +194,13 @@ def _message(message: type[Message]) -> str:
     title = f"### {message.__name__}: type {message.TYPE:#04x}, payload of {payload_struct(message).size} bytes"
     if not fields:
         return f"{title}\n\n{_sentence(message.__doc__)} It has no payload."
-    rows = "\n".join(f"| {field.offset} | {field.wire.name} | `{field.name}` | {_meaning(field)} |" for field in fields)
-    table = f"| offset | type | field | meaning |\n|---:|---|---|---|\n{rows}"
+    rows = "\n".join(
+        f"| {field.offset} | {field.wire.name} | `{field.name}` | {_meaning(field)} | {field.wire.values} |"
+        for field in fields
+    )
+    table = f"| offset | type | field | meaning | values |\n|---:|---|---|---|---|\n{rows}"
+    if message.RULES:
+        table += "\n\n" + "; ".join(f"`{rule.subject}` {rule.condition}" for rule in message.RULES) + "."
     drawing = diagram([(_name(field), field.wire) for field in fields])
     return f"{title}\n\n{_sentence(message.__doc__)}\n\n{_fenced(drawing)}\n\n{table}"
 
