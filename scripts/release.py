@@ -7,275 +7,25 @@ For maintainers, after train.py, prune.py if wanted, and quantize.py:
 """
 
 import argparse
-import gzip
-import json
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "host"))
-
-from microfer import command  # noqa: E402
-from microfer.cost.estimate import estimate  # noqa: E402
-from microfer.errors import MicroferError  # noqa: E402
-from microfer.export.golden import check_scores, read_pictures  # noqa: E402
-from microfer.files import write_bytes, write_json, write_text  # noqa: E402
-from microfer.model import saved  # noqa: E402
-from microfer.model.table import macs, parameters  # noqa: E402
-from microfer.parity.limits import Limits  # noqa: E402
-from microfer.publish import model_card  # noqa: E402
-from microfer.publish.pages import update_block  # noqa: E402
-from microfer.release import FLOAT_FILE, MODELS, with_releases  # noqa: E402
-from microfer.tflite import tflite_file  # noqa: E402
-from microfer.tflite.metadata import ModelMetadata, read_metadata  # noqa: E402
-from microfer.training.distill import Distillation  # noqa: E402
+import environment
 
 
 def main() -> None:
-    """Measure, write the folder, put the figures into the README; make it the default release unless told otherwise."""
+    """Make the release; it becomes the default one unless told otherwise."""
     options = _parse()
-    model = tflite_file.read(options.int8 / "model.tflite")
-    metadata = read_metadata(model)
-    _check_golden(metadata)
-    folder = MODELS / metadata.model_id
-    folder.mkdir(parents=True, exist_ok=True)
-    for source, name in _files(options):
-        write_bytes(folder / name, source.read_bytes())
-    config, _ = saved.read_config(folder / FLOAT_FILE)
-    smoothing = _label_smoothing(options.run) if options.label_smoothing is None else options.label_smoothing
-    calibration = _calibrate(folder / "model.tflite", options.data, smoothing)
-    robustness = _robustness(folder / "model.tflite", options.data)
-    int8 = _evaluate(folder / "model.tflite", options.data, folder)
-    floating = _evaluate(folder / FLOAT_FILE, options.data, None)
-    quantization = json.loads((options.int8 / "quantization.json").read_text())
-    least = ("--min-agreement", quantization["limits"]["agreement"])
-    _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
-    parity = json.loads((folder / "parity.json").read_text())
-    metrics = {
-        "model_id": metadata.model_id,
-        "preset": metadata.preset,
-        "sha256": int8["model"]["sha256"],
-        "parameters": parameters(config),
-        "macs": macs(config),
-        "chip": _chip(folder / "model.tflite"),
-        "arena": vars(metadata.arena) if metadata.arena else None,
-        "bytes": quantization["bytes"] | _sizes((folder / "model.tflite").read_bytes()),
-        "training": _training(options.run),
-        "pruning": _report(options.pruned, "pruning.json"),
-        "channels": _channels(options.run),
-        "quantization": {key: quantization[key] for key in ("calibration_images", "seed", "limits")},
-        "int8": int8,
-        "float": floating,
-        "calibration": calibration,
-        "robustness": robustness,
-        "parity": _parity_summary(parity),
-        "commands": _commands(options, metadata.model_id),
-    }
-    write_json(folder / "metrics.json", metrics)
-    write_text(folder / "README.md", model_card.render(metrics))
-    if not options.beside:
-        write_text(MODELS / "DEFAULT", metadata.model_id + "\n")
-        update_block(ROOT / "README.md", "figures", model_card.figures_table(metrics))
-    update_block(ROOT / "README.md", "releases", model_card.releases_table(_every_release()))
-    command.console.print(f"released {folder.relative_to(ROOT)}: {100 * int8['accuracy']:.2f} % on PublicTest")
+    from microfer import command
+    from microfer.publish.make_release import Sources, make_release
 
-
-def _files(options: argparse.Namespace) -> list[tuple[Path, str]]:
-    """Return (source, name in the release) of every file that is taken over."""
-    found = [
-        (options.int8 / "model.tflite", "model.tflite"),
-        ((options.pruned or options.run) / "best.keras", FLOAT_FILE),
-        (options.run / "history.csv", "history.csv"),
-        (options.run / "curves.png", "curves.png"),
-    ]
-    return found + ([(options.pruned / "history.csv", "pruning-history.csv")] if options.pruned else [])
-
-
-def _training(run: Path) -> dict[str, Any]:
-    """Return what train.py or its like recorded of a run; networks that it knew say which release they are."""
-    record: dict[str, Any] = json.loads((run / "run.json").read_text())
-    settings = record["settings"]
-    _name_teachers(settings.get("distillation"))
-    if settings.get("start"):
-        (settings["start"],) = with_releases([settings["start"]])
-    return record
-
-
-def _channels(run: Path) -> dict[str, Any] | None:
-    report = _report(run, "channels.json")
-    for step in report["steps"] if report else []:
-        _name_teachers(step["teachers"])
-    return report
-
-
-def _name_teachers(distillation: dict[str, Any] | None) -> None:
-    if distillation:
-        distillation["teachers"] = with_releases(distillation["teachers"])
-
-
-def _report(folder: Path | None, name: str) -> dict[str, Any] | None:
-    """Return the JSON report that a command left in a folder, None where it left none."""
-    if folder is None or not (folder / name).is_file():
-        return None
-    result: dict[str, Any] = json.loads((folder / name).read_text())
-    return result
-
-
-def _chip(model: Path) -> dict[str, Any]:
-    """Return what the model costs on the chip with ESP-NN, by the cost model."""
-    cost = estimate(tflite_file.read(model))
-    return {
-        "instructions": round(cost.instructions),
-        "error": round(cost.error, 4),
-        "arena_bytes": cost.arena.needed,
-        "milliseconds": [round(1e3 * cost.shortest, 1), round(1e3 * cost.longest, 1)],
-    }
-
-
-def _every_release() -> list[dict[str, Any]]:
-    """Return the figures of all releases, the default one first."""
-    default = (MODELS / "DEFAULT").read_text().strip()
-    found = [json.loads(path.read_text()) for path in MODELS.glob("*/metrics.json")]
-    return sorted(found, key=lambda metrics: (metrics["model_id"] != default, metrics["model_id"]))
-
-
-def _check_golden(metadata: ModelMetadata) -> None:
-    """Raise MicroferError where the board's self-test would have nothing right to compare with."""
-    if metadata.golden is None:
-        raise MicroferError(
-            f"{metadata.model_id} has no golden scores; add them: python scripts/golden_scores.py MODEL.tflite"
-        )
-    check_scores(metadata, read_pictures())
-
-
-def _sizes(content: bytes) -> dict[str, int]:
-    """Return the file's own sizes: its metadata may have changed since it was quantized."""
-    return {"int8": len(content), "int8_gzip": len(gzip.compress(content, 9, mtime=0))}
-
-
-def _command(script: str, *arguments: object) -> None:
-    process = subprocess.run([sys.executable, str(ROOT / "host" / script), *map(str, arguments)], check=False)
-    if process.returncode:
-        raise MicroferError(f"{script} ended with status {process.returncode}: the model is not released")
-
-
-def _evaluate(model: Path, data: Path, plots: Path | None) -> dict[str, Any]:
-    """Return evaluate.py's JSON; keep its plots in the folder `plots`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        _command("evaluate.py", model, "--data", data, "--out", scratch)
-        if plots:
-            shutil.copy(Path(scratch) / "confusion.png", plots / "confusion.png")
-        result: dict[str, Any] = json.loads((Path(scratch) / "evaluation.json").read_text())
-        return result
-
-
-def _label_smoothing(run: Path) -> float | None:
-    """Return what a training's targets were smoothed by; None where a teacher's scores had part in them."""
-    settings = json.loads((run / "run.json").read_text())["settings"]
-    return None if settings.get("distillation") else float(settings["recipe"]["label_smoothing"])
-
-
-def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[str, Any]:
-    """Write the calibration into the model, its plots beside it; return calibrate.py's JSON without bins.
-
-    Without a `label_smoothing` the model keeps the floor that it carries.
-    """
-    floor = () if label_smoothing is None else ("--label-smoothing", label_smoothing)
-    with tempfile.TemporaryDirectory() as scratch:
-        _command("calibrate.py", model, "--data", data, *floor, "--out", model, "--report", scratch)
-        for name in ("calibration.png", "coverage.png"):
-            shutil.copy(Path(scratch) / name, model.parent / name)
-        result: dict[str, Any] = json.loads((Path(scratch) / "calibration.json").read_text())
-    for half in ("before", "after"):
-        del result[half]["bins"]
-    return result
-
-
-def _robustness(model: Path, data: Path) -> dict[str, Any]:
-    """Return robustness.py's JSON, its Markdown table as "markdown"; keep its plot beside the model."""
-    with tempfile.TemporaryDirectory() as scratch:
-        _command("robustness.py", model, "--data", data, "--out", scratch)
-        shutil.copy(Path(scratch) / "robustness.png", model.parent / "robustness.png")
-        result: dict[str, Any] = json.loads((Path(scratch) / "robustness.json").read_text())
-        return result | {"markdown": (Path(scratch) / "robustness.md").read_text().splitlines()}
-
-
-def _parity_summary(parity: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of the certificate that the model card quotes."""
-    scores, bits = parity["float_against_int8"], parity["reference_against_tflm"]
-    return {"scores": scores["result"], "bits": bits["result"], "versions": parity["versions"]}
-
-
-def _commands(options: argparse.Namespace, model_id: str) -> list[str]:
-    run = _training(options.run)["settings"]
-    channels = _channels(options.run)
-    if channels is None:
-        commands = [_trained(run)]
-    else:
-        sources = [channels["steps"][0]["source"]]  # each step after the first goes on from the one before
-        sources += [f"runs/step{number}/best.keras" for number in range(1, len(channels["steps"]))]
-        commands = [_channels_pruned(*one) for one in zip(channels["steps"], sources, strict=True)]
-    folders = [*(f"runs/step{number}" for number in range(1, len(commands))), "runs/trained"]
-    backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
-    commands = [
-        f"KERAS_BACKEND={backend} python host/{line} --out {to}" for line, to in zip(commands, folders, strict=True)
-    ]
-    trained = "runs/trained"
-    if averaged := _training(options.run).get("averaged"):
-        share = f"--start {run['start']['file']} --share {averaged['share']:g}"
-        commands.append(f"python host/average.py {trained} {share} --data PATH --out runs/mean")
-        trained = "runs/mean"
-    network, pruned = f"{trained}/best.keras", ""
-    if pruning := _report(options.pruned, "pruning.json"):
-        prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
-        commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
-        network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
-    made = json.loads((options.int8 / "quantization.json").read_text())
-    quantize = f"--images {made['calibration_images']} --seed {made['seed']}"
-    if made["limits"]["agreement"] != Limits().agreement:
-        quantize += f" --min-agreement {made['limits']['agreement']:g}"
-    beside = " --beside" if options.beside else ""
-    if options.label_smoothing is not None:
-        beside += f" --label-smoothing {options.label_smoothing:g}"
-    return [
-        *commands,
-        f"python host/quantize.py {network} --data PATH {quantize} --model-id {model_id} --out runs/int8",
-        f"python scripts/release.py --data PATH --run {trained}{pruned} --int8 runs/int8{beside}",
-        f"python host/export_tflm.py models/{model_id}/model.tflite",
-    ]
-
-
-def _trained(run: dict[str, Any]) -> str:
-    command = f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
-    command += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
-    if run.get("start"):
-        command += f" --start {run['start']['file']} --select {run['select']}"
-    return command + _taught_by(run.get("distillation"))
-
-
-def _channels_pruned(step: dict[str, Any], source: str) -> str:
-    command = f"prune_channels.py {source} --data PATH --instructions {step['share']} "
-    command += f"--multiple {step['multiple']} --epochs {step['epochs']} --seed {step['seed']} "
-    return command + f"--learning-rate {step['recipe']['learning_rate']:g}" + _taught_by(step["teachers"])
-
-
-def _taught_by(distillation: dict[str, Any] | None) -> str:
-    if not distillation:
-        return ""
-    usual = Distillation()
-    options = " --teacher " + " ".join(one["file"] for one in distillation["teachers"])
-    for name in ("weight", "temperature", "views"):
-        if distillation.get(name, getattr(usual, name)) != getattr(usual, name):
-            options += f" --teacher-{name} {distillation[name]:g}"
-    return options + (" --teacher-once" if distillation.get("once") else "")
+    folder, accuracy = make_release(Sources(**vars(options)))
+    shown = folder.relative_to(environment.ROOT)
+    command.console.print(f"released {shown}: {100 * accuracy:.2f} % on PublicTest", highlight=False)
 
 
 def _parse() -> argparse.Namespace:
-    parser = command.parser(__doc__ or "")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     parser.add_argument("--run", type=Path, required=True, help="folder that train.py or prune_channels.py wrote")
     parser.add_argument("--pruned", type=Path, help="folder that prune.py wrote, where it was used")
@@ -290,4 +40,8 @@ def _parse() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    environment.enter("train")
+    sys.path.insert(0, str(environment.ROOT / "host"))
+    from microfer.command import run
+
+    run(main)

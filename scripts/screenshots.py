@@ -4,6 +4,8 @@ A virtual board looks at drawn people and at last at NASA's portrait of Eileen C
 no picture of a data set. Prints how long a prediction takes from its arrival to the page, too.
 """
 
+from __future__ import annotations
+
 import io
 import re
 import sys
@@ -11,29 +13,16 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image
+import environment
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "host"), str(ROOT)]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from tests.host.browser import Browser
 
-from rich.terminal_theme import MONOKAI  # noqa: E402
-from tests.host.browser import Browser, browser_path  # noqa: E402
-
-from microfer import command  # noqa: E402
-from microfer.command import Console  # noqa: E402
-from microfer.errors import MicroferError  # noqa: E402
-from microfer.files import write_bytes  # noqa: E402
-from microfer.link.connection import Connection  # noqa: E402
-from microfer.link.source import LiveSource  # noqa: E402
-from microfer.pictures.pictures import astronaut_path  # noqa: E402
-from microfer.viewer import terminal  # noqa: E402
-from microfer.viewer.picture import png  # noqa: E402
-from microfer.viewer.view import View  # noqa: E402
-from microfer.viewer.viewer import Viewer  # noqa: E402
-from microfer.viewer.web import WebServer  # noqa: E402
-from microfer.virtual_board.frame_source import GrayFrame, PictureSource, SceneSource  # noqa: E402
-from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard  # noqa: E402
+    from microfer.viewer.view import View
 
 SCENE_S, ALL_S = 48.0, 62.0
 PAGE = (1280, 1180)
@@ -46,9 +35,12 @@ class PeopleThenPortrait:
     name = "drawn people and a portrait"
 
     def __init__(self) -> None:
+        from microfer.pictures.pictures import astronaut_path
+        from microfer.virtual_board.frame_source import PictureSource, SceneSource
+
         self._scene, self._portrait = SceneSource(1), PictureSource([astronaut_path()])
 
-    def frame(self, time_s: float) -> GrayFrame:
+    def frame(self, time_s: float) -> npt.NDArray[np.uint8]:
         """Return what is seen at that time."""
         return (self._scene if time_s < SCENE_S else self._portrait).frame(time_s)
 
@@ -58,9 +50,20 @@ class PeopleThenPortrait:
 
 def main() -> None:
     """Watch for a minute, then take all pictures of one moment."""
+    from tests.host.browser import Browser, browser_path
+
+    from microfer import command
+    from microfer.errors import MicroferError
+    from microfer.link.connection import Connection
+    from microfer.link.source import LiveSource
+    from microfer.viewer.picture import png
+    from microfer.viewer.viewer import Viewer
+    from microfer.viewer.web import WebServer
+    from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
+
     if browser_path() is None:
         raise MicroferError("there is no Chromium to look at the page with: install chromium")
-    docs = ROOT / "docs"
+    docs = environment.ROOT / "docs"
     with (
         VirtualBoard(BoardSettings(fps=15), PeopleThenPortrait()) as board,
         Viewer(LiveSource(Connection(board.url)), previews=True) as viewer,
@@ -97,6 +100,11 @@ def shot(browser: Browser) -> bytes:
 
 def terminal_picture(browser: Browser, view: View) -> bytes:
     """Return what a terminal shows of the view."""
+    from rich.console import Console
+    from rich.terminal_theme import MONOKAI
+
+    from microfer.viewer import terminal
+
     file = io.StringIO()
     console = Console(
         width=COLUMNS, record=True, file=file, force_terminal=True, color_system="truecolor", legacy_windows=False
@@ -104,23 +112,35 @@ def terminal_picture(browser: Browser, view: View) -> bytes:
     console.print(terminal.render(view, COLUMNS, LINES))
     svg = console.export_svg(title="python host/serial_viewer.py --headless", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # those would be loaded from the network
-    width, height = (float(size) for size in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups())
-    with tempfile.NamedTemporaryFile("w", suffix=".svg", encoding="utf-8") as file:
-        file.write(svg)
-        file.flush()
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    if found is None:
+        raise ValueError("rich's SVG has no viewBox")
+    width, height = map(float, found.groups())
+    with tempfile.NamedTemporaryFile("w", suffix=".svg", encoding="utf-8") as image:
+        image.write(svg)
+        image.flush()
         browser.look(width=1280, height=round(1280 * height / width))
-        browser.open(f"file://{file.name}")
+        browser.open(f"file://{image.name}")
         time.sleep(1)
         return shot(browser)
 
 
 def save(path: Path, content: bytes) -> None:
     """Write the picture, as small as a PNG gets without loss."""
+    from PIL import Image
+
+    from microfer import command
+    from microfer.files import write_bytes
+
     small = io.BytesIO()
     Image.open(io.BytesIO(content)).convert("RGB").save(small, "PNG", optimize=True)
     write_bytes(path, small.getvalue())
-    command.console.print(f"{path.relative_to(ROOT)}: {len(small.getvalue()) / 1000:.0f} kB")
+    command.console.print(f"{path.relative_to(environment.ROOT)}: {len(small.getvalue()) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    environment.enter("run")
+    sys.path[:0] = [str(environment.ROOT / "host"), str(environment.ROOT)]
+    from microfer.command import run
+
+    run(main)

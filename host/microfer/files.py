@@ -142,7 +142,12 @@ def write_if_changed(path: Path | str, content: str) -> bool:
 
 def write_json(path: Path | str, content: Any) -> None:
     """Write `content` as indented JSON, as a whole or not at all."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    write_text(path, json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """Return the text that `write_json` writes."""
+    return json.dumps(content, indent=2) + "\n"
 
 
 def read_bytes(path: Path | str) -> bytes:

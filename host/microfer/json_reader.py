@@ -128,6 +128,11 @@ def typed(value: Any, kind: type[T], where: str = "") -> T:
     return found
 
 
+def only_fields(values: Mapping[str, Any], kind: Any) -> dict[str, Any]:
+    """Return what an object says of the fields of the dataclass `kind`: what was derived from them is left out."""
+    return {one.name: values[one.name] for one in fields(kind) if one.name in values}
+
+
 def _as(value: Any, kind: Any, where: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:

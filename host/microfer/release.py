@@ -22,6 +22,9 @@ ENVIRONMENT = "MICROFER_MODEL"
 MODEL_FILE = "model.tflite"
 FLOAT_FILE = "float.keras"
 
+MEASUREMENTS = REPOSITORY / "measurements"
+"""What commands measured, as JSON: the cost model and the pages of docs/ are made from it."""
+
 MANIFEST = REPOSITORY / "firmware" / "src" / "idf_component.yml"
 """Names the components that the firmware is built with, each pinned."""
 

@@ -87,7 +87,7 @@ def test_the_oracles_answer_the_golden_vectors_as_they_say():
 
 def test_the_tables_are_those_that_the_script_writes():
     written = (LIB / "prediction" / "tables.h").read_text()
-    assert written == prediction_tables.header(), "python scripts/prediction_tables.py"
+    assert written == prediction_tables.header(), "python scripts/generate.py"
 
 
 def test_it_builds_without_cmake(tmp_path):

@@ -1,4 +1,4 @@
-"""The core in the emulated chip, and the script that runs it there.
+"""The core in the emulated chip, and what runs it there.
 
 The run needs a build of tests/firmware/chip_core, named by MICROFER_CORE_BUILD or made here where IDF_PATH and idf.py
 are, and a qemu-system-xtensa with the ESP32-S3.
@@ -7,21 +7,15 @@ are, and a qemu-system-xtensa with the ESP32-S3.
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.firmware.toolchain import HERE, ROOT
+from tests.firmware import cases
+from tests.firmware.toolchain import HERE
 from tests.golden import make_core_vectors
 
-sys.path.insert(0, str(ROOT / "scripts"))
-
-from tests.firmware import cases
-
-import core_report
-import emulated_chip
-import firmware_qemu
 from microfer.errors import MicroferError
+from microfer.studies.chip import core_report, emulator
 from microfer.studies.detector import chip_frames
 from microfer.virtual_board.firmware_core import open_core
 
@@ -40,8 +34,8 @@ LINES = "\n".join(
 @pytest.fixture(scope="module")
 def build_folder(tmp_path_factory):
     try:
-        firmware_qemu.find_qemu()
-    except firmware_qemu.RunError:
+        emulator.find_qemu()
+    except MicroferError:
         pytest.skip("qemu-system-xtensa not installed")
     if named := os.environ.get("MICROFER_CORE_BUILD"):
         return Path(named)
@@ -89,13 +83,13 @@ def test_a_suite_that_differs_lacks_cases_or_is_missing_fails_the_report(old, ne
 
 
 def test_lines_of_another_program_are_refused():
-    with pytest.raises(firmware_qemu.RunError, match="no suites"):
+    with pytest.raises(MicroferError, match="no suites"):
         core_report.read_log("operator esp-nn 0 CONV_2D 17")
 
 
 def test_a_folder_without_a_build_says_so(tmp_path):
-    with pytest.raises(firmware_qemu.RunError, match=r"no flasher_args\.json"):
-        emulated_chip.flash_of(tmp_path, {})
+    with pytest.raises(MicroferError, match=r"no flasher_args\.json"):
+        emulator.flash_of(tmp_path, {})
 
 
 def test_the_frames_fit_their_partition_and_more_are_refused():

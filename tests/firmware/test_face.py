@@ -193,7 +193,7 @@ def test_a_frame_twice_as_large_gives_a_box_twice_as_large(probe):
 
 def test_the_table_is_the_one_that_the_script_writes():
     written = (LIB / "face" / "frontal_face.cc").read_text()
-    assert written == cascade_table.table(CASCADE), "python scripts/cascade_table.py"
+    assert written == cascade_table.table(CASCADE), "python scripts/generate.py"
     assert "Intel License Agreement" in written
 
 

@@ -16,6 +16,7 @@ import pytest
 
 import microfer
 from microfer.contract import NUM_CLASSES
+from microfer.errors import MicroferError
 from microfer.export.golden import read_pictures
 from microfer.link.board_profile import EMULATED
 from microfer.link.messages import (
@@ -35,12 +36,11 @@ from microfer.link.messages import (
 from microfer.link.protocol import LinkWriter
 from microfer.link.reader import Damaged, LinkReader, Malformed, Received, UnknownType
 from microfer.release import default_model
+from microfer.studies.chip import emulator
 from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "firmware_qemu.py"
-sys.path.insert(0, str(ROOT / "scripts"))
-import firmware_qemu  # noqa: E402
 
 FRAMES = int(os.environ.get("MICROFER_QEMU_FRAMES", "30"))
 PATIENCE_S = 120.0
@@ -55,9 +55,7 @@ def write(folder, **images):
 
 
 def test_the_flash_image_holds_the_three_parts_at_their_places(tmp_path):
-    flash = firmware_qemu.flash_image(
-        write(tmp_path, bootloader_bin=b"boot", partitions_bin=b"table", firmware_bin=b"app")
-    )
+    flash = emulator.flash_image(write(tmp_path, bootloader_bin=b"boot", partitions_bin=b"table", firmware_bin=b"app"))
     assert len(flash) == 8 * 1024 * 1024
     assert (flash[:4], flash[0x8000:0x8005], flash[0x10000:0x10003]) == (b"boot", b"table", b"app")
     assert flash[4] == flash[0x10003] == flash[-1] == 0xFF
@@ -67,7 +65,7 @@ def test_the_names_of_idf_py_are_known_too(tmp_path):
     write(tmp_path, bootloader__bootloader_bin=b"boot", microfer_bin=b"app")
     (tmp_path / "partition_table").mkdir()
     (tmp_path / "partition_table" / "partition-table.bin").write_bytes(b"table")
-    assert firmware_qemu.flash_image(tmp_path)[0x8000:0x8005] == b"table"
+    assert emulator.flash_image(tmp_path)[0x8000:0x8005] == b"table"
 
 
 def test_a_folder_without_a_build_says_how_to_build(tmp_path):
@@ -79,15 +77,15 @@ def test_a_folder_without_a_build_says_how_to_build(tmp_path):
 
 def test_an_image_without_room_is_refused(tmp_path):
     write(tmp_path, bootloader_bin=bytes(0x8001), partitions_bin=b"table", firmware_bin=b"app")
-    with pytest.raises(firmware_qemu.RunError, match="32769 bytes, 32768 have room"):
-        firmware_qemu.flash_image(tmp_path)
+    with pytest.raises(MicroferError, match="32769 bytes, 32768 have room"):
+        emulator.flash_image(tmp_path)
 
 
 def test_a_missing_emulator_says_where_it_comes_from(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("IDF_TOOLS_PATH", str(tmp_path))
-    with pytest.raises(firmware_qemu.RunError, match=r"idf_tools\.py install qemu-xtensa"):
-        firmware_qemu.find_qemu()
+    with pytest.raises(MicroferError, match=r"idf_tools\.py install qemu-xtensa"):
+        emulator.find_qemu()
 
 
 class Board:
@@ -121,8 +119,8 @@ class Board:
 @pytest.fixture(scope="module")
 def qemu():
     try:
-        return firmware_qemu.find_qemu()
-    except firmware_qemu.RunError:
+        return emulator.find_qemu()
+    except MicroferError:
         pytest.skip("qemu-system-xtensa not installed")
 
 
@@ -142,10 +140,10 @@ def built(tmp_path_factory):
 @pytest.fixture(scope="module")
 def board(qemu, built, tmp_path_factory):
     flash = tmp_path_factory.mktemp("flash") / "flash.bin"
-    flash.write_bytes(firmware_qemu.flash_image(built))
+    flash.write_bytes(emulator.flash_image(built))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with subprocess.Popen(firmware_qemu.qemu_command(qemu, flash, port, wait=True)) as process:
+    with subprocess.Popen(emulator.qemu_command(qemu, flash, port, wait=True)) as process:
         try:
             yield Board(connected(port))
         finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "firmware_size.py"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure.py"
 
 MAP = """Archive member included to satisfy reference by file (symbol)
 
@@ -44,7 +44,7 @@ Linker script and memory map
 
 
 def report(folder, *options):
-    command = [sys.executable, SCRIPT, folder / "microfer.map", *options]
+    command = [sys.executable, SCRIPT, "size", folder / "microfer.map", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -20,12 +20,13 @@ from microfer.cost.memory import Placement
 from microfer.cost.profile import corrected, factors, read_profile
 from microfer.cost.step import Step, steps
 from microfer.errors import MicroferError
+from microfer.release import MEASUREMENTS
 from microfer.studies.accuracy.recorded import releases
 from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "thesis-bn-1" / "model.tflite"
-NETWORKS: list[dict[str, Any]] = json.loads((ROOT / "docs" / "s3-networks.json").read_text())["networks"]
+NETWORKS: list[dict[str, Any]] = json.loads((MEASUREMENTS / "s3-networks.json").read_text())["networks"]
 MEASURED_ARENA = 371_068
 """arena_used_bytes() of thesis-bn-1 on the emulated chip."""
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scripts import measure
 
 from microfer.cost.memory import CLOCK_HZ
 from microfer.cost.step import steps
 from microfer.errors import MicroferError
-from microfer.release import MODEL_FILE, MODELS, default_model
-from microfer.studies.chip.firmware_facts import CAMERA, DETECTOR, MAIN, TRACKER, FirmwareFacts, read_firmware
+from microfer.release import MEASUREMENTS, MODEL_FILE, MODELS, default_model
+from microfer.studies.chip.firmware_facts import BOARD, MAIN, TRACKER, FirmwareFacts, read_firmware
 from microfer.studies.chip.frame_budget import (
     NetworkCost,
     budget,
@@ -27,9 +28,6 @@ from microfer.studies.chip.timeline import timeline_figure
 from microfer.tflite import tflite_file
 
 ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-sys.path.insert(0, str(ROOT / "scripts"))
-import frame_budget as command  # noqa: E402
 
 FACTS = FirmwareFacts(detect_every=4, capture_core=0, device_core=1, frame_px=(320, 240), search_px=(160, 120))
 CORE = {
@@ -41,7 +39,7 @@ COST = NetworkCost("a-1", OWN, 7000, None, "somewhere")
 
 
 def sources(folder: Path) -> Path:
-    for name in (MAIN, TRACKER, DETECTOR, CAMERA):
+    for name in (MAIN, TRACKER, BOARD):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "firmware" / name, folder / name)
     return folder
@@ -59,21 +57,18 @@ def test_the_firmwares_own_settings_are_read(tmp_path: Path) -> None:
     assert {facts.capture_core, facts.device_core} == {0, 1}
     folder = sources(tmp_path)
     change(folder / TRACKER, f"detect_every = {facts.detect_every};", "detect_every = 7;")
-    change(folder / CAMERA, f"kWidthPx = {facts.frame_px[0]};", "kWidthPx = 160;")
-    change(folder / CAMERA, f"kHeightPx = {facts.frame_px[1]};", "kHeightPx = 120;")
     changed = read_firmware(folder)
-    assert changed == replace(facts, detect_every=7, frame_px=(160, 120))
-    assert (facts.halves, changed.halves) == (True, False)
+    assert changed == replace(facts, detect_every=7)
+    assert (facts.halves, replace(facts, frame_px=(160, 120)).halves) == (True, False)
 
 
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        (MAIN, "kTrackerSettings;", "kTrackerSettings{.detect_every = 8};"),
+        (BOARD, "kTrackerSettings;", "kTrackerSettings{.detect_every = 8};"),
         (MAIN, '{"device",', '{"other",'),
         (TRACKER, "int detect_every =", "int every ="),
         (TRACKER, "detect_every = 4;", "detect_every = 0;"),
-        (CAMERA, "kWidthPx", "kWide"),
     ],
 )
 def test_a_source_that_says_it_otherwise_is_named(name: str, old: str, new: str, tmp_path: Path) -> None:
@@ -94,14 +89,14 @@ def test_a_frame_is_what_the_pipeline_does_in_its_order() -> None:
 
 def test_a_step_that_nobody_counted_is_named() -> None:
     core = {key: value for key, value in CORE.items() if key[0] != "crop"}
-    with pytest.raises(MicroferError, match=r"no crop of found_faces.*scripts/core_report.py"):
+    with pytest.raises(MicroferError, match=r"no crop of found_faces.*scripts/measure.py core"):
         frame_steps(core, FACTS, 7000, has_face=True, detects=True)
     with pytest.raises(MicroferError, match="no halve of 640x480"):
         frame_steps(CORE, replace(FACTS, frame_px=(640, 480)), 7000, has_face=False, detects=True)
 
 
 def test_the_recorded_tracker_costs_what_its_parts_do() -> None:
-    core = read_core(DOCS / "core-on-chip.json")
+    core = read_core(MEASUREMENTS / "core-on-chip.json")
     every = read_firmware().detect_every
     parts = core["follow_without_detector", "lfw"] + core["detect", "lfw"] / every
     assert parts == pytest.approx(core["follow", "lfw"], rel=0.01)
@@ -130,12 +125,12 @@ def test_a_slow_camera_is_waited_for_and_a_fast_one_leaves_frames_out() -> None:
 
 
 def test_the_default_release_is_counted_and_a_network_without_a_record_is_estimated(tmp_path: Path) -> None:
-    own, other = network_costs("thesis-bn", DOCS, tmp_path)
-    records = read_kernels(DOCS / KERNELS_FILE)
+    own, other = network_costs("thesis-bn", MEASUREMENTS, tmp_path)
+    records = read_kernels(MEASUREMENTS / KERNELS_FILE)
     assert default_model().parent.name in records
     assert own.instructions == records["thesis-bn-1"].instructions[OWN]
     assert (other.kernels, other.error) == (ESP_NN, None)
-    record = json.loads((DOCS / KERNELS_FILE).read_text())
+    record = json.loads((MEASUREMENTS / KERNELS_FILE).read_text())
     (tmp_path / KERNELS_FILE).write_text(json.dumps(record | {"model": "another-1", "others": {}}))
     (estimated,) = network_costs("thesis-bn", tmp_path, tmp_path)
     assert estimated.kernels == ESP_NN
@@ -146,22 +141,22 @@ def test_the_default_release_is_counted_and_a_network_without_a_record_is_estima
 
 def test_a_record_of_other_operators_is_refused(tmp_path: Path) -> None:
     taken = steps(tflite_file.read(MODELS / "thesis-bn-1" / MODEL_FILE))
-    name = read_kernels(DOCS / KERNELS_FILE)
-    found = record_of("thesis-bn-1", "thesis-bn", taken, DOCS / KERNELS_FILE)
+    name = read_kernels(MEASUREMENTS / KERNELS_FILE)
+    found = record_of("thesis-bn-1", "thesis-bn", taken, MEASUREMENTS / KERNELS_FILE)
     assert found is not None
     assert found.of_kind(None, OWN) == sum(found.of_kind(kind, OWN) for kind in {one[0] for one in found.operators})
     assert found == name[found.name]
     with pytest.raises(MicroferError, match="was counted on other operators"):
-        record_of("thesis-bn-1", "thesis-bn", taken[1:], DOCS / KERNELS_FILE)
+        record_of("thesis-bn-1", "thesis-bn", taken[1:], MEASUREMENTS / KERNELS_FILE)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": "a"}'])
 def test_damaged_records_are_named(content: str, tmp_path: Path) -> None:
     for name in (KERNELS_FILE, "core.json"):
         (tmp_path / name).write_text(content)
-    with pytest.raises(MicroferError, match=r"kernels.json is not what scripts/kernel_report.py writes"):
+    with pytest.raises(MicroferError, match=r"kernels.json is not what scripts/measure.py kernels writes"):
         read_kernels(tmp_path / KERNELS_FILE)
-    with pytest.raises(MicroferError, match=r"core.json is not what scripts/core_report.py writes"):
+    with pytest.raises(MicroferError, match=r"core.json is not what scripts/measure.py core writes"):
         read_core(tmp_path / "core.json")
 
 
@@ -180,21 +175,18 @@ def test_the_picture_has_a_panel_for_each_and_says_that_nothing_was_measured_in_
         timeline_figure([], FACTS, None)
 
 
-def test_the_command_writes_picture_json_and_the_pages_table(
+def test_the_command_writes_picture_and_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = tmp_path / "s3-presets.md"
-    page.write_text("<!-- frame budget: written by x -->\nstale\n<!-- end of frame budget -->\n")
-    arguments = ["frame_budget.py", "thesis-bn", "--out", str(tmp_path)]
+    arguments = ["measure.py", "budget", "thesis-bn", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", arguments)
-    command.main()
-    assert "stale" not in page.read_text()
-    assert capsys.readouterr().out in page.read_text()
+    measure.main()
+    assert capsys.readouterr().out.count("thesis-bn") == 2
     assert (tmp_path / "frame-budget.png").read_bytes().startswith(b"\x89PNG")
     written = json.loads((tmp_path / "frame-budget.json").read_text())
     assert "not measured" in written["unit"]
     assert len(written["budgets"]) == 2
     monkeypatch.setattr(sys, "argv", [*arguments, "--camera-fps", "0"])
     with pytest.raises(SystemExit):
-        command.main()
+        measure.main()
     assert "0 is not between 0 and 1000" in capsys.readouterr().err

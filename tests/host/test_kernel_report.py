@@ -6,25 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from scripts import measure
 
+from microfer import release
+from microfer.errors import MicroferError
 from microfer.export.constants_header import constants_header
 from microfer.release import MODEL_FILE, MODELS
+from microfer.studies.chip import kernel_report
 from microfer.tflite import tflite_file
 from microfer.tflite.metadata import embed_metadata, read_metadata
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-import kernel_report  # noqa: E402
-
 THESIS = MODELS / "thesis-bn-1" / MODEL_FILE
 """Stands in for the default release, whichever that is."""
-
-PAGE = "".join(f"<!-- {name}: by a test -->\nstale\n<!-- end of {name} -->\n" for name in ("kernels", "others"))
 
 
 @pytest.fixture(autouse=True)
 def default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_report, "default_model", lambda: THESIS)
+    monkeypatch.setattr(release, "default_model", lambda: THESIS)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +35,11 @@ def log() -> str:
         lines.append(f"network {backend} equal 35 of 35 arena 1000 us {us * len(names)}")
         lines += [f"operator {backend} {index} {name} {us}" for index, name in enumerate(names)]
     return "\n".join([*lines, "cases 2500 outputs 1 differ 0", "end"])
+
+
+def arguments_of(folder: Path) -> list[str]:
+    log = str(folder / "log.txt")
+    return ["measure.py", "kernels", "--log", log, "--out", str(folder), "--pictures", str(folder)]
 
 
 def test_microseconds_become_instructions_and_products_an_instruction(log):
@@ -57,48 +61,45 @@ def test_weights_of_rows_gathered_in_parts_are_read_again(log):
     assert (twice.weights_bytes, once.weights_bytes) == (2 * 288 * 128, 288 * 128)
 
 
-def test_json_picture_and_the_pages_table_are_written(log, tmp_path, monkeypatch, capsys):
+def test_json_and_picture_are_written(log, tmp_path, monkeypatch, capsys):
     (tmp_path / "log.txt").write_text(log)
-    (tmp_path / "kernels.md").write_text(PAGE)
-    arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
+    arguments = arguments_of(tmp_path)
     monkeypatch.setattr(sys, "argv", arguments)
-    kernel_report.main()
+    measure.main()
     assert json.loads((tmp_path / "kernels.json").read_text())["totals"]["CONV_2D"]["microfer"] == 35_000_000
     assert (tmp_path / "kernels.png").read_bytes().startswith(b"\x89PNG")
-    assert "stale" not in (tmp_path / "kernels.md").read_text()
     assert "everything" in capsys.readouterr().out
 
 
 def test_another_model_is_a_row_beside_the_default_release(log, tmp_path, monkeypatch):
     (tmp_path / "log.txt").write_text(log)
-    (tmp_path / "kernels.md").write_text(PAGE)
     other = tmp_path / "other.tflite"
     content = THESIS.read_bytes()
     metadata = replace(read_metadata(tflite_file.read(content)), model_id="other-1")
     other.write_bytes(embed_metadata(content, metadata))
-    arguments = ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)]
+    arguments = arguments_of(tmp_path)
     monkeypatch.setattr(sys, "argv", [*arguments, "--model", str(other)])
-    with pytest.raises(SystemExit, match="measure the default release first"):
-        kernel_report.main()
+    with pytest.raises(MicroferError, match="measure the default release first"):
+        measure.main()
     monkeypatch.setattr(sys, "argv", arguments)
-    kernel_report.main()
+    measure.main()
     whole = json.loads((tmp_path / "kernels.json").read_text())
     for more in (["--model", str(other)], []):  # measuring the default release again forgets no other
         monkeypatch.setattr(sys, "argv", [*arguments, *more])
-        kernel_report.main()
+        measure.main()
         kept = json.loads((tmp_path / "kernels.json").read_text())
         assert kept["operators"] == whole["operators"]
         assert kept["others"]["other-1"]["networks"]["microfer"]["equal"] == "35 of 35"
-        assert "| other-1 | 590.00 M | 59.00 M | 1 KiB | 1 KiB | 35 of 35 |" in (tmp_path / "kernels.md").read_text()
+        assert "| other-1 | 590.00 M | 59.00 M | 1 KiB | 1 KiB | 35 of 35 |" in kernel_report.others_table(kept)
 
 
 def test_the_default_release_of_before_is_kept_beside_the_one_of_now(log, tmp_path, monkeypatch):
     (tmp_path / "log.txt").write_text(log)
-    monkeypatch.setattr(sys, "argv", ["kernel_report.py", "--log", str(tmp_path / "log.txt"), "--out", str(tmp_path)])
-    kernel_report.main()
+    monkeypatch.setattr(sys, "argv", arguments_of(tmp_path))
+    measure.main()
     path = tmp_path / "kernels.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"model": "older-1"}))
-    kernel_report.main()
+    measure.main()
     kept = json.loads(path.read_text())
     assert kept["model"] == "thesis-bn-1"
     assert list(kept["others"]) == ["older-1"]
@@ -110,7 +111,7 @@ def test_the_default_release_of_before_is_kept_beside_the_one_of_now(log, tmp_pa
 )
 def test_an_incomplete_log_is_refused(log, cut, reason):
     text = "\n".join(line for line in log.splitlines() if not line.startswith(cut))
-    with pytest.raises(SystemExit, match=reason):
+    with pytest.raises(MicroferError, match=reason):
         kernel_report.rows_of(THESIS, kernel_report.read_log(text)[0])
 
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_page_is_what_the_layouts_say():
-    assert (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8") == page(), "python scripts/protocol_page.py"
+    assert (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8") == page(), "python scripts/pages.py"
 
 
 def test_every_field_and_every_number_is_on_the_page():

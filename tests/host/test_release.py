@@ -1,7 +1,6 @@
 """What is shipped: the model, its card, the figures that the README quotes."""
 
 import hashlib
-import importlib.util
 import json
 import re
 from pathlib import Path
@@ -19,7 +18,7 @@ from microfer.files import fingerprint
 from microfer.model.presets import PRESETS
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
-from microfer.publish import model_card
+from microfer.publish import make_release, model_card
 from microfer.release import MODEL_FILE, MODELS, default_model, with_releases
 from microfer.runtimes.runners import has_tflm, open_tflite
 from microfer.studies.robustness.corruptions import CORRUPTIONS
@@ -131,14 +130,9 @@ def test_the_model_carries_the_calibration_that_its_card_reports(folder: Path, m
 def test_the_floor_follows_from_the_labels_unless_a_teacher_taught_too(
     tmp_path: Path, more: dict[str, Any], expected: float | None
 ) -> None:
-    spec = importlib.util.spec_from_file_location("release_command", ROOT / "scripts" / "release.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     settings = {"recipe": {"label_smoothing": 0.1}} | more
     (tmp_path / "run.json").write_text(json.dumps({"settings": settings}))
-    assert module._label_smoothing(tmp_path) == expected
+    assert make_release._label_smoothing(tmp_path) == expected
 
 
 def test_the_robustness_report_is_of_the_whole_split_behind_the_firmwares_own_detector(metrics: dict[str, Any]) -> None:

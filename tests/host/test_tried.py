@@ -13,7 +13,7 @@ from microfer.metrics.metrics import mcnemar_p
 from microfer.model import networks
 from microfer.studies.accuracy import tried as module
 from microfer.studies.accuracy.runs import Scored
-from microfer.studies.accuracy.tried import Tried, cells, markdown, merged, tried
+from microfer.studies.accuracy.tried import Tried, cells, merged, tried
 
 IMAGES = synthetic_dataset(10, 0, "PublicTest")
 
@@ -84,10 +84,3 @@ def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scor
         tried([write_run(tmp_path / "half", finished=False)], IMAGES, IMAGES)
     with pytest.raises(MicroferError, match=r"cannot read .*run\.json"):
         tried([tmp_path / "none"], IMAGES, IMAGES)
-
-
-def test_the_page_shows_what_the_record_says() -> None:
-    root = Path(__file__).parents[2]
-    record = json.loads((root / "docs" / "accuracy" / "runs.json").read_text())
-    page = (root / "models" / "ABLATION.md").read_text()
-    assert "\n".join(markdown([Tried(**one) for one in record["runs"]])) in page

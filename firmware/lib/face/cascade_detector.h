@@ -17,7 +17,7 @@ namespace microfer {
 struct Cascade;
 class Judge;
 
-// OpenCV's frontal face cascade, as scripts/cascade_table.py turned it into a
+// OpenCV's frontal face cascade, as scripts/generate.py turned it into a
 // table; its licence stands there.
 extern const Cascade kFrontalFace;
 

@@ -1,4 +1,4 @@
-// Written by scripts/cascade_table.py from OpenCV's haarcascade_frontalface_alt2.xml; change that instead.
+// Written by scripts/generate.py from OpenCV's haarcascade_frontalface_alt2.xml; change that instead.
 // What follows is that file's own notice.
 //
 //     Tree-based 20x20 gentle adaboost frontal face detector.

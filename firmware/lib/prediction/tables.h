@@ -1,4 +1,4 @@
-// Written by scripts/prediction_tables.py; change that instead.
+// Written by scripts/generate.py; change that instead.
 
 #ifndef MICROFER_PREDICTION_TABLES_H_
 #define MICROFER_PREDICTION_TABLES_H_

@@ -36,7 +36,7 @@ def fitted() -> Mapping[str, Costs]:
     """
     document = read_json(FITTED, dict[str, Any], "reinstall microfer")
     if document.get("format_version") != FORMAT_VERSION:
-        raise MicroferError(f"{FITTED} is not of format {FORMAT_VERSION}: run scripts/fit_s3_costs.py, or reinstall")
+        raise MicroferError(f"{FITTED} is not of format {FORMAT_VERSION}: run scripts/generate.py costs, or reinstall")
     return MappingProxyType({name: Costs(path["costs"], path["error"]) for name, path in document["paths"].items()})
 
 

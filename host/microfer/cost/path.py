@@ -1,7 +1,7 @@
 """Which code computes an operator on the ESP32-S3, why, and what its work is made of.
 
 Read from the sources of esp-nn 1.2.3 (the dispatchers in src/*/*_esp32s3.c) and esp-tflite-micro 1.4.0. A path's
-`work` counts how often each part of its loops runs; the fit (`scripts/fit_s3_costs.py`) finds what one turn costs.
+`work` counts how often each part of its loops runs; the fit (`scripts/generate.py costs`) finds what one turn costs.
 Standard library alone.
 """
 

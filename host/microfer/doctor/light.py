@@ -1,7 +1,7 @@
 """The doctor's look at the light: the face should be large, bright, contrasty and sharp enough for the network.
 
-The limits were measured with scripts/light_limits.py, which makes FER-2013's crops worse bit by bit and shows both what
-is measured of them and what that costs in accuracy. They are for the median of several crops.
+The limits come from `scripts/measure.py light`, which makes FER-2013's crops worse bit by bit and shows both what is
+measured of them and what that costs in accuracy. They are for the median of several crops.
 """
 
 from collections.abc import Sequence

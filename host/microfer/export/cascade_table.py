@@ -86,7 +86,7 @@ def table(path: Path) -> str:
     trees = [row for stage in cascade.stages for row in _stage_rows(stage)]
     firsts = accumulate((len(stage.trees) for stage in cascade.stages[:-1]), initial=0)
     notice = "\n".join(f"// {line}".rstrip() for line in cascade.notice.strip("\n").splitlines())
-    return f"""// Written by scripts/cascade_table.py from OpenCV's {path.name}; change that instead.
+    return f"""// Written by scripts/generate.py from OpenCV's {path.name}; change that instead.
 // What follows is that file's own notice.
 //
 {notice}

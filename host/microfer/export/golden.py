@@ -67,7 +67,7 @@ def pgm_bytes(picture: Pgm) -> bytes:
 
 
 FOLDER = REPOSITORY / "firmware" / "golden"
-"""The pictures of this version; `scripts/golden_pictures.py` writes them."""
+"""The pictures of this version; `scripts/generate.py` writes them."""
 
 INDEX_FILE = "golden.json"
 MAX_PICTURES = 16
@@ -136,7 +136,7 @@ def check_scores(metadata: ModelMetadata, pictures: Sequence[GoldenPicture]) -> 
         raise MicroferError(
             f"the golden scores in the model {metadata.model_id} are for other pictures (SHA-256 "
             f"{golden.pictures_sha256[:12]}...) than those of this version (firmware/golden, {found[:12]}...); renew "
-            "them: python scripts/golden_scores.py MODEL.tflite"
+            "them: python scripts/generate.py scores MODEL.tflite"
         )
 
 

@@ -111,7 +111,7 @@ def _owners(row: list[_Piece]) -> list[str | None]:
 _INTRODUCTION = """\
 # The link between board and host
 
-<!-- Made by scripts/protocol_page.py from host/microfer/link/messages.py: change it there. -->
+<!-- Made by scripts/pages.py from host/microfer/link/messages.py: change it there. -->
 
 Binary frames over a serial port, USB or a TCP connection, protocol version {version}. Host and board use the same
 layouts: `host/microfer/link/` reads and writes them in Python, `firmware/lib/protocol/` and the exported `messages.h`

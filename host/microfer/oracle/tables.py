@@ -23,7 +23,7 @@ def power_of_half_q31() -> list[int]:
 
 def header() -> str:
     """Return the whole text of firmware/lib/prediction/tables.h."""
-    return f"""// Written by scripts/prediction_tables.py; change that instead.
+    return f"""// Written by scripts/generate.py; change that instead.
 
 #ifndef MICROFER_PREDICTION_TABLES_H_
 #define MICROFER_PREDICTION_TABLES_H_

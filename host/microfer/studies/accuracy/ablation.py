@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from scipy.stats import t as student
 
 from microfer.errors import MicroferError
+from microfer.json_reader import only_fields, typed
 from microfer.metrics.metrics import classification_metrics
 from microfer.metrics.plots import BLUE, FAINT, INK, PALE_BLUE, plain
 from microfer.model.presets import SqueezeNet
@@ -113,6 +114,12 @@ class Ablation:
         """Return plain values, `schema` first."""
         rows = [asdict(one) | {"gain": one.gain} | asdict(FACTORS[one.name]) for one in self.effects]
         return {"schema": SCHEMA} | asdict(self) | {"effects": rows}
+
+
+def read(document: dict[str, Any]) -> Ablation:
+    """Return what `Ablation.to_json` wrote. Raises JsonError where it is none."""
+    effects = [only_fields(one, Effect) for one in document["effects"]]
+    return typed(only_fields(document, Ablation) | {"effects": effects}, Ablation)
 
 
 def ablation(runs: dict[str, Sequence[Scored]], labels: Labels, network: str, epochs: int, data: str) -> Ablation:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from microfer.errors import MicroferError
+from microfer.json_reader import only_fields, typed
 from microfer.metrics.metrics import classification_metrics, mcnemar_p, wilson_interval
 from microfer.metrics.plot_names import name_points
 from microfer.metrics.plots import BLUE, INK, ORANGE, plain, whole_percents
+from microfer.studies.accuracy.recorded import DRAWN_FACES
 from microfer.studies.accuracy.runs import Budget, Scored
 
 SCHEMA = "microfer.comparison/1"
@@ -59,9 +62,17 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, `schema` first; no path of this computer."""
-        budget = asdict(self.budget) | {"data": self.budget.data.name if self.budget.data else "drawn faces"}
+        budget = asdict(self.budget) | {"data": self.budget.data.name if self.budget.data else DRAWN_FACES}
         rows = [asdict(row) | {"private_test": None} for row in self.rows]
         return {"schema": SCHEMA, "reference": self.reference, "images": self.images, "budget": budget, "rows": rows}
+
+
+def read(document: dict[str, Any]) -> Comparison:
+    """Return what `Comparison.to_json` wrote. Raises JsonError where it is none."""
+    data = document["budget"]["data"]
+    budget = Budget(**document["budget"] | {"data": None if data == DRAWN_FACES else Path(data)})
+    rows = tuple(typed(only_fields(row, Row), Row) for row in document["rows"])
+    return Comparison(rows, document["reference"], document["images"], budget)
 
 
 def compare(runs: Sequence[Scored], labels: Labels, reference: str, budget: Budget) -> Comparison:

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from microfer.contract import CAMERA_HEIGHT_PX, CAMERA_WIDTH_PX, SEARCH_HEIGHT_PX, SEARCH_WIDTH_PX
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.release import REPOSITORY
 
 TRACKER = "lib/face/face_tracker.h"
-DETECTOR = "lib/face/cascade_detector.h"
-CAMERA = "src/camera_esp.h"
+BOARD = "lib/device/board_core.h"
 MAIN = "src/main.cc"
 
 
@@ -42,7 +42,7 @@ def read_firmware(firmware: Path = REPOSITORY / "firmware") -> FirmwareFacts:
         MicroferError: a source is missing, or no longer says it in a way that is understood.
     """
     # The board's tracker is made with the defaults: else they would not be what runs.
-    _find(firmware / MAIN, r"constexpr TrackerSettings kTrackerSettings;()")
+    _find(firmware / BOARD, r"constexpr TrackerSettings kTrackerSettings;()")
     every = _find(firmware / TRACKER, r"struct TrackerSettings \{.*?\n  int detect_every = (\d+);")
     if every < 1:
         raise MicroferError(f"{firmware / TRACKER} says detect_every = {every}, expected 1 or more")
@@ -50,11 +50,8 @@ def read_firmware(firmware: Path = REPOSITORY / "firmware") -> FirmwareFacts:
         every,
         _find(firmware / MAIN, r'StartTask\(\{"capture",[^}]*, (\d+)\}'),
         _find(firmware / MAIN, r'StartTask\(\{"device",[^}]*, (\d+)\}'),
-        (_find(firmware / CAMERA, r"kWidthPx = (\d+);"), _find(firmware / CAMERA, r"kHeightPx = (\d+);")),
-        (
-            _find(firmware / DETECTOR, r"kMaxSearchWidthPx = (\d+);"),
-            _find(firmware / DETECTOR, r"kMaxSearchHeightPx = (\d+);"),
-        ),
+        (CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX),
+        (SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX),
     )
 
 

@@ -15,6 +15,7 @@ from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.json_reader import parse
 from microfer.model.networks import network
+from microfer.release import MEASUREMENTS, REPOSITORY
 from microfer.studies.accuracy.recorded import releases
 from microfer.studies.chip.firmware_facts import FirmwareFacts
 from microfer.studies.chip.kernel_record import ESP_NN, KERNELS, KERNELS_FILE, record_of
@@ -22,6 +23,13 @@ from microfer.tflite import tflite_file
 
 SCHEMA = "microfer.frame-budget/1"
 CORE_FILE = "core-on-chip.json"
+UNTRAINED = REPOSITORY / "runs" / "s3"
+"""The folder of untrained networks."""
+
+NETWORKS = ("thesis-bn", "s3", "nano")
+FRAMES = 5
+"""Which networks' frames docs/s3-presets.md shows, and how many of them its picture."""
+
 FACE, NO_FACE = "lfw", "none"
 """Which frames of CORE_FILE stand for a face in sight, and for none."""
 
@@ -51,8 +59,8 @@ class Part:
     end: float
 
 
-def network_costs(name: str, docs: Path, cache: Path) -> list[NetworkCost]:
-    """Return what a network or release costs with each kernels: counted where docs/kernels.json has it.
+def network_costs(name: str, measurements: Path, cache: Path) -> list[NetworkCost]:
+    """Return what a network or release costs with each kernels: counted where kernels.json has it.
 
     Where it has not, there is the cost model's estimate for ESP-NN alone. cache: folder of untrained networks.
 
@@ -62,7 +70,7 @@ def network_costs(name: str, docs: Path, cache: Path) -> list[NetworkCost]:
     path, release = find_model(name, cache)
     model = tflite_file.read(path)
     shown = release or name
-    record = record_of(release, name, steps(model), docs / KERNELS_FILE)
+    record = record_of(release, name, steps(model), measurements / KERNELS_FILE)
     if record is not None:
         source = f"{KERNELS_FILE}, {record.name}"
         return [NetworkCost(shown, kernels, record.instructions[kernels], None, source) for kernels in KERNELS]
@@ -87,7 +95,7 @@ def find_model(name: str, cache: Path) -> tuple[Path, str | None]:
 
 
 def read_core(path: Path) -> dict[tuple[str, str], int]:
-    """Return (step, kind of input) -> mean instructions, as scripts/core_report.py recorded them.
+    """Return (step, kind of input) -> mean instructions, as scripts/measure.py core recorded them.
 
     Raises:
         MicroferError: the file is missing, or no such record.
@@ -96,7 +104,7 @@ def read_core(path: Path) -> dict[tuple[str, str], int]:
         rows = parse(read_bytes(path))["instructions"]
         return {(row["step"], row["kind"]): int(row["mean"]) for row in rows}
     except (KeyError, TypeError, ValueError) as error:
-        raise MicroferError(f"{path} is not what scripts/core_report.py writes: {error!r}") from error
+        raise MicroferError(f"{path} is not what scripts/measure.py core writes: {error!r}") from error
 
 
 def frame_steps(
@@ -127,7 +135,7 @@ def frame_steps(
 
 def _cost(core: Mapping[tuple[str, str], int], step: str, kind: str) -> int:
     if (step, kind) not in core:
-        raise MicroferError(f"{CORE_FILE} has no {step} of {kind}: measure it with scripts/core_report.py")
+        raise MicroferError(f"{CORE_FILE} has no {step} of {kind}: measure it with scripts/measure.py core")
     return core[step, kind]
 
 
@@ -186,6 +194,19 @@ def budget(
             parts.append(Part(frame, step, now, now + instructions))
             now += instructions
     return Budget(cost, tuple(parts), with_detector, between, without_face, facts.detect_every)
+
+
+def recorded_budgets(
+    names: Sequence[str], facts: FirmwareFacts, frames: int, camera_fps: float | None, cache: Path = UNTRAINED
+) -> list[Budget]:
+    """Return the networks' budgets by what is on record in measurements/.
+
+    Raises:
+        MicroferError: as `network_costs` and `read_core`.
+    """
+    core = read_core(MEASUREMENTS / CORE_FILE)
+    costs = [cost for name in names for cost in network_costs(name, MEASUREMENTS, cache)]
+    return [budget(core, facts, cost, frames, camera_fps) for cost in costs]
 
 
 HEADERS = (

@@ -1,4 +1,4 @@
-"""What scripts/kernel_report.py counted of whole networks on the emulated chip, with ESP-NN and the own kernels."""
+"""What scripts/measure.py kernels counted of whole networks on the emulated chip, with ESP-NN and the own kernels."""
 
 import re
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def read_kernels(path: Path) -> dict[str, KernelRecord]:
         entries = {document["model"]: document} | document.get("others", {})
         return {name: _record(name, entry) for name, entry in entries.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MicroferError(f"{path} is not what scripts/kernel_report.py writes: {error!r}") from error
+        raise MicroferError(f"{path} is not what scripts/measure.py kernels writes: {error!r}") from error
 
 
 def _record(name: str, entry: dict[str, Any]) -> KernelRecord:
@@ -76,7 +76,7 @@ def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Pat
     if found is not None and found.operators != tuple(_shape(step) for step in steps):
         raise MicroferError(
             f"{path}: {found.name!r} was counted on other operators than {release or preset} has now; count it again "
-            "with scripts/kernel_report.py, as docs/kernels.md says"
+            "with scripts/measure.py kernels, as docs/kernels.md says"
         )
     return found
 

@@ -1,7 +1,7 @@
 """Networks side by side on an ESP32-S3: the cost model's figures, and the accuracies that were recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import lint
+from microfer.json_reader import typed
 from microfer.model.baselines import Application
 from microfer.model.networks import NETWORKS, network
 from microfer.model.table import layers
@@ -48,6 +49,15 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """Return the row as JSON values."""
         return {"name": self.name, "accuracy": self.accuracy} | asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Row":
+        """Return the row that `to_json` wrote. Raises JsonError where it is none."""
+        return typed({key: value for key, value in values.items() if key != "accuracy"}, cls)
+
+    def released(self) -> "Row":
+        """Return the row with the accuracies of releases alone."""
+        return replace(self, accuracies=tuple(one for one in self.accuracies if one.is_released))
 
 
 def deployable() -> tuple[list[str], list[str]]:

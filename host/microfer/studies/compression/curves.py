@@ -13,7 +13,7 @@ from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
-from microfer.json_reader import parse
+from microfer.json_reader import only_fields, parse
 from microfer.model.convert import quantize
 from microfer.model.networks import Network
 from microfer.parity.compare import Accuracy, compare_scores
@@ -159,6 +159,12 @@ class Curves:
         """Return plain values, `schema` first; no path of this computer."""
         document = {key: value for key, value in vars(self).items() if key != "points"}
         return {"schema": SCHEMA} | document | {"points": [point.to_json() for point in self.points]}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Curves":
+        """Return the curves that `to_json` wrote. Raises KeyError or TypeError where something lacks or is odd."""
+        points = tuple(Point.from_json(point) for point in values["points"])
+        return cls(**only_fields(values, cls) | {"points": points})
 
 
 def measure(

@@ -1,5 +1,5 @@
 // The kernels on the chip: what tests/firmware/chip/CMakeLists.txt says. Prints
-// lines for scripts/kernel_report.py, each a word and then numbers.
+// lines for scripts/measure.py kernels, each a word and then numbers.
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>

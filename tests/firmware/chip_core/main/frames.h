@@ -8,7 +8,7 @@
 #include "face/face_detector.h"
 #include "image/gray_view.h"
 
-// The frames that scripts/core_report.py writes into the partition of that name,
+// The frames that scripts/measure.py core writes into the partition of that name,
 // with the boxes that the host found on them.
 namespace microfer::testing {
 

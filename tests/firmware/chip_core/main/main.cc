@@ -1,5 +1,5 @@
 // The core on the chip: what tests/firmware/chip_core/CMakeLists.txt says. Prints
-// lines for scripts/core_report.py, each a word and then names and numbers.
+// lines for scripts/measure.py core, each a word and then names and numbers.
 #include <cstdio>
 
 #include "esp_idf_version.h"

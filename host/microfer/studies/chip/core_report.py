@@ -1,32 +1,18 @@
-"""Prove and measure the C++ core on the emulated chip: `python scripts/core_report.py build/core`.
+"""The C++ core proved and measured on the emulated chip: what tests/firmware/chip_core printed, read.
 
-idf.py -C tests/firmware/chip_core -B build/core build   builds the program first
-python scripts/core_report.py build/core                 runs it, prints its suites and what each step costs
-python scripts/core_report.py build/core --out docs      writes core-on-chip.json there too
-python scripts/core_report.py --log run.txt              reads what an earlier run printed
-
-It puts frames into the program's flash, with the boxes that the core finds on this computer and those of OpenCV; the
-program compares them with its own, as it does with the golden vectors. QEMU (qemu-system-xtensa, see
-firmware_qemu.py) counts instructions, 4 ns each, so the figures are the same on every computer; it knows no caches and
-no waiting for memory, so they are no times. Exit status 1: the chip answers otherwise than the host.
+The program compares its answers with the golden vectors, and the faces that it finds with those of this computer and of
+OpenCV. Instructions are counted, 4 ns each, so the figures are the same on every computer; the emulator knows no caches
+and no waiting for memory, so they are no times.
 """
 
-import argparse
-import json
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
-
-from emulated_chip import INSTRUCTIONS_PER_US, flash_of, run_until_end  # noqa: E402
-from firmware_qemu import RunError  # noqa: E402
-from microfer.errors import MicroferError  # noqa: E402
-from microfer.files import write_json  # noqa: E402
-from microfer.studies.detector import chip_frames  # noqa: E402
-from microfer.virtual_board.firmware_core import open_core  # noqa: E402
+from microfer.errors import MicroferError
+from microfer.studies.chip.emulator import INSTRUCTIONS_PER_US, flash_of, run_until_end
+from microfer.studies.detector import chip_frames
+from microfer.virtual_board.firmware_core import open_core
 
 FRAMES_OFFSET = 0x200000
 """Of the partition `frames` in tests/firmware/chip_core/partitions.csv."""
@@ -65,7 +51,7 @@ class Report:
 
 
 def read_log(text: str) -> Report:
-    """Return what the lines say; raises RunError where they are not the program's."""
+    """Return what the lines say; raises MicroferError where they are not the program's."""
     report = Report({}, [], {})
     for line in text.splitlines():
         match line.split():
@@ -77,7 +63,7 @@ def read_log(text: str) -> Report:
             case ["compiler" | "esp_idf" | "stack_left" | "frames" as name, *rest]:
                 report.facts[name] = " ".join(rest)
     if not report.suites or not report.costs:
-        raise RunError("these lines hold no suites and costs; is it what tests/firmware/chip_core prints?")
+        raise MicroferError("these lines hold no suites and costs; is it what tests/firmware/chip_core prints?")
     return report
 
 
@@ -104,28 +90,3 @@ def run(build: Path, seconds: int) -> str:
     """Return what the program in `build` prints on the emulated chip."""
     content = chip_frames.partition(list(chip_frames.frames()), open_core())
     return run_until_end(flash_of(build, {FRAMES_OFFSET: content}), build, seconds)
-
-
-def main() -> int:
-    """Run or read, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("build", type=Path, nargs="?", help="build folder of tests/firmware/chip_core")
-    what.add_argument("--log", type=Path, help="read this instead of running")
-    parser.add_argument("--out", type=Path, help="folder for core-on-chip.json")
-    parser.add_argument("--seconds", type=int, default=600, help="patience (default: 600)")
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
-    options = parser.parse_args()
-    try:
-        report = read_log(options.log.read_text() if options.log else run(options.build, options.seconds))
-        if options.out:
-            write_json(options.out / "core-on-chip.json", as_json(report))
-    except (RunError, MicroferError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(json.dumps(as_json(report), indent=2) if options.json else table(report))
-    return 0 if report.is_passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

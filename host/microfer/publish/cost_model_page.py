@@ -1,44 +1,17 @@
-"""Write the figures of docs/cost-model.md: the fit, its check on networks outside it, and all networks on the chip.
+"""The figures of docs/cost-model.md: the fit, its check on networks outside it, and all networks on the chip."""
 
-python scripts/cost_model_page.py                 fit and check, from the measured files beside the page
-python scripts/cost_model_page.py --networks      the table of all networks too (makes untrained ones, in runs/s3/)
-"""
-
-import json
-import sys
 from collections import defaultdict
-from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "host"))
-
-from microfer import command  # noqa: E402
-from microfer.cost.costs import FITTED, fitted  # noqa: E402
-from microfer.cost.dispatch import path_of  # noqa: E402
-from microfer.cost.estimate import operator_estimate  # noqa: E402
-from microfer.cost.memory import Placement  # noqa: E402
-from microfer.cost.step import Step  # noqa: E402
-from microfer.files import read_bytes  # noqa: E402
-from microfer.publish.pages import update_block  # noqa: E402
-from microfer.studies.chip import networks as chip  # noqa: E402
-
-DOCS = REPOSITORY / "docs"
-PAGE = DOCS / "cost-model.md"
-
-
-def main() -> None:
-    """Write the blocks."""
-    parser = command.parser(__doc__ or "")
-    parser.add_argument("--networks", action="store_true", help="write the table of all networks too")
-    parser.add_argument("--cache", type=Path, default=REPOSITORY / "runs" / "s3", help="folder of untrained networks")
-    options = parser.parse_args()
-    update_block(PAGE, "check", check_lines())
-    update_block(PAGE, "milliseconds", millisecond_lines())
-    update_block(PAGE, "fit", fit_lines())
-    if options.networks:
-        rows = chip.compare(chip.deployable()[0], options.cache)
-        update_block(PAGE, "networks", markdown(chip.HEADERS, [chip.cells(row) for row in rows]))
+from microfer.cost.costs import FITTED, fitted
+from microfer.cost.dispatch import path_of
+from microfer.cost.estimate import operator_estimate
+from microfer.cost.memory import Placement
+from microfer.cost.step import Step
+from microfer.json_reader import read_json
+from microfer.publish.pages import table
+from microfer.release import MEASUREMENTS
+from microfer.studies.chip.networks import HEADERS, Row, cells
 
 
 def check_lines() -> list[str]:
@@ -60,7 +33,7 @@ def check_lines() -> list[str]:
             )
         )
     headers = ("network", "counted", "estimated", "error", "worst kind of operator", "arena counted", "arena estimated")
-    return markdown(headers, rows)
+    return table(headers, rows)
 
 
 def sums(network: dict[str, Any]) -> dict[str, list[float]]:
@@ -82,24 +55,24 @@ def millisecond_lines() -> list[str]:
         low, high = sum(one.shortest for one in ones), sum(one.longest for one in ones)
         where = "internal RAM" if arena == "internal" else "PSRAM"
         rows.append((where, f"{1e3 * low:.1f} to {1e3 * high:.1f} ms", f"{published} ms"))
-    return markdown(("arena in", "person_detection, estimated", "published"), rows)
+    return table(("arena in", "person_detection, estimated", "published"), rows)
 
 
 def fit_lines() -> list[str]:
     """Return each path's number of cases and error as a Markdown table."""
-    paths = json.loads(read_bytes(FITTED))["paths"]
+    paths = read_json(FITTED, dict[str, Any])["paths"]
     rows = [(name, str(found["cases"]), f"{100 * found['error']:.0f} %") for name, found in paths.items()]
-    return markdown(("path", "cases", "error, two standard deviations"), rows)
+    return table(("path", "cases", "error, two standard deviations"), rows)
 
 
-def markdown(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Return the lines of a Markdown table."""
-    rule = "|".join(["---", *["---:"] * (len(headers) - 1)])
-    return [f"| {' | '.join(headers)} |", f"|{rule}|", *[f"| {' | '.join(row)} |" for row in rows]]
+def network_lines() -> list[str]:
+    """Return all networks on the chip as a Markdown table; accuracies are of releases alone."""
+    rows = read_json(MEASUREMENTS / "networks.json", list[dict[str, Any]])
+    return table(HEADERS, [cells(Row.from_json(row).released()) for row in rows])
 
 
 def _networks() -> list[dict[str, Any]]:
-    networks: list[dict[str, Any]] = json.loads(read_bytes(DOCS / "s3-networks.json"))["networks"]
+    networks: list[dict[str, Any]] = read_json(MEASUREMENTS / "s3-networks.json", dict[str, Any])["networks"]
     return networks
 
 
@@ -108,7 +81,3 @@ def _steps(network: dict[str, Any]) -> list[tuple[Step, int]]:
         (Step.from_json({key: value for key, value in row.items() if key != "instructions"}), row["instructions"])
         for row in network["steps"]
     ]
-
-
-if __name__ == "__main__":
-    command.run(main)

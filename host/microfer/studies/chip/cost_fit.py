@@ -1,4 +1,4 @@
-"""Fit the ESP32-S3 cost model to the measured sweep: docs/s3-sweep.json to host/microfer/cost/fitted.json.
+"""The ESP32-S3 cost model fitted to the measured sweep: measurements/s3-sweep.json to host/microfer/cost/fitted.json.
 
 For each path (the code that computes an operator) the instructions are a sum: how often each part of its loops runs,
 which the path counts, times what one turn costs, which is found here by least squares, relative to the measured value
@@ -6,45 +6,30 @@ and not below 0. The error that every estimate carries is twice the root mean sq
 fit does to the estimate of that case.
 """
 
-import json
-import sys
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path.insert(0, str(REPOSITORY / "host"))
+from microfer.cost.costs import FORMAT_VERSION
+from microfer.cost.dispatch import path_of
+from microfer.cost.step import Step
 
-from microfer import command  # noqa: E402
-from microfer.cost.costs import FITTED  # noqa: E402
-from microfer.cost.dispatch import path_of  # noqa: E402
-from microfer.cost.step import Step  # noqa: E402
-from microfer.files import read_bytes, write_json  # noqa: E402
-
-SWEEP = REPOSITORY / "docs" / "s3-sweep.json"
-
-Row = tuple[dict[str, float], float]
+Row = tuple[Mapping[str, float], float]
 
 
-def main() -> None:
-    """Read the sweep, fit each path, write the costs."""
-    parser = command.parser(__doc__ or "")
-    parser.add_argument("--sweep", type=Path, default=SWEEP, help="measured cases (default: docs/s3-sweep.json)")
-    parser.add_argument("--out", type=Path, default=FITTED, help="where to write (default: beside the cost model)")
-    options = parser.parse_args()
-    sweep = json.loads(read_bytes(options.sweep))
+def fitted(sweep: dict[str, Any]) -> dict[str, Any]:
+    """Return what fitted.json holds, from the measured cases of s3-sweep.json."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for case in sweep["cases"]:
         path = path_of(Step.from_json(case["step"]))
         if path.work:
             rows[path.name].append((path.work, case["instructions"]))
     paths = {name: fit(cases) for name, cases in sorted(rows.items())}
-    write_json(options.out, {"format_version": 1, "versions": sweep["versions"], "paths": paths})
-    for name, found in paths.items():
-        print(f"{name:32} {found['cases']:3} cases, error {100 * found['error']:5.1f} %")
+    return {"format_version": FORMAT_VERSION, "versions": sweep["versions"], "paths": paths}
 
 
 def fit(rows: list[Row]) -> dict[str, object]:
@@ -74,7 +59,3 @@ def _solve(counts: npt.NDArray[np.float64], measured: npt.NDArray[np.float64]) -
     lengths[lengths == 0] = 1.0
     found: npt.NDArray[np.float64] = nnls(relative / lengths, np.ones(len(measured)))[0] / lengths
     return found
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,40 +1,26 @@
-"""Measure the kernels on the emulated chip: `python scripts/kernel_report.py build/kernels`.
-
-idf.py -C tests/firmware/chip -B build/kernels build   builds the program first, for the default release
-python scripts/kernel_report.py build/kernels          runs it, prints each operator, writes docs/kernels.json and .png
-python scripts/kernel_report.py build/kernels --model models/s3-1/model.tflite    another model, which the program was
-                                                       built with (MICROFER_MODEL): a row of the page's second table
-python scripts/kernel_report.py --log run.txt          reads what an earlier run, or a real chip, printed
+"""The kernels on the emulated chip, operator by operator: what its program printed, as a report, a table and a picture.
 
 QEMU counts instructions (-icount, 4 ns each), so the figures are the same on every computer. It knows no caches and no
 waiting for memory: the picture shows where those would be what limits a real chip, by the bandwidths stated here.
 """
 
-import argparse
-import json
-import subprocess
-import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "host"), str(ROOT / "scripts")]
+from matplotlib.figure import Figure
 
-from firmware_qemu import FLASH_BYTES, find_qemu, qemu_command  # noqa: E402
-from microfer.contract import MOST_GATHERED_BYTES  # noqa: E402
-from microfer.export.kernel_plan import Convolution, plan_kernels  # noqa: E402
-from microfer.files import atomic_path, write_json  # noqa: E402
-from microfer.publish.pages import update_block  # noqa: E402
-from microfer.release import default_model  # noqa: E402
-from microfer.tflite import tflite_file  # noqa: E402
-from microfer.tflite.metadata import ModelMetadata, read_metadata  # noqa: E402
+from microfer.contract import MOST_GATHERED_BYTES
+from microfer.cost.memory import CLOCK_HZ
+from microfer.errors import MicroferError
+from microfer.export.kernel_plan import Convolution, plan_kernels
+from microfer.json_reader import read_json
+from microfer.release import default_model
+from microfer.studies.chip.emulator import INSTRUCTIONS_PER_US
+from microfer.studies.chip.kernel_record import ESP_NN, OWN
+from microfer.tflite import tflite_file
+from microfer.tflite.metadata import ModelMetadata, read_metadata
 
-INSTRUCTIONS_PER_US = 250
-"""QEMU's -icount shift=2: an instruction takes 4 ns of the emulated time."""
-
-CLOCK_HZ = 240e6
 PSRAM_BYTES_PER_S = 160e6
 """Octal, 80 MHz, both edges: where the firmware keeps the weights (CONFIG_SPIRAM_RODATA)."""
 
@@ -43,7 +29,7 @@ FLASH_BYTES_PER_S = 40e6
 
 MULTIPLICATIONS_PER_INSTRUCTION = 16
 
-BACKENDS = ("esp-nn", "microfer")
+BACKENDS = (ESP_NN, OWN)
 
 
 @dataclass(frozen=True)
@@ -70,34 +56,15 @@ class Row:
         return self.outputs * self.products
 
 
-def run_chip(build: Path, seconds: int) -> str:
-    """Return what the program prints until its line `end`."""
-    parts = json.loads((build / "flasher_args.json").read_text())["flash_files"]
-    flash = bytearray(b"\xff" * FLASH_BYTES)
-    for offset, name in parts.items():
-        content = (build / name).read_bytes()
-        flash[int(offset, 0) : int(offset, 0) + len(content)] = content
-    image, printed = build / "flash.bin", build / "printed.txt"
-    image.write_bytes(flash)
-    command = qemu_command(find_qemu(), image, 0, wait=False)
-    at = command.index("-chardev")
-    command[at : at + 4] = ["-serial", f"file:{printed}"]
-    with subprocess.Popen([*command, "-icount", "shift=2,sleep=off"]) as qemu:
-        for _ in range(seconds):
-            time.sleep(1)
-            lines = printed.read_text(errors="replace").splitlines() if printed.is_file() else []
-            if "end" in lines or qemu.poll() is not None:
-                break
-        qemu.terminate()
-    if "end" not in lines:
-        raise SystemExit(f"error: no line 'end' after {seconds} s; the last ones are:\n" + "\n".join(lines[-5:]))
-    return "\n".join(lines)
+def read_log(text: str) -> tuple[dict[str, dict[int, int]], dict[str, dict[str, Any]], list[str]]:
+    """Return instructions by backend and operator, each network's line as pairs, and the lines about random cases.
 
-
-def read_log(text: str) -> tuple[dict[str, dict[int, int]], dict[str, dict[str, str]], list[str]]:
-    """Return instructions by backend and operator, each network's line as pairs, and the lines about random cases."""
+    Raises:
+        MicroferError: these lines are not what tests/firmware/chip prints.
+    """
     counts: dict[str, dict[int, int]] = {name: {} for name in BACKENDS}
-    networks, cases = {}, []
+    networks: dict[str, dict[str, Any]] = {}
+    cases = []
     for line in text.splitlines():
         match line.split():
             case ["operator", backend, index, _, us]:
@@ -108,16 +75,16 @@ def read_log(text: str) -> tuple[dict[str, dict[int, int]], dict[str, dict[str, 
             case ["cases" | "additions" | "poolings" | "noise", *_]:
                 cases.append(line)
     if not all(counts.values()):
-        raise SystemExit("error: the log holds no operators of both backends; is it what tests/firmware/chip prints?")
+        raise MicroferError("the log holds no operators of both backends; is it what tests/firmware/chip prints?")
     return counts, networks, cases
 
 
 def rows_of(model: Path, counts: dict[str, dict[int, int]]) -> list[Row]:
-    """Return a row for each operator of the model."""
+    """Return a row for each operator of the model. Raises MicroferError where the counts are of another model."""
     network = tflite_file.read(model)
     plans = {plan.operator: plan for plan in plan_kernels(network).convolutions}
     if len(network.operators) != len(counts["microfer"]):
-        raise SystemExit(f"error: the log is of another model than {model}")
+        raise MicroferError(f"the log is of another model than {model}")
     return [
         _row(index, operator.name, plans.get(index), *(counts[backend][index] for backend in BACKENDS))
         for index, operator in enumerate(network.operators)
@@ -178,28 +145,30 @@ def table(rows: list[Row]) -> list[str]:
     return [line.replace("| all all |", "| **everything** |") for line in lines]
 
 
-def roofline(rows: list[Row], path: Path) -> None:
+def rows_in(report: dict[str, Any]) -> list[Row]:
+    """Return the default release's rows from what `report_with` returned."""
+    names = [field.name for field in fields(Row)]
+    return [Row(**{name: row[name] for name in names}) for row in report["operators"]]
+
+
+def roofline(rows: list[Row]) -> Figure:
     """Draw products a second over products for each byte of weights, and what clock and memories allow."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
+    figure = Figure(figsize=(8, 5), layout="tight")
+    axes = figure.subplots()
     reach = [4, 1000]
     roof = MULTIPLICATIONS_PER_INSTRUCTION * CLOCK_HZ / 1e6
     axes.plot(reach, [roof] * 2, "k-", lw=1, label="vector unit: 16 products x 240 MHz")
     axes.plot(reach, [x * PSRAM_BYTES_PER_S / 1e6 for x in reach], "k--", lw=1, label="weights in PSRAM: 160 MB/s")
     axes.plot(reach, [x * FLASH_BYTES_PER_S / 1e6 for x in reach], "k:", lw=1, label="weights in flash: 40 MB/s")
-    for backend, color in (("esp_nn", "tab:orange"), ("microfer", "tab:blue")):
-        points = [row for row in rows if row.products]
+    points = [row for row in rows if row.products]
+    for backend, color, label in (("esp_nn", "tab:orange", "ESP-NN"), ("microfer", "tab:blue", "microfer")):
         axes.scatter(
             [row.multiplications / row.weights_bytes for row in points],
             [row.multiplications / getattr(row, backend) * CLOCK_HZ / 1e6 for row in points],
             s=[8 + row.multiplications / 40_000 for row in points],
             color=color,
             alpha=0.6,
-            label="microfer" if backend == "microfer" else "ESP-NN",
+            label=label,
         )
     axes.set(
         xscale="log",
@@ -213,21 +182,38 @@ def roofline(rows: list[Row], path: Path) -> None:
     axes.title.set_fontsize(10)
     axes.legend(fontsize=8, loc="lower left")
     axes.grid(True, which="both", alpha=0.2)
-    figure.tight_layout()
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
-    pyplot.close(figure)
+    return figure
 
 
-def others_in(folder: Path, metadata: ModelMetadata) -> dict[str, Any]:
-    """Return what kernels.json in a folder says of other models, and nothing where there is no such file.
+def report_with(path: Path, model: Path, text: str) -> dict[str, Any]:
+    """Return kernels.json, as it stands at `path`, with what the chip's program printed about a model.
 
-    Left out are the model of `metadata` and, where it is a trained one, its preset with random weights.
+    The default release becomes the document's own network, another model one of its `others`. A trained model takes
+    the place of its preset with random weights.
+
+    Raises:
+        MicroferError: the text is of another model or none, or another than the default release comes first.
     """
-    path = folder / "kernels.json"
+    counts, networks, cases = read_log(text)
+    rows = rows_of(model, counts)
+    measured = {"networks": networks, "cases": cases, "operators": [asdict(row) for row in rows]}
+    metadata = read_metadata(tflite_file.read(model))
+    if model.resolve() == default_model().resolve():
+        bandwidths = {"clock_hz": CLOCK_HZ, "psram": PSRAM_BYTES_PER_S, "flash": FLASH_BYTES_PER_S}
+        document = {"model": model.parent.name, "bandwidths": bandwidths, "totals": totals_of(rows)}
+        return document | measured | {"others": _others_in(path, metadata)}
+    if not path.is_file():
+        raise MicroferError(f"{path} is missing; measure the default release first")
+    kept = read_json(path, dict[str, Any])
+    others = {name: one for name, one in kept["others"].items() if name != random_weights(metadata.preset)}
+    return kept | {"others": dict(sorted((others | {name_of(metadata): measured}).items()))}
+
+
+def _others_in(path: Path, metadata: ModelMetadata) -> dict[str, Any]:
+    """Return what a kernels.json says of other models than this one; nothing where there is no such file."""
     if not path.is_file():
         return {}
-    kept = json.loads(path.read_text())
+    kept = read_json(path, dict[str, Any])
     replaced = {name_of(metadata), random_weights(metadata.preset)}
     before = {kept["model"]: {key: kept[key] for key in ("networks", "cases", "operators")}}
     return {name: one for name, one in sorted((before | kept["others"]).items()) if name not in replaced}
@@ -243,19 +229,6 @@ def name_of(metadata: ModelMetadata) -> str:
     return random_weights(metadata.preset) if metadata.model_id == "untrained" else metadata.model_id
 
 
-def keep_other(folder: Path, metadata: ModelMetadata, measured: dict[str, Any]) -> None:
-    """Add what was measured of a model to kernels.json in a folder, and the model to the page's table of all."""
-    path = folder / "kernels.json"
-    if not path.is_file():
-        raise SystemExit(f"error: {path} is missing; measure the default release first")
-    report = json.loads(path.read_text())
-    others = {name: one for name, one in report["others"].items() if name != random_weights(metadata.preset)}
-    others[name_of(metadata)] = measured
-    write_json(path, report | {"others": dict(sorted(others.items()))})
-    if (page := folder / "kernels.md").is_file():
-        update_block(page, "others", others_table(json.loads(path.read_text())))
-
-
 def others_table(report: dict[str, Any]) -> list[str]:
     """Return the lines of a Markdown table: each measured model's whole inference by backend, the default one first."""
     lines = [
@@ -269,45 +242,3 @@ def others_table(report: dict[str, Any]) -> list[str]:
         equal = "" if name.endswith("random weights") else networks["microfer"]["equal"]
         lines.append(f"| {name} | {' | '.join([*spent, *arenas])} | {equal} |")
     return lines
-
-
-def main() -> None:
-    """Run or read, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build", nargs="?", type=Path, help="build folder of tests/firmware/chip")
-    parser.add_argument("--log", type=Path, help="read this instead of running the build")
-    parser.add_argument("--model", type=Path, help="the .tflite that it was built with (default: the default release)")
-    parser.add_argument("--seconds", type=int, default=600, help="give up after (default: 600)")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for kernels.json and kernels.png")
-    options = parser.parse_args()
-    if (options.build is None) == (options.log is None):
-        parser.error("name a build folder or a log")
-    text = options.log.read_text(errors="replace") if options.log else run_chip(options.build, options.seconds)
-    counts, networks, cases = read_log(text)
-    model = options.model or default_model()
-    rows = rows_of(model, counts)
-    print("\n".join([*table(rows), "", *(f"{name}: {found}" for name, found in networks.items()), *cases]))
-    metadata = read_metadata(tflite_file.read(model))
-    if model.resolve() != default_model().resolve():
-        keep_other(
-            options.out, metadata, {"networks": networks, "cases": cases, "operators": [asdict(row) for row in rows]}
-        )
-        return
-    report = {
-        "model": model.parent.name,
-        "bandwidths": {"clock_hz": CLOCK_HZ, "psram": PSRAM_BYTES_PER_S, "flash": FLASH_BYTES_PER_S},
-        "networks": networks,
-        "cases": cases,
-        "totals": totals_of(rows),
-        "operators": [asdict(row) for row in rows],
-        "others": others_in(options.out, metadata),
-    }
-    write_json(options.out / "kernels.json", report)
-    roofline(rows, options.out / "kernels.png")
-    if (page := options.out / "kernels.md").is_file():
-        update_block(page, "kernels", table(rows))
-        update_block(page, "others", others_table(report))
-
-
-if __name__ == "__main__":
-    main()

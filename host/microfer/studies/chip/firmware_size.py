@@ -1,15 +1,9 @@
-"""Say what each part of the firmware takes of flash and RAM, from the linker's map file. Standard library alone.
-
-python scripts/firmware_size.py .pio/build/qemu/microfer.map   a table by part, and the largest stack frames
-python scripts/firmware_size.py build/microfer.map --json      the same for other programs
+"""What each part of the firmware takes of flash and RAM, from the linker's map file. Standard library alone.
 
 Heap and tensor arena are taken while the board runs: its statistics on the link report those.
 """
 
-import argparse
-import json
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,40 +108,10 @@ def _part(origin: str) -> str:
     return next(name for name, pattern in PARTS if re.search(pattern, origin))
 
 
-def _table(totals: dict[str, dict[str, int]]) -> str:
+def table(totals: dict[str, dict[str, int]]) -> str:
+    """Return the sizes for people, in KiB, and their sums."""
     rows = [(name, part[FLASH], part[RAM]) for name, part in totals.items()]
     rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
     lines = [f"{'':32} {'flash':>12} {'static RAM':>12}"]
     lines += [f"{name:32} {flash / 1024:>8.1f} KiB {ram / 1024:>8.1f} KiB" for name, flash, ram in rows]
     return "\n".join(lines)
-
-
-def main() -> int:
-    """Read the map file, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("map", type=Path, help="the linker's map file, in the build folder")
-    parser.add_argument("--frames", type=int, default=8, help="how many stack frames to list (default: 8)")
-    parser.add_argument("--json", action="store_true", help="print a JSON document")
-    options = parser.parse_args()
-    if not options.map.is_file():
-        print(f"error: {options.map} is missing; build the firmware first: pio run", file=sys.stderr)
-        return 2
-    with options.map.open() as lines:
-        totals = sizes(lines)
-    if not any(part[FLASH] for part in totals.values()):
-        print(f"error: {options.map} is not a map file of an ESP32-S3 firmware", file=sys.stderr)
-        return 2
-    frames = stack_frames(options.map.parent)[: options.frames]
-    if options.json:
-        print(json.dumps({"parts": totals, "stack_frames": [vars(frame) for frame in frames]}, indent=2))
-        return 0
-    print(_table(totals))
-    if frames:
-        print("\nlargest stack frames of microfer's own functions")
-    for frame in frames:
-        print(f"  {frame.bytes:>6} bytes{' and more' if frame.grows else ''}  {frame.file}: {frame.function}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,39 +1,24 @@
-"""Draw the golden pictures of the boot self-test into firmware/golden: `python scripts/golden_pictures.py`.
+"""The golden pictures of the boot self-test: four drawn faces in front of drawn rooms, and a portrait.
 
-For maintainers. Four drawn faces in front of drawn rooms, and NASA's portrait of Eileen Collins, which is in the public
-domain; no picture of a data set. The same script gives the same pixels.
-
-Every model carries its answers to these pictures, so whoever changes one goes on with
-
-    python tests/golden/make_tiny_scores.py                  the tests' tiny model
-    python scripts/golden_scores.py runs/int8/model.tflite   the model that was trained, pruned and quantized
-    python scripts/release.py --data fer2013.zip --run ... --pruned ... --int8 runs/int8
-
-of which the last writes models/NAME again: the new file has a new hash, and card, certificate and README quote it.
+The portrait is NASA's of Eileen Collins, which is in the public domain; no picture is of a data set. The same code
+gives the same pixels.
 """
 
-import sys
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "host"))
-
-from microfer import command  # noqa: E402
-from microfer.contract import LABELS, SEARCH_HEIGHT_PX, SEARCH_WIDTH_PX  # noqa: E402
-from microfer.data.face_description import Head  # noqa: E402
-from microfer.data.face_drawing import draw_face  # noqa: E402
-from microfer.data.synthetic import EXPRESSIONS  # noqa: E402
-from microfer.export.golden import FOLDER, INDEX_FILE, FaceBox, GoldenPicture, Pgm, pgm_bytes, pictures_sha256  # noqa: E402  # noqa: E402
-from microfer.files import write_bytes, write_json  # noqa: E402
-from microfer.pictures import pictures  # noqa: E402
+from microfer.contract import LABELS, SEARCH_HEIGHT_PX, SEARCH_WIDTH_PX
+from microfer.data.face_description import Head
+from microfer.data.face_drawing import draw_face
+from microfer.data.synthetic import EXPRESSIONS
+from microfer.export.golden import FaceBox, GoldenPicture, Pgm
+from microfer.pictures import pictures
+from microfer.pictures.opencv import cv2
 
 WIDTH_PX, HEIGHT_PX = SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX
-DRAWN = "drawn by scripts/golden_pictures.py"
+DRAWN = "drawn by scripts/generate.py"
 NASA = "portrait of Eileen Collins by NASA, public domain, from scikit-image's astronaut.png, scaled down"
 
 Gray = npt.NDArray[np.uint8]
@@ -63,15 +48,9 @@ SCENES = (
 )
 
 
-def main() -> None:
-    """Write the pictures and golden.json."""
-    golden = [*map(drawn, SCENES), astronaut()]
-    entries = []
-    for one in golden:
-        write_bytes(FOLDER / f"{one.name}.pgm", pgm_bytes(one.picture))
-        entries.append({"file": f"{one.name}.pgm", "box": asdict(one.box), "source": one.source})
-    write_json(FOLDER / INDEX_FILE, {"pictures": entries})
-    print(f"{FOLDER.relative_to(ROOT)}: {len(golden)} pictures, SHA-256 {pictures_sha256(golden)}")
+def golden_pictures() -> list[GoldenPicture]:
+    """Return the pictures, in their order."""
+    return [*map(drawn, SCENES), astronaut()]
 
 
 def drawn(scene: Scene) -> GoldenPicture:
@@ -130,7 +109,3 @@ def _face(scene: Scene) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64
 
 def _pgm(pixels: Gray) -> Pgm:
     return Pgm(pixels.shape[1], pixels.shape[0], pixels.tobytes())
-
-
-if __name__ == "__main__":
-    command.run(main)
