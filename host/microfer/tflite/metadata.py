@@ -16,6 +16,7 @@ from microfer.contract import INPUT_LAYOUTS, LABELS, MAX_SCORE_FLOOR, NUM_CLASSE
 from microfer.errors import MicroferError
 from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
+from microfer.tflite.packing import new_buffer, pack, unpack
 from microfer.tflite.tflite_file import read
 
 ENTRY_NAME = "microfer"
@@ -167,52 +168,18 @@ def embed_metadata(tflite: bytes, metadata: ModelMetadata) -> bytes:
         MicroferError: the .tflite is corrupt, or packing it again changed a tensor's data.
     """
     before = read(tflite)
-    model = _unpack(tflite)
+    model = unpack(tflite)
     entries = {entry.name: entry for entry in model.metadata or []}
     if ENTRY_NAME.encode() in entries:
-        model.buffers[entries[ENTRY_NAME.encode()].buffer] = _new_buffer(metadata.to_json())
+        model.buffers[entries[ENTRY_NAME.encode()].buffer] = new_buffer(metadata.to_json())
     else:
         from ai_edge_litert.schema_py_generated import MetadataT
 
-        model.buffers.append(_new_buffer(metadata.to_json()))
+        model.buffers.append(new_buffer(metadata.to_json()))
         model.metadata = [*(model.metadata or []), MetadataT(ENTRY_NAME, len(model.buffers) - 1)]
-    packed = _pack(model)
+    packed = pack(model)
     _check_same_network(before, read(packed))
     return packed
-
-
-def _unpack(tflite: bytes) -> Any:
-    from ai_edge_litert.schema_py_generated import Model, ModelT
-
-    try:
-        return ModelT.InitFromObj(Model.GetRootAs(tflite, 0))
-    except Exception as error:  # generated code does not say what it raises on a corrupt file
-        raise MicroferError(f"the .tflite is corrupt ({error}); convert the network again") from error
-
-
-def _new_buffer(content: bytes) -> Any:
-    import numpy as np
-    from ai_edge_litert.schema_py_generated import BufferT
-
-    return BufferT(data=np.frombuffer(content, np.uint8))
-
-
-def _pack(model: Any) -> bytes:
-    import flatbuffers
-    import numpy as np
-    import numpy.typing as npt
-
-    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-        """Python's generated code drops the schema's `force_align: 16` of buffers, so it is put back here."""
-
-        def CreateNumpyVector(self, x: npt.NDArray[Any]) -> int:  # noqa: N802 - the library's name
-            if x.dtype == np.uint8:
-                self.Prep(16, x.size)  # the data ends up on the boundary, the length in front of it
-            return int(super().CreateNumpyVector(x))
-
-    builder = AlignedBuilder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def _check_same_network(before: TfliteModel, after: TfliteModel) -> None:
