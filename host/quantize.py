@@ -4,6 +4,7 @@ from pathlib import Path
 
 from microfer import command
 from microfer.parity.limits import Limits
+from microfer.release import MODEL_FILE
 
 EXAMPLES = """
   python host/quantize.py runs/pruned/best.keras --data fer2013.zip --model-id my-model-1 --out runs/int8
@@ -24,8 +25,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of images (default: 0)")
     command.add_gate_options(parser, Limits().drop_points, Limits().agreement)
     parser.add_argument("--out", type=Path, default=Path("runs/int8"), help="folder to write (default: runs/int8)")
+    command.add_force_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args()
+    command.confirm_overwrite(options.out / MODEL_FILE, options.force)
     from microfer.compress.session import quantize_file
 
     return quantize_file(

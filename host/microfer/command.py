@@ -14,6 +14,7 @@ from typing import Any
 import rich.console
 from rich.errors import MarkupError
 from rich.markup import escape
+from rich.prompt import Confirm
 from rich.segment import Segment
 from rich.text import Text
 
@@ -122,6 +123,25 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is below 1")
     return number
+
+
+def add_force_option(parser: argparse.ArgumentParser) -> None:
+    """Add --force, for `confirm_overwrite`."""
+    parser.add_argument("--force", action="store_true", help="overwrite what is in the folder already, without asking")
+
+
+def confirm_overwrite(path: Path, force: bool) -> None:
+    """Ask whether `path` may be overwritten where it is there; without a terminal to ask on, only `force` allows it.
+
+    Raises:
+        MicroferError: it may not.
+    """
+    if force or not path.exists():
+        return
+    is_asked = console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+    question = f"{escape(str(path))} is there already: overwrite it?"
+    if not is_asked or not Confirm.ask(question, console=console, default=False):
+        raise MicroferError(f"{path} is there already: choose another folder with --out, or overwrite it with --force")
 
 
 def run(main: Callable[[], int | None]) -> None:

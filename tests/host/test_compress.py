@@ -153,6 +153,12 @@ def test_the_float_conversion_answers_as_keras_does(network: object) -> None:
     np.testing.assert_allclose(converted.scores(FACES.images[:5]), ours, atol=1e-5)
 
 
+def test_each_calibration_image_moves_the_bar(network: object) -> None:
+    done: list[int] = []
+    convert.quantize(network, TINY, FACES.images[:14], done.append)
+    assert sum(done) >= 14
+
+
 def test_the_gate_opens_where_float_and_int8_agree(network: object, int8: bytes) -> None:
     outcome = quantize.gate(network, TINY, int8, FACES, Limits(drop_points=100, agreement=0))
     outcome.require()

@@ -1,11 +1,17 @@
 """What people see first: their files out of git's sight, ports as they write them, and no wait that cannot end."""
 
+import io
 import shutil
 import subprocess
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.text import Text
 
+from microfer import command
 from microfer.data.find import NAMES
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
@@ -51,6 +57,31 @@ def test_a_host_with_a_port_is_taken_for_a_socket(given: str, meant: str) -> Non
 def test_a_number_alone_is_answered_with_the_socket_that_it_may_mean() -> None:
     with pytest.raises(PortError, match=r"number alone is no port: write socket://127\.0\.0\.1:5333"):
         open_port("5333")
+
+
+def test_quantize_leaves_an_earlier_model_alone_where_nobody_can_be_asked(tmp_path: Path, run_host) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"earlier")
+    options = ("none.keras", "--synthetic", "--model-id", "x", "--out", tmp_path)
+    with pytest.raises(MicroferError, match=r"model\.tflite is there already: .*--out, or overwrite it with --force"):
+        run_host("quantize.py", *options)
+    assert model.read_bytes() == b"earlier"
+    with pytest.raises(MicroferError, match=r"cannot read none\.keras"):
+        run_host("quantize.py", *options, "--force")
+
+
+@pytest.mark.parametrize(("answer", "is_allowed"), [("y", True), ("n", False), ("", False)])
+def test_on_a_terminal_it_is_asked_before_something_is_overwritten(
+    answer: str, is_allowed: bool, tmp_path: Path, monkeypatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(command, "console", command.Console(file=shown, force_terminal=True, width=300))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda *_: answer)
+    with nullcontext() if is_allowed else pytest.raises(MicroferError, match="is there already"):
+        command.confirm_overwrite(tmp_path, force=False)
+    assert "is there already: overwrite it? [y/n] (n)" in Text.from_ansi(shown.getvalue()).plain
+    command.confirm_overwrite(tmp_path / "new", force=False)
 
 
 @pytest.mark.parametrize("display", ["--headless", "--json"])

@@ -72,7 +72,7 @@ class Gate:
 
 def gate(model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Limits) -> Gate:
     """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where one is exceeded."""
-    float_scores = KerasRunner(model).scores(dataset.images)
+    float_scores = run_parallel(KerasRunner(model), dataset.images, "scores", title="float")
     int8_scores = run_parallel(LiteRTRunner(int8), dataset.images, "scores", title="int8")
     comparison = compare_scores(float_scores, int8_scores, dataset.labels, dataset.names)
     exceeded = tuple(one for one in comparison.judge(limits) if one.verdict == "failed")

@@ -20,7 +20,9 @@ from microfer.model.backend import choose_backend
 from microfer.model.convert import convert_float, quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity.limits import Limits
+from microfer.release import MODEL_FILE
 from microfer.runtimes.arena import measured_arena
+from microfer.runtimes.parallel import image_bar
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
@@ -131,8 +133,9 @@ def quantize_file(
 ) -> int:
     """Quantize the .keras network `source` to int8; see `host/quantize.py --help` for the options.
 
-    Writes `model.tflite` (int8, with its metadata entry and in it the golden scores) and `quantization.json` to `out`.
-    Nothing is written where a limit is passed: the error names the layer with the most quantization noise.
+    Writes `model.tflite` (int8, with its metadata entry and in it the golden scores) and `quantization.json` to `out`,
+    over what an earlier call wrote. Nothing is written where a limit is exceeded: the error names the layer with the
+    most quantization noise.
 
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
@@ -142,13 +145,16 @@ def quantize_file(
     images = representative_images(training, count, seed)
     model, config = saved.load(source)
     console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
-    bare = quantize(model, config, images)
+    with image_bar("calibrating", len(images)) as advance:
+        bare = quantize(model, config, images, advance)
+    console.print(f"comparing int8 with float on {len(validation):,} validation images")
     outcome = gate(model, config, bare, validation, limits)
     _print_gate(outcome, limits)
     if data is None:
         console.print("[yellow]the limits were not judged: the faces are drawn[/]")
     else:
         outcome.require()
+    console.print("computing the answers of the boot self-test, measuring the arena")
     arena = measured_arena(bare)
     if arena is None:
         console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
@@ -170,9 +176,9 @@ def quantize_file(
         "comparison": outcome.comparison.to_json(),
         "versions": package_versions(),
     }
-    write_bytes(out / "model.tflite", tflite)
+    write_bytes(out / MODEL_FILE, tflite)
     write_json(out / "quantization.json", report)
-    console.print(f"wrote {out / 'model.tflite'}: {len(tflite):,} bytes")
+    console.print(f"wrote {out / MODEL_FILE}: {len(tflite):,} bytes")
     if as_json:
         print(json.dumps(report))
     return 0

@@ -4,7 +4,7 @@ The arithmetic of int8 is Jacob et al. 2018 (arXiv:1712.05877) as TensorFlow Lit
 int8 kernels with a scale per output channel, int8 activations with one scale and zero point each.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,15 @@ from microfer.model.networks import Network
 from microfer.tensor import encode_float, regroup
 
 
-def quantize(model: Any, config: Network, images: npt.NDArray[np.uint8]) -> bytes:
+def quantize(
+    model: Any, config: Network, images: npt.NDArray[np.uint8], progress: Callable[[int], object] | None = None
+) -> bytes:
     """Return the int8 .tflite of a trained Keras 3 `model` of `config`, calibrated on `images` (n, 48, 48).
 
     Input: int8, a crop in the layout of `config`, q = pixel - 128. Output: int8 (1, 7), probability = (q + 128) / 256.
+    progress: told of each image, how many are done since the last call.
     """
-    return _convert(model, config, images)
+    return _convert(model, config, images, progress)
 
 
 def convert_float(model: Any, config: Network) -> bytes:
@@ -30,7 +33,12 @@ def convert_float(model: Any, config: Network) -> bytes:
     return _convert(model, config, None)
 
 
-def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | None) -> bytes:
+def _convert(
+    model: Any,
+    config: Network,
+    calibration: npt.NDArray[np.uint8] | None,
+    progress: Callable[[int], object] | None = None,
+) -> bytes:
     tf, tf_keras = load_quietly("tensorflow", "quantization"), load_quietly("tf_keras", "quantization")
     # Keras 3 may run on another backend, so the graph to convert is built in tf_keras; a fixed batch keeps
     # operators that compute shapes out of it.
@@ -44,6 +52,8 @@ def _convert(model: Any, config: Network, calibration: npt.NDArray[np.uint8] | N
         def representative() -> Iterator[list[npt.NDArray[np.float32]]]:
             for image in regroup(encode_float(calibration), config.input_layout):
                 yield [image[np.newaxis]]
+                if progress:
+                    progress(1)
 
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = representative

@@ -47,7 +47,7 @@ def run_parallel(
         MicroferError: a worker died.
     """
     workers = _available_cpus() if workers is None else workers
-    with _bar(title or runner.name, len(images)) as advance:
+    with image_bar(title or runner.name, len(images)) as advance:
         if workers <= 1 or not runner.divisible or len(images) < WORTH_A_PROCESS:
             method = runner.raw if what == "raw" else runner.scores
             return method(images, advance)
@@ -101,7 +101,7 @@ def _work(images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
 
 
 @contextmanager
-def _bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
+def image_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Yield a function that moves a bar, with the time left, on standard error; where that is no terminal, none."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images, left"))
     with Progress(

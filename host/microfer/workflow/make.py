@@ -25,7 +25,7 @@ from microfer.parity.images import Images
 from microfer.parity.limits import Limits
 from microfer.release import MODEL_FILE
 from microfer.runtimes.arena import measured_arena
-from microfer.runtimes.parallel import run_parallel
+from microfer.runtimes.parallel import image_bar, run_parallel
 from microfer.runtimes.runners import has_tflm, open_tflite
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.workflow.source import RUN_FILE
@@ -111,7 +111,8 @@ def make_model(
     model, config = saved.load(network)
     images = representative_images(training, settings.calibration_images, settings.seed)
     say(f"quantizing {config.name} to int8, calibrated on {len(images)} images of {training.source}")
-    bare = quantize(model, config, images)
+    with image_bar("calibrating", len(images)) as advance:
+        bare = quantize(model, config, images, advance)
     _check_gate(gate(model, config, bare, validation.data, settings.limits), validation, say)
     say("computing the answers of the boot self-test, measuring the arena")
     metadata = ModelMetadata(
