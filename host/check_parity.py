@@ -27,6 +27,7 @@ EXAMPLES = """
   python host/check_parity.py --float runs/mine/best.keras --int8 runs/mine/model.tflite --data fer2013.csv
   python host/check_parity.py --port auto --data fer2013.csv      the board on USB against TFLM, on PublicTest
   python host/check_parity.py --port socket://127.0.0.1:7777      the virtual board or an emulated chip, drawn faces
+  python host/check_parity.py --page models/s3-1                  the release's certificate, measured before, as a page
 With --port each crop goes to the board, and its raw int8 output is compared. A lost link is waited for; a check that
 was stopped goes on where it was when it is started again. The report is put beside levels 2 and 3 of the same model.
 exit status: 0 every limit that was judged is kept, 1 one is exceeded, 2 something could not be read or run
@@ -39,6 +40,13 @@ RETURN_WITHIN_S = 60.0
 def main() -> int:
     """Parse the options, run what they ask for, print, write the report."""
     options = _parse()
+    if options.page:
+        from microfer.parity import certificate_file
+
+        console.print(
+            f"wrote {escape(str(certificate_file.write_page(options.page)))}", highlight=False, soft_wrap=True
+        )
+        return 0
     from microfer.release import default_model
 
     int8_model = options.int8 or default_model()
@@ -228,6 +236,7 @@ def _parse() -> argparse.Namespace:
         metavar="DIR",
         help="write parity.json and parity.html there (default: nothing is written; with --port runs/parity/MODEL)",
     )
+    parser.add_argument("--page", type=Path, metavar="DIR", help="only make DIR/parity.html of the parity.json there")
     parser.add_argument("--port", help="compare this board alone: /dev/ttyACM0, COM5, HOST:PORT; auto: on USB")
     parser.add_argument(
         "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"

@@ -386,6 +386,18 @@ def test_a_certificate_comes_back_from_its_file_as_it_was(tmp_path):
     assert render(certificate_file.read(tmp_path)) == (tmp_path / "parity.html").read_text()
 
 
+def test_a_page_is_made_of_the_certificate_alone(tmp_path):
+    shipped = ROOT / "models" / "thesis-bn-1"
+    (tmp_path / "parity.json").write_bytes((shipped / "parity.json").read_bytes())
+    page = certificate_file.write_page(tmp_path)
+    assert page.read_text() == render(certificate_file.read(shipped))
+    page.unlink()
+    (tmp_path / "parity.json").unlink()
+    with pytest.raises(MicroferError, match=r"has no parity\.json: name the folder of a release"):
+        certificate_file.write_page(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_shipped_certificate_can_be_read():
     for folder in (ROOT / "models").iterdir():
         if folder.is_dir():

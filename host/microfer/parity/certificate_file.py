@@ -1,4 +1,4 @@
-"""A parity certificate in its folder: reading one back, and writing parity.json and parity.html."""
+"""A parity certificate in its folder: reading one back, writing parity.json, and making the page parity.html of it."""
 
 import math
 from dataclasses import dataclass, replace
@@ -25,6 +25,19 @@ def write(certificate: Certificate, folder: Path) -> None:
     """Write parity.json and parity.html into `folder`, each as a whole or not at all."""
     write_json(folder / JSON_NAME, certificate.to_json())
     write_text(folder / PAGE_NAME, render(certificate))
+
+
+def write_page(folder: Path) -> Path:
+    """Make parity.html of the parity.json in `folder`, and return its path.
+
+    Raises:
+        MicroferError: there is no parity.json, or it is no certificate of this microfer.
+    """
+    certificate = read(folder)
+    if certificate is None:
+        raise MicroferError(f"{folder} has no {JSON_NAME}: name the folder of a release, or one given to --out before")
+    write_text(folder / PAGE_NAME, render(certificate))
+    return folder / PAGE_NAME
 
 
 def read(folder: Path) -> Certificate | None:

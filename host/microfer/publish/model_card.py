@@ -287,7 +287,8 @@ def _commands(metrics: dict[str, Any]) -> list[str]:
         "```",
         "",
         "Sums in floating point depend on the processor and its libraries, so a run elsewhere ends near these figures, "
-        "not on them. The parity certificate is `parity.html`, its data `parity.json`.",
+        "not on them. `parity.json` is the parity certificate; `python host/check_parity.py --page "
+        f"models/{metrics['model_id']}` makes a page of it.",
         "",
     ]
 
