@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console, console
+from microfer.cli import command
+from microfer.console import Console, console, warn
 from microfer.model.presets import PRESETS, preset
 from microfer.studies.accuracy.ablation import FACTORS, WHOLE, variant
 
@@ -38,7 +38,7 @@ def main() -> None:
 
     data = None if options.synthetic else options.data
     network = preset(options.preset)
-    training, validation = load_splits(data, options.limit, tell=command.warn)
+    training, validation = load_splits(data, options.limit, tell=warn)
     runs: dict[str, list[Scored]] = {name: [] for name in (WHOLE, *options.factors)}
     for seed in dict.fromkeys(options.seeds):
         for name, members in runs.items():

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 from rich.table import Table
 
-from microfer.command import Console, console, parser, run
+from microfer.cli.command import parser, run
+from microfer.console import Console, console
 from microfer.contract import LABELS
 from microfer.data import fer2013
 from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit, contact_sheet

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from microfer import command
+from microfer.cli import command
 
 EXAMPLES = """
   python host/train.py --data fer2013.zip --preset s3 --recipe continued --start models/s3-1/float.keras --out runs/on

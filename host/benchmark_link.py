@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console
+from microfer.cli import command
+from microfer.console import Console, console
 from microfer.studies.link_speed import Latency, Speed, measure_cpp, measure_latency, measure_python
 
 EXAMPLES = """
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     speeds = measure_python(options.frames) + measure_cpp()
     if not any(speed.codec == "C++" for speed in speeds):
-        command.console.print("[yellow]the board's codec is not measured: no C++ compiler is installed[/]")
+        console.print("[yellow]the board's codec is not measured: no C++ compiler is installed[/]")
     latencies = measure_latency(options.shown)
     if options.json:
         content = {"codec": [asdict(speed) for speed in speeds], "viewer": [asdict(latency) for latency in latencies]}

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console
+from microfer.cli import command
+from microfer.console import Console, console
 from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 
@@ -33,11 +33,11 @@ def main() -> None:
     from microfer.versions import package_versions
 
     def show(way: str) -> None:
-        command.console.print(f"running {options.steps} steps: {way}")
+        console.print(f"running {options.steps} steps: {way}")
 
     results, missing = measure(network(options.preset), recipe(options.recipe), options.steps, show)
     for way in missing:
-        command.console.print(f"[yellow]not measured, its package is not installed: {way}[/]")
+        console.print(f"[yellow]not measured, its package is not installed: {way}[/]")
     if options.json:
         document = {
             "preset": options.preset,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from microfer import command
-from microfer.command import console
+from microfer.cli import command
+from microfer.console import console
 from microfer.contract import MAX_SCORE_FLOOR
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from microfer import command
-from microfer.command import console
+from microfer.cli import command
+from microfer.console import console
 from microfer.errors import MicroferError
 from microfer.link.ports import DEFAULT_BAUD
 
@@ -76,8 +76,8 @@ def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
 
 def _check_board(options: argparse.Namespace, int8_model: Path) -> int:
     """Run level 4 and add it to the model's certificate."""
+    from microfer.cli import board_parity
     from microfer.parity import certificate_file
-    from microfer.parity import console as parity_console
     from microfer.parity.board import STATE_NAME
     from microfer.parity.board_level import save_picture
     from microfer.parity.certificate import model_of
@@ -93,7 +93,7 @@ def _check_board(options: argparse.Namespace, int8_model: Path) -> int:
     if options.json:
         print(json.dumps(certificate.to_json(), indent=2))
     else:
-        parity_console.show(level)
+        board_parity.show(level)
     _show_written(folder, picture)
     return 1 if level.verdict == "failed" else 0
 
@@ -102,10 +102,10 @@ def _ask_board(
     options: argparse.Namespace, int8_model: Path, model: "Model", images: "Images", state: Path
 ) -> "BoardLevel":
     """Return level 4; where that is stopped, say how to go on."""
+    from microfer.cli import board_parity
     from microfer.link.connection import Connection
     from microfer.link.infer_session import InferSession
     from microfer.link.ports import find_ports, only_port
-    from microfer.parity import console as parity_console
     from microfer.parity.board import compare_board
     from microfer.runtimes.parallel import run_parallel
     from microfer.runtimes.runners import has_tflm, open_tflite
@@ -114,7 +114,7 @@ def _ask_board(
     port = only_port(find_ports()).device if options.port == "auto" else options.port
     session = InferSession(Connection(port, options.baud, give_up_after_s=RETURN_WITHIN_S))
     try:
-        with session.connection, parity_console.progress(port) as on_step:
+        with session.connection, board_parity.progress(port) as on_step:
             return compare_board(
                 session,
                 model,

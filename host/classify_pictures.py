@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console, console
+from microfer.cli import command
+from microfer.console import Console, console
 from microfer.errors import MicroferError
 from microfer.pictures import pictures
 from microfer.pictures.faces import FaceFinder

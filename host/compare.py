@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console, console
+from microfer.cli import command
+from microfer.console import Console, console, warn
 from microfer.model.networks import NETWORKS
 from microfer.training.recipe import RECIPES
 
@@ -45,7 +45,7 @@ def main() -> None:
     from microfer.studies.accuracy.table import compare, comparison_figure, markdown
 
     budget = Budget(options.recipe, options.epochs, options.data, options.limit, options.precision, options.threads)
-    training, validation = load_splits(budget.data, budget.limit, tell=command.warn)
+    training, validation = load_splits(budget.data, budget.limit, tell=warn)
     folders = [
         (train(name, seed, budget, options.out), seed)
         for name in options.presets

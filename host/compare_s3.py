@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from microfer import command
+from microfer.cli import command
+from microfer.console import Console, console
 
 EXAMPLES = """
   python host/compare_s3.py                          all networks; untrained ones are made once, in runs/s3/
@@ -19,7 +20,6 @@ EXAMPLES = """
 def main() -> None:
     """Parse the options, estimate each network, print, draw."""
     options = _options()
-    from microfer.command import Console
     from microfer.files import write_json
     from microfer.studies.accuracy.recorded import read_results
     from microfer.studies.chip.networks import compare, deployable, notes, rows_table
@@ -28,7 +28,7 @@ def main() -> None:
     names, left_out = (options.networks, []) if options.networks else deployable()
     left_out += [f"{name}: in {options.results}, and not among these networks" for name in results if name not in names]
     for line in left_out:
-        command.console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
     rows = compare(names, options.cache, results)
     document = [row.to_json() for row in rows]
     if options.out:
@@ -37,13 +37,13 @@ def main() -> None:
 
         save(front_figure(rows), options.out / "front.png")
         write_json(options.out / "networks.json", document)
-        command.console.print(f"wrote {options.out}: front.png, networks.json", highlight=False, soft_wrap=True)
+        console.print(f"wrote {options.out}: front.png, networks.json", highlight=False, soft_wrap=True)
     if options.json:
         print(json.dumps(document, indent=2))
     else:
         Console().print(rows_table(rows))
         for line in notes(rows):
-            command.console.print(line, highlight=False)
+            console.print(line, highlight=False)
 
 
 def _options() -> argparse.Namespace:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from microfer import command
+from microfer.cli import command
 
 EXAMPLES = """
   python host/compression_curves.py models/s3-1/float.keras --data fer2013.zip      nothing is trained: minutes

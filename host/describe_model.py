@@ -6,8 +6,8 @@ from dataclasses import asdict
 from rich import box
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console
+from microfer.cli import command
+from microfer.console import Console
 from microfer.errors import MicroferError
 from microfer.model import networks, saved
 from microfer.model.networks import NETWORKS, Network, network

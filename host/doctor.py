@@ -8,8 +8,8 @@ try:
     from rich.markup import escape
     from rich.table import Table
 
-    from microfer import command
-    from microfer.command import console
+    from microfer.cli import command
+    from microfer.console import console
     from microfer.doctor.examine import examine
     from microfer.doctor.finding import Finding, Outcome, is_healthy, to_json
     from microfer.link.ports import DEFAULT_BAUD

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from microfer import command
-from microfer.command import Console, console
+from microfer.cli import command
+from microfer.console import Console, console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.data.dataset import Dataset

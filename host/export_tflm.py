@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from microfer.command import console, parser, run
+from microfer.cli.command import parser, run
+from microfer.console import console
 from microfer.cost import report
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import Finding, lint, pinned

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from microfer import command
+from microfer.cli import command
+from microfer.console import Console, console
 from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ RETURN_WITHIN_S = 30.0
 def main() -> int:
     """Parse the options, estimate, report; 1 where --strict finds something."""
     options = _options()
-    from microfer.command import Console
     from microfer.cost import report
     from microfer.cost.estimate import estimate
     from microfer.cost.lint import lint, pinned
@@ -63,9 +63,9 @@ def main() -> int:
     else:
         Console().print(report.table(network))
         for line in report.summary(network) + (report.origin(profile) if profile else []):
-            command.console.print(line, highlight=False, soft_wrap=True, markup=False)
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
         for finding in findings:
-            command.console.print(report.finding_line(finding), highlight=False, soft_wrap=True)
+            console.print(report.finding_line(finding), highlight=False, soft_wrap=True)
     return 1 if options.strict and findings else 0
 
 
@@ -84,13 +84,13 @@ def _profile(options: argparse.Namespace, model: "TfliteModel") -> dict[str, Any
         return None
     port = only_port(find_ports()).device if options.port == "auto" else options.port
     session = InferSession(Connection(port, options.baud, give_up_after_s=RETURN_WITHIN_S))
-    command.console.print(f"the board on {port} runs the network {options.runs} times", markup=False, highlight=False)
+    console.print(f"the board on {port} runs the network {options.runs} times", markup=False, highlight=False)
     try:
         with session.connection:
             document = measure(session, model, options.runs).document()
     finally:
         if session.is_left_quiet:
-            command.console.print("[yellow]the board may still be silent: restart it[/]", soft_wrap=True)
+            console.print("[yellow]the board may still be silent: restart it[/]", soft_wrap=True)
     if options.save_profile:
         write_json(options.save_profile, document)
     return document

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from microfer import command
+from microfer.cli import command
 from microfer.parity.limits import Limits
 from microfer.release import MODEL_FILE
 

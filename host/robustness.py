@@ -9,8 +9,8 @@ import numpy as np
 from rich.markup import escape
 from rich.table import Table
 
-from microfer import command
-from microfer.command import console
+from microfer.cli import command
+from microfer.console import console
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.studies.robustness.measure import Robustness

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 
 from rich.progress import Progress
 
-from microfer import command
+from microfer.cli import command
+from microfer.console import console
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
@@ -37,7 +38,7 @@ def main() -> int:
     options = _options()
     recording = None if options.replay is None else read_recording(options.replay)
     if recording is not None and recording.cut:
-        command.console.print(recording.cut, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(recording.cut, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if recording is not None and (options.export_csv or options.export_mp4):
         return _export(recording, options)
     with ExitStack() as stack:
@@ -117,7 +118,7 @@ def _display(options: argparse.Namespace) -> str:
     if options.display is not None:
         return str(options.display)
     display, why = choose_display()
-    command.console.print(why, highlight=False)
+    console.print(why, highlight=False)
     return display
 
 
@@ -132,7 +133,7 @@ def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
     port = options.port
     if port is None:
         found = only_port(find_ports())
-        command.console.print(f"found {found.describe()}", markup=False, highlight=False)
+        console.print(f"found {found.describe()}", markup=False, highlight=False)
         port = found.device
     return LiveSource(Connection(port, options.baud))
 
@@ -161,14 +162,14 @@ def _show(viewer: Viewer, display: str, options: argparse.Namespace) -> None:
 def _export(recording: Recording, options: argparse.Namespace) -> int:
     if options.export_csv:
         rows = export.export_csv(recording, options.export_csv)
-        command.console.print(f"{options.export_csv}: {rows:,} predictions")
+        console.print(f"{options.export_csv}: {rows:,} predictions")
     if options.export_mp4:
-        with Progress(console=command.console) as progress:
+        with Progress(console=console) as progress:
             task = progress.add_task("film", total=1.0)
             pictures = export.export_mp4(
                 recording, options.export_mp4, progress=lambda part: progress.update(task, completed=part)
             )
-        command.console.print(f"{options.export_mp4}: {pictures:,} pictures, {recording.duration_s:.1f} s")
+        console.print(f"{options.export_mp4}: {pictures:,} pictures, {recording.duration_s:.1f} s")
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from microfer import command
+from microfer.cli import command
 from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 

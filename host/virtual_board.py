@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from microfer import command
-from microfer.command import console
+from microfer.cli import command
+from microfer.console import console
 
 if TYPE_CHECKING:
     from microfer.virtual_board.frame_source import FrameSource

@@ -10,20 +10,12 @@ import environment
 
 
 def main() -> None:
-    """Make the environment, go on inside it, and hand over to `microfer.demo.session`."""
+    """Make the environment, go on inside it, and hand over to `microfer.cli.demo`."""
     environment.enter("run")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer import command
-    from microfer.demo.options import parse
+    from microfer.cli import command, demo
 
-    def demo() -> int:
-        options = parse(None)
-        command.console.print("starting a virtual board and its viewer")
-        from microfer.demo import session  # only now: that takes a second; and so a faulty OpenCV is a clear error too
-
-        return session.run(options)
-
-    command.run(demo)
+    command.run(demo.main)
 
 
 if __name__ == "__main__":

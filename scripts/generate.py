@@ -32,7 +32,7 @@ Files = dict[Path, bytes]
 def main() -> int:
     """Compare or write."""
     options = _parse()
-    from microfer import command
+    from microfer.console import console
 
     if options.targets[:1] == ["scores"]:
         return _renew_scores(Path(options.targets[1]))
@@ -43,10 +43,10 @@ def main() -> int:
             wrong += not is_right
             shown = path.relative_to(environment.ROOT)
             if is_right or options.check:
-                command.console.print(f"{shown}: {'is right' if is_right else 'is out of date'}", highlight=False)
+                console.print(f"{shown}: {'is right' if is_right else 'is out of date'}", highlight=False)
             else:
                 _write(path, content)
-                command.console.print(f"{shown}: written", highlight=False)
+                console.print(f"{shown}: written", highlight=False)
     return int(options.check and wrong > 0)
 
 
@@ -98,7 +98,7 @@ GENERATORS: dict[str, Callable[[], Files]] = {
 
 def _renew_scores(model: Path) -> int:
     """Compute a model's golden scores anew and write it in its old place, as a whole; its network stays."""
-    from microfer import command
+    from microfer.console import console
     from microfer.files import read_bytes, write_bytes
     from microfer.oracle.golden import with_golden_scores
 
@@ -107,7 +107,7 @@ def _renew_scores(model: Path) -> int:
     if after != before:
         write_bytes(model, after)
     said = "is right" if after == before else "golden scores renewed"
-    command.console.print(f"{model}: {said}", highlight=False, markup=False)
+    console.print(f"{model}: {said}", highlight=False, markup=False)
     return 0
 
 
@@ -133,6 +133,6 @@ def _parse() -> argparse.Namespace:
 if __name__ == "__main__":
     environment.enter("run")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer.command import run
+    from microfer.cli.command import run
 
     run(main)

@@ -224,6 +224,6 @@ def _rate(text: str) -> float:
 if __name__ == "__main__":
     environment.enter("run")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer.command import run
+    from microfer.cli.command import run
 
     run(main)

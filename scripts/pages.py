@@ -19,20 +19,20 @@ import environment
 def main() -> int:
     """Take what is to be taken, then compare or write."""
     options = _parse()
-    from microfer import command
+    from microfer.console import console
     from microfer.publish import measured
 
     for folder in options.take:
-        command.console.print(f"took {', '.join(measured.take(folder))} from {folder}", highlight=False, markup=False)
+        console.print(f"took {', '.join(measured.take(folder))} from {folder}", highlight=False, markup=False)
     stale = [part.name for part in measured.parts() if not part.is_current()]
     for part in measured.parts():
         if part.name in stale and not options.check:
             part.write()
     for name in stale:
         said = "out of date: python scripts/pages.py" if options.check else "written"
-        command.console.print(f"{name}: {said}", highlight=False, soft_wrap=True)
+        console.print(f"{name}: {said}", highlight=False, soft_wrap=True)
     if not stale:
-        command.console.print("every page is up to date")
+        console.print("every page is up to date")
     return int(options.check and bool(stale))
 
 
@@ -49,6 +49,6 @@ def _parse() -> argparse.Namespace:
 if __name__ == "__main__":
     environment.enter("run")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer.command import run
+    from microfer.cli.command import run
 
     run(main)

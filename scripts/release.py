@@ -16,12 +16,12 @@ import environment
 def main() -> None:
     """Make the release; it becomes the default one unless told otherwise."""
     options = _parse()
-    from microfer import command
+    from microfer.console import console
     from microfer.publish.make_release import Sources, make_release
 
     folder, accuracy = make_release(Sources(**vars(options)))
     shown = folder.relative_to(environment.ROOT)
-    command.console.print(f"released {shown}: {100 * accuracy:.2f} % on PublicTest", highlight=False)
+    console.print(f"released {shown}: {100 * accuracy:.2f} % on PublicTest", highlight=False)
 
 
 def _parse() -> argparse.Namespace:
@@ -42,6 +42,6 @@ def _parse() -> argparse.Namespace:
 if __name__ == "__main__":
     environment.enter("train")
     sys.path.insert(0, str(environment.ROOT / "host"))
-    from microfer.command import run
+    from microfer.cli.command import run
 
     run(main)

@@ -52,7 +52,7 @@ def main() -> None:
     """Watch for a minute, then take all pictures of one moment."""
     from tests.host.browser import Browser, browser_path
 
-    from microfer import command
+    from microfer.console import console
     from microfer.errors import MicroferError
     from microfer.link.connection import Connection
     from microfer.link.source import LiveSource
@@ -74,9 +74,9 @@ def main() -> None:
         viewer.start()
         browser.look(width=PAGE[0], height=PAGE[1])
         browser.open(server.url)
-        command.console.print(f"watching for {ALL_S:.0f} s")
+        console.print(f"watching for {ALL_S:.0f} s")
         time.sleep(ALL_S)
-        command.console.print(f"on this computer, with the board on it, {browser.text('#latency')}")
+        console.print(f"on this computer, with the board on it, {browser.text('#latency')}")
         viewer.pause(True)
         view = replace(viewer.view(), paused=False, notice="")
         viewer.pause(False)
@@ -129,18 +129,18 @@ def save(path: Path, content: bytes) -> None:
     """Write the picture, as small as a PNG gets without loss."""
     from PIL import Image
 
-    from microfer import command
+    from microfer.console import console
     from microfer.files import write_bytes
 
     small = io.BytesIO()
     Image.open(io.BytesIO(content)).convert("RGB").save(small, "PNG", optimize=True)
     write_bytes(path, small.getvalue())
-    command.console.print(f"{path.relative_to(environment.ROOT)}: {len(small.getvalue()) / 1000:.0f} kB")
+    console.print(f"{path.relative_to(environment.ROOT)}: {len(small.getvalue()) / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
     environment.enter("run")
     sys.path[:0] = [str(environment.ROOT / "host"), str(environment.ROOT)]
-    from microfer.command import run
+    from microfer.cli.command import run
 
     run(main)

@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from microfer.command import Console, printable
+from microfer.console import Console, printable
 
 OSC = "\x1b]0;title\x07\x1b]52;c;ZXZpbA==\x1b\\"
 CSI = "\x1b[2J\x1b[31mred\x1b[0m"

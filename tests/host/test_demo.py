@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 from tests.host.board_client import needs_compiler
 
+from microfer.cli.demo import main
 from microfer.contract import CROP_SIZE
 from microfer.demo import scenes, session
-from microfer.demo.options import parse
 from microfer.demo.scenes import Scene, Scenery, named_scenes, own_scenes
 from microfer.errors import MicroferError
 from microfer.link.ports import PortError
@@ -249,8 +249,7 @@ def test_where_a_window_can_be_opened_it_is(tiny, tmp_path, monkeypatch, capsys)
 
     monkeypatch.setattr(session, "why_no_window", lambda: "")
     monkeypatch.setattr(session.window, "show", show)
-    options = parse(["--model", str(tiny), "--seconds", "1", "--out", str(tmp_path)])
-    assert session.run(options) == 0
+    assert main(["--model", str(tiny), "--seconds", "1", "--out", str(tmp_path)]) == 0
     assert shown[-1].frame is not None
     assert "10 captured" in capsys.readouterr().out
 
@@ -276,7 +275,7 @@ def test_a_webcam_that_is_lost_ends_the_demo_all_the_same(tiny, tmp_path, monkey
     monkeypatch.setattr(scenes, "WebcamSource", Webcam)
     monkeypatch.setattr(session, "GRACE_S", 0.0)
     begin_s = time.monotonic()
-    status = session.run(parse(["--webcam", "--json", "--model", str(tiny), "--seconds", "2", "--out", str(tmp_path)]))
+    status = main(["--webcam", "--json", "--model", str(tiny), "--seconds", "2", "--out", str(tmp_path)])
     summary = json.loads(capsys.readouterr().out)
     assert status == 2
     assert summary["problems"] == ["webcam 0 delivers no frame"]
@@ -290,15 +289,14 @@ def test_a_webcam_that_is_lost_ends_the_demo_all_the_same(tiny, tmp_path, monkey
 )
 def test_options_that_contradict_end_with_status_2(arguments):
     with pytest.raises(SystemExit) as end:
-        parse(arguments)
+        main(arguments)
     assert end.value.code == 2
 
 
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    options = parse(["--out", str(tmp_path / "file" / "out")])
     with pytest.raises(MicroferError, match="cannot write"):
-        session.run(options)
+        main(["--out", str(tmp_path / "file" / "out")])
 
 
 def test_its_own_scenes_begin_and_end_with_a_real_face_and_hold_nobody():
@@ -342,4 +340,4 @@ def test_a_computer_that_does_not_reach_itself_is_told_so(tiny, tmp_path, monkey
 
     monkeypatch.setattr(session.Connection, "open", refuse)
     with pytest.raises(MicroferError, match=r"network is unreachable.*loopback interface up"):
-        session.run(parse(["--model", str(tiny), "--out", str(tmp_path)]))
+        main(["--model", str(tiny), "--out", str(tmp_path)])

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 from rich.text import Text
 
-from microfer import command
+from microfer.cli import command
+from microfer.console import Console
 from microfer.data.find import NAMES
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
@@ -75,7 +76,7 @@ def test_on_a_terminal_it_is_asked_before_something_is_overwritten(
     answer: str, is_allowed: bool, tmp_path: Path, monkeypatch
 ) -> None:
     shown = io.StringIO()
-    monkeypatch.setattr(command, "console", command.Console(file=shown, force_terminal=True, width=300))
+    monkeypatch.setattr(command, "console", Console(file=shown, force_terminal=True, width=300))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("builtins.input", lambda *_: answer)
     with nullcontext() if is_allowed else pytest.raises(MicroferError, match="is there already"):

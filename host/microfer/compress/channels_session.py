@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
-from microfer.command import console, warn
 from microfer.compress.channels import Kept, choose, cut, groups
+from microfer.console import console, warn
 from microfer.cost.network import instructions
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError

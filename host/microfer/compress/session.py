@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from microfer.command import console, warn
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, gate, representative_images
+from microfer.console import console, warn
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json

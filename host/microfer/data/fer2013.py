@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from rich.markup import escape
 
-from microfer.command import console
+from microfer.console import console
 from microfer.data import description
 from microfer.data.csv_reader import Columns, header_of, read_csv
 from microfer.data.dataset import Dataset

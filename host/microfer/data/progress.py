@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from rich.progress import Progress
 
-from microfer.command import console
+from microfer.console import console
 
 _SHORT = 2_000_000
 """Bytes that are read before a bar could be seen."""

@@ -1,21 +1,19 @@
 """The demo's run: a virtual board and a viewer that watches it through a TCP port of this computer, for a while."""
 
-import argparse
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.markup import escape
-
-from microfer.command import console
 from microfer.demo import scenes
 from microfer.demo.account import Account
-from microfer.demo.options import FPS, LEAST_SECONDS, PICTURE_SECONDS, SECONDS
 from microfer.demo.scenes import Scene, Scenery
-from microfer.demo.summary import Outcome, print_json, print_people, this_python
+from microfer.demo.settings import FPS, LEAST_SECONDS, PICTURE_SECONDS, SECONDS, DemoSettings
+from microfer.demo.summary import Outcome
 from microfer.errors import MicroferError
 from microfer.files import write_bytes
+from microfer.invocation import this_python
 from microfer.link.connection import Connection
 from microfer.link.ports import PortError
 from microfer.link.source import LiveSource
@@ -39,37 +37,30 @@ LOOK_AGAIN_S = 0.1
 PROGRESS_S = 1.0
 
 
-def run(options: argparse.Namespace) -> int:
-    """Run the demo and print its summary; return the exit status, which `options.EXAMPLES` tells.
-
-    options: as `microfer.demo.options.parse` returns them.
+def run(settings: DemoSettings, tell: Callable[[str], None]) -> Outcome:
+    """Run the demo and return what came of it. tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: there is no compiler, no model, nothing to see, or the screenshot cannot be written.
     """
     _check_compiler()
-    scenery = Scenery(_scenes(options))
+    scenery = Scenery(_scenes(settings))
     try:
-        outcome = _watch(options, scenery)
+        return _watch(settings, scenery, tell)
     finally:
         scenery.close()
-    if options.json:
-        print_json(outcome)
-    else:
-        print_people(outcome)
-    return outcome.status
 
 
-def _scenes(options: argparse.Namespace) -> list[Scene]:
-    frames = round(FPS * (options.seconds or SECONDS))
-    if options.webcam is not None:
-        return scenes.webcam_scene(options.webcam, frames)
-    if not options.sources:
+def _scenes(settings: DemoSettings) -> list[Scene]:
+    frames = round(FPS * (settings.seconds or SECONDS))
+    if settings.webcam is not None:
+        return scenes.webcam_scene(settings.webcam, frames)
+    if not settings.sources:
         return scenes.own_scenes(frames)
-    if options.seconds is None and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in options.sources):
-        count = len(pictures.expand(options.sources))
+    if settings.seconds is None and not any(path.suffix.lower() in VIDEO_SUFFIXES for path in settings.sources):
+        count = len(pictures.expand(list(settings.sources)))
         frames = round(FPS * max(LEAST_SECONDS, count * PICTURE_SECONDS))
-    return scenes.named_scenes(options.sources, frames)
+    return scenes.named_scenes(settings.sources, frames)
 
 
 def _check_compiler() -> None:
@@ -82,29 +73,29 @@ def _check_compiler() -> None:
         ) from error
 
 
-def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
+def _watch(settings: DemoSettings, scenery: Scenery, tell: Callable[[str], None]) -> Outcome:
     """Watch the board until it has dealt with all frames, or somebody ends it; return what came of it."""
-    settings = BoardSettings(model=options.model, fps=FPS, frames=scenery.frames)
+    looks = BoardSettings(model=settings.model, fps=FPS, frames=scenery.frames)
     account = Account(scenery.seen, scenery.frames)
     is_stopped = False
     with ExitStack() as stack:
-        board = stack.enter_context(VirtualBoard(settings, scenery, progress=_say))
-        _make(options.out)
+        board = stack.enter_context(VirtualBoard(looks, scenery, progress=tell))
+        _make(settings.out)
         connection = Connection(board.url)
         viewer = Viewer(
-            LiveSource(connection), previews=True, snapshots=options.out, seconds=scenery.frames / FPS + GRACE_S
+            LiveSource(connection), previews=True, snapshots=settings.out, seconds=scenery.frames / FPS + GRACE_S
         )
         stack.enter_context(viewer)
         viewer.listener = account.take
         _open(connection)
-        _say(
+        tell(
             f"the virtual board at {board.url} looks at {scenery.name} for {scenery.frames / FPS:.0f} s; "
             "Ctrl-C ends it, and so does q where it is shown"
         )
         try:
             ending = threading.Thread(target=_end, args=(board, viewer, account), name="demo-end", daemon=True)
             ending.start()
-            _show(viewer, options, account)
+            _show(viewer, settings, account, tell)
         except KeyboardInterrupt:
             is_stopped = True
         viewer.pause(False)
@@ -112,7 +103,7 @@ def _watch(options: argparse.Namespace, scenery: Scenery) -> Outcome:
         view, given = viewer.view(), board.camera.given if board.camera else 0
         viewer.check()
         board.wait(0)  # raises what broke it
-        screenshot = options.out / SCREENSHOT
+        screenshot = settings.out / SCREENSHOT
         write_bytes(screenshot, png(view))
         return Outcome(view, account, given, scenery, screenshot, is_stopped)
 
@@ -148,19 +139,19 @@ def _end(board: VirtualBoard, viewer: Viewer, account: Account) -> None:
         viewer.quit()
 
 
-def _show(viewer: Viewer, options: argparse.Namespace, account: Account) -> None:
+def _show(viewer: Viewer, settings: DemoSettings, account: Account, tell: Callable[[str], None]) -> None:
     """Show the view on what this computer has, until it has finished."""
-    if options.web:
-        web.serve(viewer, browser=not options.no_browser)
-    elif not (options.json or options.headless) and not why_no_window():
+    if settings.display == "web":
+        web.serve(viewer, browser=settings.browser)
+    elif settings.display == "best" and not why_no_window():
         window.show(viewer)
-    elif sys.stdout.isatty() and not options.json:
+    elif settings.display != "progress" and sys.stdout.isatty():
         terminal.show(viewer, sum_up=False)
     else:
-        _show_progress(viewer, account)
+        _show_progress(viewer, account, tell)
 
 
-def _show_progress(viewer: Viewer, account: Account) -> None:
+def _show_progress(viewer: Viewer, account: Account, tell: Callable[[str], None]) -> None:
     """Print a line whenever the answer has changed, at most one a second."""
     said = ""
     viewer.start()
@@ -170,8 +161,4 @@ def _show_progress(viewer: Viewer, account: Account) -> None:
         name, frame = account.latest
         if f"{name}: {frame.headline}" != said:
             said = f"{name}: {frame.headline}"
-            _say(f"  {said}" + (f" {100 * frame.confidence:.0f} %" if frame.label else ""))
-
-
-def _say(text: str) -> None:
-    console.print(escape(text), highlight=False, soft_wrap=True)
+            tell(f"  {said}" + (f" {100 * frame.confidence:.0f} %" if frame.label else ""))

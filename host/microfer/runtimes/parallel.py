@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from microfer.command import console
+from microfer.console import console
 from microfer.errors import MicroferError
 from microfer.runtimes.runners import Runner
 

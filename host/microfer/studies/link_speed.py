@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from microfer.command import Console
+from microfer.console import Console
 from microfer.errors import MicroferError
 from microfer.export.messages_header import messages_header
 from microfer.files import write_text

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from microfer.command import console, warn
+from microfer.console import console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError

@@ -14,7 +14,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from microfer.command import Console
+from microfer.console import Console
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.viewer.facts import fact_groups
 from microfer.viewer.keys import terminal_keys

@@ -14,7 +14,7 @@ import webbrowser
 from collections.abc import Callable
 from typing import Self
 
-from microfer import command
+from microfer.console import console
 from microfer.errors import MicroferError
 from microfer.link.events import Timed
 from microfer.viewer.viewer import Viewer
@@ -135,11 +135,11 @@ def serve(viewer: Viewer, port: int = 0, browser: bool = True) -> None:
         KeyboardInterrupt: Ctrl-C, after the pages were told.
     """
     with WebServer(viewer, port) as server:
-        command.console.print(f"watching at {server.url}", highlight=False, soft_wrap=True)
-        command.console.print("only this computer can open it; quit there, or with Ctrl-C here", style="dim")
+        console.print(f"watching at {server.url}", highlight=False, soft_wrap=True)
+        console.print("only this computer can open it; quit there, or with Ctrl-C here", style="dim")
         viewer.start()
         if browser and not _open(server.url):
-            command.console.print("no browser could be started: open the address in one", style="dim")
+            console.print("no browser could be started: open the address in one", style="dim")
         while not viewer.finished.wait(0.2):  # without a limit, Windows would not hear Ctrl-C
             pass
 

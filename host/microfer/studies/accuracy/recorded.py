@@ -9,6 +9,9 @@ from microfer.files import read_bytes
 from microfer.json_reader import parse
 from microfer.release import MODEL_FILE, MODELS
 
+SCHEMA = "microfer.comparison/1"
+"""Of the compare.json that `table.Comparison` writes."""
+
 DRAWN_FACES = "drawn faces"
 """What a comparison calls its data where it was not FER-2013."""
 
@@ -73,8 +76,6 @@ def read_results(path: Path) -> dict[str, Accuracy]:
     Raises:
         MicroferError: the file is no such comparison, or one of drawn faces, which says nothing about real ones.
     """
-    from microfer.studies.accuracy.table import SCHEMA  # which needs Matplotlib, and a release's accuracy does not
-
     try:
         document = parse(read_bytes(path))
         if document["schema"] != SCHEMA:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.archives import ArchiveError, read_arrays
-from microfer.command import console
+from microfer.console import console
 from microfer.contract import NUM_CLASSES
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError

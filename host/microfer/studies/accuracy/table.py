@@ -16,10 +16,9 @@ from microfer.json_reader import only_fields, typed
 from microfer.metrics.metrics import classification_metrics, mcnemar_p, wilson_interval
 from microfer.metrics.plot_names import name_points
 from microfer.metrics.plots import BLUE, INK, ORANGE, plain, whole_percents
-from microfer.studies.accuracy.recorded import DRAWN_FACES
+from microfer.studies.accuracy.recorded import DRAWN_FACES, SCHEMA
 from microfer.studies.accuracy.runs import Budget, Scored
 
-SCHEMA = "microfer.comparison/1"
 PRIVATE_TEST = "for whoever holds PrivateTest: host/evaluate.py RUN/best.keras --split PrivateTest"
 
 Labels = npt.NDArray[np.integer]

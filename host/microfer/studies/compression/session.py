@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from microfer.command import Console, console, warn
 from microfer.compress.one_shot import OneShot, packed_bytes
 from microfer.compress.session import SAMPLE_IMAGES, prune
+from microfer.console import Console, console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError

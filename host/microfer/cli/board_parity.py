@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from microfer.command import console
+from microfer.console import console
 from microfer.parity.board import Step
 from microfer.parity.board_level import TIMES_NOTE, BoardLevel
 

@@ -1,0 +1,1 @@
+"""The command line: a module a verb with its options, a call into the packages, and the printing of the result."""
