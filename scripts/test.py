@@ -1,6 +1,6 @@
 """Check everything: `python scripts/test.py`. Makes `.venv` with dev.lock first; needs only Python 3.11 to start.
 
-python scripts/test.py                     linters, types, all tests with coverage
+python scripts/test.py                     linters, the layers of the packages, types, all tests with coverage
 python scripts/test.py -k faces            the same with only these tests; what it does not know goes to pytest
 python scripts/test.py -n 0 -x --no-cov    tests one after the other, stop at the first failure
 python scripts/test.py --setup-only        only make the environment
@@ -14,13 +14,22 @@ import time
 
 import environment
 
+LAYERS = """
+import sys
+from importlinter.cli import lint_imports
+sys.path.insert(0, "host")
+sys.exit(lint_imports(cache_dir=".cache/import_linter", no_logo=True))
+"""
+"""What `lint-imports` does; import-linter cannot be started by `python -m`."""
+
 CHECKS = (
-    ("ruff check", ("ruff", "check", ".")),
-    ("ruff format", ("ruff", "format", "--check", ".")),
-    ("mypy", ("mypy",)),
-    ("pytest", ("pytest", "--cov", "--cov-report=term:skip-covered")),
+    ("ruff check", ("-m", "ruff", "check", ".")),
+    ("ruff format", ("-m", "ruff", "format", "--check", ".")),
+    ("layers", ("-c", LAYERS)),
+    ("mypy", ("-m", "mypy")),
+    ("pytest", ("-m", "pytest", "--cov", "--cov-report=term:skip-covered")),
 )
-"""Name and `python -m` arguments, fastest first; pytest last, so that its closing line ends the output."""
+"""Name and arguments of Python, fastest first; pytest last, so that its closing line ends the output."""
 
 WORKERS = 2
 """Test processes. Each loads TensorFlow, about half a gigabyte, so more of them need more memory than they save."""
@@ -42,7 +51,7 @@ def main() -> int:
         extra = (*PROCESSES, *for_pytest) if name == "pytest" else ()
         print(f"--- {name}", flush=True)
         begin = time.monotonic()
-        command = [sys.executable, "-m", *arguments, *extra]
+        command = [sys.executable, *arguments, *extra]
         status = subprocess.run(command, cwd=environment.ROOT, env=_surroundings(), check=False).returncode
         results.append((name, status, time.monotonic() - begin))
     print("\n" + ", ".join(f"{name} {'FAILED' if status else 'ok'} ({took:.0f} s)" for name, status, took in results))
