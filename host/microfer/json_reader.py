@@ -160,7 +160,7 @@ def _plain(value: Any, kind: Any, where: str) -> Any:
     if kind is None or kind is types.NoneType:
         return None if value is None else _refuse(value, where, "null")
     if kind is float and type(value) is int:
-        return float(value)
+        return value  # as it is, so that it is written again as it was read
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     if kind not in names:
         raise TypeError(f"{kind} is no type that JSON can be read as")

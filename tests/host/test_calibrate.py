@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from microfer.calibrate import coverage
-from microfer.calibrate.calibrate import calibrate, cross_fit
+from microfer.calibrate.calibrate import _halves, calibrate, cross_fit
 from microfer.calibrate.temperature import Scored, fit_temperature, lost_truths, natural_floor, perfect_ece, scored
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -93,6 +93,19 @@ def test_confidence_and_certainty_are_the_boards(floor):
         board = Predictor(settings).update(row.tolist())
         assert (made.confidence[index], made.predicted[index]) == (board.confidence / 65536, board.label)
         assert (made.confidence[index] >= 0.5) == board.certain
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("counts", [(3,) * 7, (2,) * 7, (5, 4, 3, 2, 7, 9, 11), (101, 2, 3, 3, 3, 3, 3)])
+def test_the_halves_hold_every_image_once_each_class_alike_and_are_of_one_size(counts, seed):
+    labels = np.repeat(np.arange(7, dtype=np.uint8), counts)
+    np.random.default_rng(9).shuffle(labels)
+    first, second = _halves(labels, seed)
+    assert sorted([*first, *second]) == list(range(len(labels)))
+    for label in range(7):
+        assert abs(int((labels[first] == label).sum()) - int((labels[second] == label).sum())) <= 1
+    assert abs(len(first) - len(second)) <= (1 if len(set(counts)) == 1 else 4)  # four classes of seven are even ones
+    assert set(first) != set(range(len(first)))
 
 
 def test_each_half_is_judged_by_the_other_halfs_fit():

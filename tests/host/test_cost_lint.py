@@ -76,6 +76,14 @@ def test_a_copied_filter_is_found_with_its_bytes() -> None:
     assert finding.instructions > 0
 
 
+@pytest.mark.parametrize(("pixels", "times"), [(1, 0), (2, 1), (3, 2)])
+def test_a_filter_beyond_the_cache_that_is_read_twice_is_read_once_too_often(pixels: int, times: int) -> None:
+    pointwise = {"kernel": (1, 1), "before": (0, 0), "after": (0, 0), "filter_channels": 256, "weight_bytes": 256 * 512}
+    step = conv(input=(1, pixels, 256), output=(1, pixels, 512), **pointwise)
+    found = [one.bytes for one in lint(network(step)) if one.rule == "filter beyond the data cache"]
+    assert found == [256 * 512 * times] * (times > 0)
+
+
 def test_a_filter_beyond_the_cache_is_read_for_every_pixel() -> None:
     step = conv(output=(12, 12, 512), weight_bytes=9 * 16 * 512)
     finding = only(lint(network(step), PINS))

@@ -386,3 +386,14 @@ def test_a_csv_without_splits_is_trained_on_where_a_share_is_set_aside(tmp_path)
 def test_validation_images_are_not_asked_for_twice(tmp_path):
     root = put(tmp_path, {**seven(2), **seven(folder="val"), "dataset.toml": 'validation = "25%"'})
     assert "PublicTest has images already" in error_of(root)
+
+
+def test_a_limit_takes_images_of_all_classes_though_a_folder_is_read_class_by_class(tmp_path):
+    root = put(tmp_path, {**seven(5), **seven(5, folder="val")})
+    whole, few = load_splits(root), load_splits(root, 14)
+    for all_of_it, part in zip(whole, few, strict=True):
+        assert (len(all_of_it), len(part)) == (35, 14)
+        assert (part.counts() > 0).sum() > 4
+        assert set(part.names) <= set(all_of_it.names)
+    assert few[0].names.tolist() == load_splits(root, 14)[0].names.tolist()
+    assert [len(split) for split in load_splits(root, 99)] == [35, 35]

@@ -260,6 +260,13 @@ def test_a_payload_of_a_wrong_length_is_malformed():
         ((65000, 0, 1), 0, 1),
         ((5000, 3, 4), 0, 1),
         ((7, 7), 0, 1),
+        ((10, 12), 1, 0),
+        ((65535, 2), 1, 0),
+        ((65535, 65534), 0, 1),
+        ((1, 2 + 0x7FFF), 0x7FFF, 0),  # the longest gap, half of all numbers
+        ((1, 2 + 0x8000), 0, 1),
+        ((40000, 1 + (40000 + 0x7FFF) % 0xFFFF), 0x7FFF, 0),
+        ((40000, 1 + (40000 + 0x8000) % 0xFFFF), 0, 1),
     ],
 )
 def test_gaps_and_restarts_are_told_apart(sequences, missed, restarts):

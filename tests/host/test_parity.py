@@ -243,6 +243,7 @@ def test_a_subset_says_so():
     assert "SUBSET of the split's 14" in some.describe()
     assert list(some.data.names) == list(choose_images(labelled(), "PublicTest", 5).data.names)
     assert "whole split" in choose_images(labelled(), "PublicTest", 99).describe()
+    assert list(some.data.names) != list(labelled().names[:5])  # a folder's first are all of one class
     assert not certified(images=some).complete
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import random
 import re
 import subprocess
 import sys
@@ -16,14 +17,14 @@ from tests.conftest import ROOT
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, preview
 from tests.host.test_view_model import Feed
 
-from microfer.contract import LABELS
+from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
 from microfer.link.messages import Answer, BoardError, ErrorCode
 from microfer.link.recording import Recorder, read_recording
 from microfer.viewer import displays
 from microfer.viewer.export import COLUMNS, export_csv, export_mp4
 from microfer.viewer.picture import HEIGHT, WIDTH
-from microfer.viewer.terminal import HalfBlocks, render, summary
+from microfer.viewer.terminal import KEPT_STYLES, HalfBlocks, gray_style, render, summary
 from microfer.viewer.view import CropView, View
 
 VIEWER = ROOT / "host" / "serial_viewer.py"
@@ -234,3 +235,14 @@ def test_the_terminal_is_chosen_where_there_is_no_window(monkeypatch):
     )
     monkeypatch.setattr(displays, "why_no_window", lambda: "")
     assert displays.choose_display()[0] == "window"
+
+
+def test_crops_of_noise_keep_no_more_styles_than_a_face_needs():
+    """Each of 20 crops has a thousand pairs of pixels that none had before; a style of rich takes 800 bytes."""
+    console, source = Console(), random.Random(6)
+    gray_style.cache_clear()
+    for number in range(20):
+        blocks = HalfBlocks(CropView(number, source.randbytes(CROP_SIZE * CROP_SIZE)))
+        assert sum(segment.text == "▀" for segment in blocks.__rich_console__(console, console.options)) == 24 * 48
+    assert gray_style.cache_info().misses > 2 * KEPT_STYLES
+    assert gray_style.cache_info().currsize == KEPT_STYLES == 8192

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pickle
 import random
 from dataclasses import replace
 
@@ -13,9 +14,9 @@ from microfer.contract import CROP_SIZE, LABELS
 from microfer.link.events import Instant, Lost, Opened, Timed
 from microfer.link.messages import Answer, BoardError, ErrorCode, Hello, ResetReason
 from microfer.link.protocol import encode
-from microfer.link.reader import Damaged, LinkReader, OtherVersion, Received, Text
+from microfer.link.reader import Cause, Damaged, LinkReader, OtherVersion, Received, Text
 from microfer.viewer.view import SLOTS, LinkState, Shown
-from microfer.viewer.view_model import ViewModel
+from microfer.viewer.view_model import MOST_TICKS, ViewModel
 
 MILLISECOND = 1_000_000
 
@@ -228,3 +229,28 @@ def test_any_message_that_may_arrive_makes_a_view():
         if source.random() < 0.1:
             feed.event(Damaged("crc", 10, b""))
         json.dumps(feed.view().as_dict())
+
+
+def test_a_model_holds_no_more_after_thousands_of_frames_than_after_hundreds():
+    """In bytes of all that it holds, without a clock: ten minutes, then half an hour of a board with all its events."""
+    source, feed, sizes = random.Random(4), Feed(), []
+    for number in range(4500):
+        feed.message(prediction(number, label=source.randrange(7)), missed=number % 50 == 0, after_ms=400)
+        feed.message(BoardError(source.choice(list(ErrorCode)), 0, 0, f"frame {number % 10}"))
+        feed.event(Text(f"I ({number:06}) camera: frame\n"))
+        feed.event(Damaged(source.choice(list(Cause)), 9, b""))
+        if number in (1500, 4499):
+            feed.view()
+            sizes.append(len(pickle.dumps(vars(feed.model))))
+    assert sizes[1] <= 1.01 * sizes[0] + 100
+
+
+def test_a_recording_whose_times_jump_about_fills_no_memory():
+    source, model = random.Random(5), ViewModel()
+    for number in range(3 * MOST_TICKS):
+        moment = at(source.randrange(10**9) if number % 2 else -number)
+        model.update(Timed(moment, Received(prediction(number), number + 1, 0)))
+    assert len(model._ticks) <= MOST_TICKS
+    assert len(model._slots) <= 2 * SLOTS
+    assert len(model._confidence) <= 2 * SLOTS
+    json.dumps(model.view(at(0)).as_dict())

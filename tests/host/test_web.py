@@ -125,6 +125,7 @@ OTHER_HOSTS = [
     *("evil.example", "evil.example:80", "", "127.0.0.1.evil.example", "[", "10.0.0.1"),
     *("evil.example@127.0.0.1", "evil.example:80@localhost:80", "127.0.0.1/evil.example", "127.0.0.1#", "127.0.0.1?x"),
     *("127.0.0.1:", "127.0.0.1:x", "127.0.0.1:80:80", "localhost.", "0", "127.0.0.1, evil.example", "[::1]"),
+    "0.0.0.0",  # noqa: S104 - all that this computer is called, and so what another host may be called
 ]
 
 

@@ -27,6 +27,9 @@ from microfer.viewer.view import (
 )
 
 RATE_WINDOW_S = 5.0
+MOST_TICKS = 2000
+"""Predictions that rates are made from, ten times what a board sends in RATE_WINDOW_S."""
+
 LOG_LINES = 8
 ONE_Q16 = 65_536
 
@@ -59,7 +62,7 @@ class ViewModel:
         self._statistics: Statistics | None = None
         self._last_arrival: Instant | None = None
         self._sequence: int | None = None
-        self._ticks: deque[_Tick] = deque()
+        self._ticks: deque[_Tick] = deque(maxlen=MOST_TICKS)
         self._slots: dict[int, Counter[tuple[Shown, str | None]]] = {}
         self._confidence: defaultdict[tuple[int, Shown, str | None], float] = defaultdict(float)
         self._tally = FrameTally()
@@ -196,7 +199,7 @@ class ViewModel:
         slot, kind = at.monotonic_ns // _SLOT_NS, (self._frame.answer, self._frame.label)
         self._slots.setdefault(slot, Counter())[kind] += 1
         self._confidence[(slot, *kind)] += self._frame.confidence
-        for old in [number for number in self._slots if number <= slot - SLOTS]:
+        for old in [number for number in self._slots if abs(slot - number) >= SLOTS]:  # time may go back, in a file
             for answer, label in self._slots.pop(old):
                 del self._confidence[(old, answer, label)]
 
