@@ -19,6 +19,7 @@ from microfer.model.presets import PRESETS
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
 from microfer.publish import make_release, model_card
+from microfer.publish.private_scores import private_score
 from microfer.release import MODEL_FILE, MODELS, default_model, with_releases
 from microfer.runtimes.runners import has_tflm, open_tflite
 from microfer.studies.robustness.corruptions import CORRUPTIONS
@@ -157,6 +158,16 @@ def test_the_readme_quotes_the_default_release_and_lists_all() -> None:
     assert "\n".join(model_card.figures_table(metrics_of(default_model().parent))) in readme
     for row in model_card.releases_table([metrics_of(folder) for folder in RELEASES]):
         assert row in readme
+
+
+def test_a_private_score_is_shown_for_the_very_model_that_was_scored(metrics: dict[str, Any]) -> None:
+    score = private_score(metrics)
+    assert score is not None
+    assert score.accuracy == pytest.approx(score.correct / 3_589, abs=1e-4)
+    assert f"{100 * score.accuracy:.2f} %" in model_card.releases_table([metrics])[-1]
+    changed = metrics | {"sha256": "0" * 64}
+    assert "not scored yet" in model_card.releases_table([changed])[-1]
+    assert not any("PrivateTest" in row for row in model_card.figures_table(changed))
 
 
 @pytest.mark.skipif(not has_tflm(), reason="tflite-micro has no wheel for this machine")
