@@ -191,6 +191,67 @@ TEST(AFaceThatMovesIsFollowedBetweenDetections) {
   }
 }
 
+// Where the followed face is, after it has moved by so much from one frame to the next.
+int FollowedTo(int right_px, int down_px) {
+  Rig rig;
+  rig.detector.See({kPatch});
+  EXPECT(rig.Follow(PictureWith(kPatch)));
+  rig.detector.See({});
+  EXPECT(rig.Follow(PictureWith({kPatch.left_px + right_px, kPatch.top_px + down_px, 60, 60})));
+  return (rig.track.face.left_px - kPatch.left_px) * 100 + rig.track.face.top_px - kPatch.top_px;
+}
+
+TEST(AFaceIsLookedForTenPixelsAroundAndOneMore) {
+  EXPECT(FollowedTo(11, 0) == 1100 && FollowedTo(-11, 0) == -1100);
+  EXPECT(FollowedTo(0, 11) == 11 && FollowedTo(0, -11) == -11);
+  EXPECT(FollowedTo(10, 10) == 1010);
+  EXPECT(FollowedTo(12, 0) != 1200 && FollowedTo(0, -12) != -12);
+}
+
+TEST(ABoxThatSharesThreeTenthsIsOfTheSameFace) {
+  for (const int right_px : {32, 33}) {  // 28 of 92 columns, 30 %; 27 of 93, 29 %
+    Rig rig;
+    rig.detector.See({kPatch});
+    EXPECT(rig.Follow(PictureWith(kPatch)));
+    rig.detector.See({{kPatch.left_px + right_px, kPatch.top_px, 60, 60}});
+    for (int frame = 0; frame < 4; ++frame) EXPECT(rig.Follow(PictureWith(kPatch)));
+    EXPECT(rig.track.source == (right_px == 32 ? TrackSource::kDetected : TrackSource::kTracked));
+    EXPECT(rig.track.face.left_px == kPatch.left_px + (right_px == 32 ? 32 : 0));
+  }
+}
+
+// Stripes across up to `edge`, black from there on; or the same along the
+// other axis. A face on it looks the same where its black part reaches out of
+// the frame.
+Picture StripedUpTo(int edge, bool is_vertical) {
+  Picture picture;
+  for (int y = 0; y < kHeight; ++y) {
+    for (int x = 0; x < kWidth; ++x) {
+      const int along = edge - (is_vertical ? y : x);
+      const int gray = along > 0 ? (along * along / 3) % 120 : 0;
+      picture[static_cast<std::size_t>(y) * kWidth + static_cast<std::size_t>(x)] = static_cast<std::uint8_t>(gray);
+    }
+  }
+  return picture;
+}
+
+TEST(TheMiddleOfAFollowedFaceStaysOnTheFrame) {
+  for (const bool is_vertical : {true, false}) {
+    std::array<std::uint8_t, kTrackerWorkspaceBytes> workspace{};
+    ScriptedDetector detector;
+    FaceTracker tracker(detector, TrackerSettings{100, 2}, workspace);
+    const int end = is_vertical ? kHeight : kWidth;
+    int edge = end - 30;
+    detector.See({is_vertical ? Box{50, edge - 30, 60, 60} : Box{edge - 30, 30, 60, 60}});
+    Track track;
+    for (; edge <= end + 12; edge += 6) {
+      EXPECT(tracker.Follow(View(StripedUpTo(edge, is_vertical)), track) == DetectOutcome::kOk);
+      const int middle = is_vertical ? track.face.top_px + 30 : track.face.left_px + 30;
+      EXPECT(middle == std::min(edge, end));
+    }
+  }
+}
+
 TEST(AFaceThatIsGoneIsDroppedAfterAFewFrames) {
   Rig rig;
   rig.detector.See({kPatch});
@@ -286,6 +347,9 @@ TEST(TheCropIsTheFaceEnlargedAboutItsMiddleAndMovedDown) {
   EXPECT(crop.width_px == kCropSideQ8 && crop.height_px == kCropSideQ8);
   EXPECT(crop.left_px == 100 + (256 - kCropSideQ8) / 2);
   EXPECT(crop.top_px == 50 + (256 - kCropSideQ8) / 2 + kCropDownQ8);
+  // As measured on LFW, see docs/face.md: as large as the face, a 21st of its side further down.
+  EXPECT(crop.left_px == 100 && crop.top_px == 62 && crop.width_px == 256);
+  EXPECT(CropBox({10, 20, 1, 1}).width_px == 1 && CropBox({10, 20, 0, 0}).width_px == 1);
 }
 
 }  // namespace

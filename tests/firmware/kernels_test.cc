@@ -43,6 +43,51 @@ TEST(WeightsThatDoNotFillTheirVectorsAreSpreadOutInTheScratch) {
   EXPECT(ConvolutionScratchBytes(shape) == 144 * 64 + kReadAheadBytes + 128 * 64);
 }
 
+TEST(ARowThatIsLongerThanTheRoomForAllOfThemIsGatheredAlone) {
+  ConvolutionShape shape = FireShape();
+  shape.kernel_height = shape.kernel_width = 13;
+  shape.pad_top = shape.pad_left = 6;
+  shape.input_channels = 128;
+  EXPECT(shape.row_bytes() == 21'632 && shape.row_bytes() > kMostGatheredBytes);
+  EXPECT(ConvolutionScratchBytes(shape) == 21'632 + 32);
+}
+
+TEST(TheRoomReachesTwoVectorsBehindTheLastRow) {
+  // The assembly loads two vectors of 16 bytes before it knows that it is done.
+  static_assert(kVectorBytes == 16 && kReadAheadBytes == 32 && kMostGatheredBytes == 20'736);
+  EXPECT(ConvolutionScratchBytes(FireShape()) == 72 * 288 + 32);
+}
+
+int spied_jobs = 0;
+
+void SpyKernel(const RowsJob& job, bool is_relu) {
+  ++spied_jobs;
+  MultiplyRowsPortable(job, is_relu);
+}
+
+// How often the vector kernel is asked, with the input and the weights so far
+// beyond 16 bytes.
+int JobsOfTheVectorKernel(std::size_t input_skip, std::size_t weights_skip) {
+  ConvolutionShape shape{};
+  shape.input_height = shape.input_width = shape.output_height = shape.output_width = 2;
+  shape.input_channels = 16;
+  shape.output_channels = 1;
+  shape.kernel_height = shape.kernel_width = shape.stride_height = shape.stride_width = 1;
+  alignas(kVectorBytes) static std::array<std::int8_t, 256> input{};
+  alignas(kVectorBytes) static std::array<std::int8_t, 64> weights{};
+  std::array<std::int8_t, 4> output{};
+  const ChannelConstants constants{0, 1 << 30, 3, 2};
+  spied_jobs = 0;
+  Convolve(shape, input.data() + input_skip, weights.data() + weights_skip, &constants, {}, output.data(), SpyKernel);
+  return spied_jobs;
+}
+
+TEST(TheVectorKernelIsAskedOnlyWhereAllLiesOnSixteenBytes) {
+  EXPECT(JobsOfTheVectorKernel(0, 0) == 1 && JobsOfTheVectorKernel(16, 16) == 1);
+  EXPECT(JobsOfTheVectorKernel(8, 0) == 0 && JobsOfTheVectorKernel(0, 8) == 0);
+  EXPECT(JobsOfTheVectorKernel(4, 0) == 0 && JobsOfTheVectorKernel(0, 1) == 0);
+}
+
 TEST(HalvesOfNegativeSumsAreRoundedAwayFromZeroUnlessAReluFollows) {
   alignas(kVectorBytes) std::array<std::int8_t, std::size_t{3} * kVectorBytes> rows{};
   alignas(kVectorBytes) std::array<std::int8_t, kVectorBytes> weights{};

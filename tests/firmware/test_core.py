@@ -56,6 +56,21 @@ def test_the_unit_tests_pass(programs):
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_frames_go_from_task_to_task_without_a_data_race(compiler, tmp_path):
+    """ThreadSanitizer sees a memory order that is too weak, which this computer's processor may forgive."""
+    if missing := Toolchain(compiler, compiler, sanitize=True).missing():
+        pytest.skip(f"{missing} not installed")
+    make_generated.make(tmp_path / "generated")
+    sources = [HERE / "check.cc", HERE / "capture_test.cc", *sorted((LIB / "capture").glob("*.cc"))]
+    include = [argument for each in (tmp_path, LIB, HERE) for argument in ("-I", each)]
+    flags = [f"@{HERE / 'compile_flags.rsp'}", "-fsanitize=thread", "-pthread", *include]
+    command = [compiler, *flags, *sources, "-o", tmp_path / "capture_test"]
+    subprocess.run(list(map(str, command)), check=True)
+    done = subprocess.run([tmp_path / "capture_test"], capture_output=True, text=True, check=False, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_golden_vectors_are_answered_as_they_say(programs):
     done = programs.run("probe", "--golden", make_core_vectors.PATH)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.firmware import make_generated
 
 from microfer import contract
 from microfer.export.constants_header import CONSTANTS, LOAD_OUTCOMES, constants_header
+from microfer.export.model_files import Source, model_data_header, model_data_source
+from microfer.tflite import tflite_file
 from microfer.virtual_board.parts import LoadOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +50,12 @@ def test_the_buffers_hold_what_they_are_for():
 
     assert contract.SEND_BUFFER_BYTES >= 3 * (MAX_ENCODED_BYTES + 2)
     assert contract.RECEIVE_BUFFER_BYTES >= MAX_ENCODED_BYTES + 2 + 1024
+
+
+def test_the_model_lies_on_sixteen_bytes_in_the_firmware():
+    source = Source(tflite_file.read(make_generated.GOLDEN / "tiny_int8.tflite"), make_generated.METADATA, ())
+    for text in (model_data_header(source), model_data_source(source)):
+        assert re.findall(r"alignas\((\d+)\)", text) == ["16"]
 
 
 def test_the_header_needs_the_standard_library_alone():

@@ -30,6 +30,13 @@ def test_weights_that_are_not_aligned_are_refused():
         check_deployable(read(TINY))
 
 
+@pytest.mark.parametrize("beyond", [1, 4, 8, 12])
+def test_weights_that_begin_between_two_vectors_are_refused(model, beyond):
+    tensors = tuple(replace(tensor, data_offset=tensor.data_offset + beyond) for tensor in model.tensors)
+    with pytest.raises(MicroferError, match="not at a multiple of 16"):
+        check_deployable(replace(model, tensors=tensors))
+
+
 def test_another_schema_version_is_refused(model):
     with pytest.raises(MicroferError, match=r"version 2 of the \.tflite schema, TFLM reads version 3"):
         check_deployable(replace(model, schema_version=2))
