@@ -325,8 +325,8 @@ def test_a_missing_path_is_named(tmp_path):
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):
-    put(tmp_path, {"fer2013.tar.gz": b"\x1f\x8b"})
-    assert "neither .csv, .zip nor a folder" in error_of(tmp_path / "fer2013.tar.gz")
+    put(tmp_path, {"fer2013.tar": b"\0" * 1024})
+    assert "neither .csv, .zip, .tar.gz nor a folder" in error_of(tmp_path / "fer2013.tar")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing"])

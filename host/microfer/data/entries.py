@@ -1,12 +1,14 @@
-"""The files of a folder or zip, listed without leaving any out in silence, and read within limits.
+"""The files of a folder or archive, listed without leaving any out in silence, and read within limits.
 
 Links are followed. A folder, link or entry that cannot be read is refused by name, because a class that is missing
 from a data set shows in no figure.
 """
 
+import gzip
 import os
 import stat
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -131,6 +133,64 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
             raise MicroferError(f"{path}: cannot be read as a zip ({error}); download it again") from error
         with archive:
             yield archive
+
+
+@contextmanager
+def open_tar(path: Path) -> Iterator[list[Entry]]:
+    """Open a .tar.gz, as Kaggle's competition has it, and give its files.
+
+    Raises:
+        MicroferError: it is damaged, there are more than `MAX_ENTRIES` files, or one is a link, which would lead out of
+            the archive, or neither file nor folder.
+    """
+    with (
+        open_file(path) as file,
+        _unpacking(str(path)),
+        _BoundedGzip(fileobj=file) as unpacked,
+        tarfile.open(fileobj=unpacked, mode="r:") as archive,
+    ):
+        entries = list(_tar_entries(archive, str(path)))
+        while unpacked.read(1 << 20):  # to the checksum at its end, or tarfile takes a part for the whole
+            pass
+        yield entries
+
+
+def _tar_entries(archive: tarfile.TarFile, where: str) -> Iterator[Entry]:
+    for number, info in enumerate(archive, start=1):
+        check_count(number, where)
+        if info.isdir():
+            continue
+        if not info.isreg():
+            raise MicroferError(f"{where}: {info.name} is neither a file nor a folder; extract it and name the folder")
+        yield Entry(info.name.removeprefix("./"), info.size, partial(_open_packed, archive, info, where))
+
+
+@contextmanager
+def _open_packed(archive: tarfile.TarFile, info: tarfile.TarInfo, where: str) -> Iterator[IO[bytes]]:
+    with _unpacking(f"{where}: {info.name}"):
+        file = archive.extractfile(info)
+        if file is None:
+            raise MicroferError(f"{where}: {info.name} holds nothing to read")
+        with file:
+            yield file
+
+
+@contextmanager
+def _unpacking(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+        raise MicroferError(f"{what}: cannot be unpacked ({error}); download it again") from error
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """A .gz of which nothing reads more at once than a table of contents may have: headers can claim any length."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return at most `size` bytes. Raises tarfile.ReadError where that is too many, or no number."""
+        if size is None or not 0 <= size <= MAX_DIRECTORY_BYTES:
+            raise tarfile.ReadError(f"a header claims more than {MAX_DIRECTORY_BYTES:,} bytes")
+        return super().read(size)
 
 
 @contextmanager

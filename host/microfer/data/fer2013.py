@@ -13,7 +13,7 @@ from microfer.data.csv_reader import Columns, header_of, read_csv
 from microfer.data.dataset import Dataset
 from microfer.data.decoding import IMAGE_SUFFIXES, told_apart
 from microfer.data.description import Description
-from microfer.data.entries import Entry, folder_entries, open_file, open_zip, zip_entries
+from microfer.data.entries import Entry, folder_entries, open_file, open_tar, open_zip, zip_entries
 from microfer.data.folder_reader import read_images
 from microfer.data.splits import as_described
 from microfer.errors import MicroferError
@@ -24,11 +24,11 @@ _UNREAD = frozenset(
 """Files that hold pictures for other programs: left out in silence they would be missed."""
 
 _GZIP = b"\x1f\x8b"
-_EXPECTED = "expected FER-2013's CSV, a folder with train/ and test/, or a zip of either"
+_EXPECTED = "expected FER-2013's CSV, a folder with train/ and test/, or a zip or .tar.gz of either"
 
 
 def load(path: Path | str) -> Dataset:
-    """Return FER-2013 from a Kaggle CSV, a folder of images, or a zip of either.
+    """Return FER-2013 from a Kaggle CSV, a folder of images, or a zip or .tar.gz of either.
 
     A CSV keeps its order, images are sorted by name. Usage is "unknown" for images that no column, folder or file
     name assigns to one of the splits; a caller that needs the splits tells the user so. A file `dataset.toml` may say
@@ -52,12 +52,15 @@ def _read(path: Path) -> Dataset:
     if start.startswith(b"PK\x03\x04") or (name.endswith(".zip") and said is None):
         with open_zip(path) as archive:
             return _load_entries(zip_entries(archive, str(path)), str(path), description.beside(path))
+    if name.endswith((".tar.gz", ".tgz")) and start.startswith(_GZIP):
+        with open_tar(path) as entries:
+            return _load_entries(entries, str(path), description.beside(path))
     if name.endswith((".csv", ".csv.gz")) and (said is None or start.startswith(_GZIP)):
         return _load_csv(path, is_packed=start.startswith(_GZIP))
     raise MicroferError(
         f"{path} {said}"
         if said and not start.startswith(_GZIP)
-        else f"{path} is neither .csv, .zip nor a folder; {_EXPECTED} (extract a .tar.gz first)"
+        else f"{path} is neither .csv, .zip, .tar.gz nor a folder; {_EXPECTED}"
     )
 
 
