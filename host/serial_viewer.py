@@ -5,10 +5,8 @@ import json
 import sys
 from contextlib import ExitStack
 
-from rich.progress import Progress
-
 from microfer.cli import command
-from microfer.console import console
+from microfer.console import Bar, console
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
@@ -164,11 +162,8 @@ def _export(recording: Recording, options: argparse.Namespace) -> int:
         rows = export.export_csv(recording, options.export_csv)
         console.print(f"{options.export_csv}: {rows:,} predictions")
     if options.export_mp4:
-        with Progress(console=console) as progress:
-            task = progress.add_task("film", total=1.0)
-            pictures = export.export_mp4(
-                recording, options.export_mp4, progress=lambda part: progress.update(task, completed=part)
-            )
+        with Bar("film", 1.0, counted=False) as bar:
+            pictures = export.export_mp4(recording, options.export_mp4, progress=bar.move)
         console.print(f"{options.export_mp4}: {pictures:,} pictures, {recording.duration_s:.1f} s")
     return 0
 

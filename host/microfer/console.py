@@ -63,6 +63,60 @@ def warn(text: str) -> None:
     console.print(escape(text), style="yellow", soft_wrap=True)
 
 
+class Bar:
+    """A progress bar with the time left, on standard error; where that is no terminal, none is drawn.
+
+    title: what is done. total: how much of it, in any unit; None until `move` says so, and no bar is shown before.
+    done: how much was done before. counted: whether people see the numbers, or a percentage. stays: whether the bar is
+    still there at the end.
+    """
+
+    def __init__(
+        self, title: str, total: float | None = None, *, done: int = 0, counted: bool = True, stays: bool = False
+    ) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn() if counted else TaskProgressColumn(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=not stays,
+            disable=not console.is_terminal,
+            speed_estimate_period=600,
+        )
+        self._task = self._bar.add_task(escape(title), total=total, completed=done, note="")
+        self._is_known = total is not None
+
+    def __enter__(self) -> "Bar":
+        if self._is_known:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def add(self, count: float) -> None:
+        """Say that so much more is done."""
+        self._bar.update(self._task, advance=count)
+
+    def move(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Say how much is done by now, of how much where that was not known, and what else is to be shown."""
+        if total is not None:
+            self._bar.start()
+        self._bar.update(self._task, completed=done, total=total, note=note)
+
+
 class CtrlC:
     """Ctrl-C that cannot get lost while long work runs inside this context.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from microfer import console
 from microfer.contract import LABELS, OFFICIAL_COUNTS
 from microfer.data import fer2013, progress
 from microfer.data.csv_reader import read_csv
@@ -394,7 +395,7 @@ def test_nothing_is_drawn_where_there_is_no_console(tmp_path, tree, capsys):
 
 def test_a_long_read_draws_a_bar_on_a_console(tmp_path, tree, monkeypatch):
     drawn = io.StringIO()
-    monkeypatch.setattr(progress, "console", Console(file=drawn, force_terminal=True))
+    monkeypatch.setattr(console, "console", Console(file=drawn, force_terminal=True))
     monkeypatch.setattr(progress, "_SHORT", 0)
     fer2013.load(zipped(tmp_path / "fer.zip", tree))
     assert "reading images" in drawn.getvalue()

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from microfer.console import console
+from microfer.console import Bar, console
 from microfer.parity.board import Step
 from microfer.parity.board_level import TIMES_NOTE, BoardLevel
 
@@ -15,19 +14,9 @@ from microfer.parity.board_level import TIMES_NOTE, BoardLevel
 @contextmanager
 def progress(port: str) -> Iterator[Callable[[Step], None]]:
     """Yield a function that moves a bar on standard error; where that is no terminal, none is drawn."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"))
-    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
-    task = bar.add_task(escape(port), total=None, state="")
-
-    def on_step(step: Step) -> None:
-        bar.start()  # not before: until then another bar may be shown, that of the runs on this computer
-        state = f"{step.done - step.equal:,} differ, {step.retries} sent again, left"
-        bar.update(task, completed=step.done, total=step.of, state=state)
-
-    try:
-        yield on_step
-    finally:
-        bar.stop()
+    # Its length is not told before the first step: until then another bar may be shown, of the runs on this computer.
+    with Bar(port) as bar:
+        yield lambda step: bar.move(step.done, step.of, f"{step.done - step.equal:,} differ, {step.retries} sent again")
 
 
 def show(level: BoardLevel) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, gate, representative_images
-from microfer.console import console, warn
+from microfer.console import Bar, console, warn
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
@@ -22,7 +22,6 @@ from microfer.oracle.golden import golden_scores
 from microfer.parity.limits import Limits
 from microfer.release import MODEL_FILE
 from microfer.runtimes.arena import measured_arena
-from microfer.runtimes.parallel import image_bar
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.training.loop import Run
 from microfer.training.recipe import Recipe, recipe
@@ -145,8 +144,8 @@ def quantize_file(
     images = representative_images(training, count, seed)
     model, config = saved.load(source)
     console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
-    with image_bar("calibrating", len(images)) as advance:
-        bare = quantize(model, config, images, advance)
+    with Bar("calibrating", len(images)) as bar:
+        bare = quantize(model, config, images, bar.add)
     console.print(f"comparing int8 with float on {len(validation):,} validation images")
     outcome = gate(model, config, bare, validation, limits)
     _print_gate(outcome, limits)

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import Progress
-
-from microfer.console import console
+from microfer.console import Bar
 
 _SHORT = 2_000_000
 """Bytes that are read before a bar could be seen."""
@@ -18,9 +16,8 @@ def progress_bar(title: str, total_bytes: int) -> Iterator[Callable[[int], None]
     The bar is drawn on standard error and wiped at the end. Nothing is drawn where standard error is no console
     (a file, a pipe, CI) or where the read is short.
     """
-    if not console.is_terminal or total_bytes < _SHORT:
+    if total_bytes < _SHORT:
         yield lambda done: None
         return
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(title, total=total_bytes)
-        yield lambda done: bar.update(task, completed=done)
+    with Bar(title, total_bytes, counted=False) as bar:
+        yield bar.move

@@ -7,17 +7,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from microfer.console import console
+from microfer.console import Bar
 from microfer.errors import MicroferError
 from microfer.runtimes.runners import Runner
 
@@ -47,11 +45,11 @@ def run_parallel(
         MicroferError: a worker died.
     """
     workers = _available_cpus() if workers is None else workers
-    with image_bar(title or runner.name, len(images)) as advance:
+    with Bar(title or runner.name, len(images)) as bar:
         if workers <= 1 or not runner.divisible or len(images) < WORTH_A_PROCESS:
             method = runner.raw if what == "raw" else runner.scores
-            return method(images, advance)
-        return _divide(runner, images, what, workers, advance)
+            return method(images, bar.add)
+        return _divide(runner, images, what, workers, bar.add)
 
 
 def _divide(
@@ -98,17 +96,6 @@ def _work(images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
     if _worker is None:
         raise RuntimeError("the worker was not started")
     return _worker(images)
-
-
-@contextmanager
-def image_bar(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that moves a bar, with the time left, on standard error; where that is no terminal, none."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("images, left"))
-    with Progress(
-        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(title, total=total)
-        yield lambda count: bar.update(task, advance=count)
 
 
 def _available_cpus() -> int:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from microfer.console import CtrlC, console, warn
+from microfer.console import Bar, CtrlC, console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -94,9 +92,8 @@ def train(
 
 
 def _look(teachers: Teachers, training: Dataset) -> None:
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("teachers look at each image", total=len(training))
-        teachers.look_at(training.images, lambda done: bar.update(task, completed=done))
+    with Bar("teachers look at each image", len(training)) as bar:
+        teachers.look_at(training.images, bar.move)
 
 
 class Screen:
@@ -105,21 +102,8 @@ class Screen:
     def __init__(self, run: Run, *, resume: bool = False, tensorboard: bool = False) -> None:
         self._run = run
         self._steps = max(len(run.training) // run.recipe.batch_size, 1)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-            TextColumn("{task.fields[figures]}"),
-            console=console,
-            disable=not console.is_terminal,
-            speed_estimate_period=600,
-        )
         first = checkpoint.read(run.checkpoint)[0].epoch if resume else 0
-        total = run.recipe.epochs * self._steps
-        self._task = self._bar.add_task("training", total=total, completed=first * self._steps, figures="")
+        self._bar = Bar("training", run.recipe.epochs * self._steps, done=first * self._steps, stays=True)
         self._last = ""
         self._writer = _tensorboard_writer(run.out / "tensorboard") if tensorboard else None
         self._rows: list[dict[str, float]] = []
@@ -133,13 +117,13 @@ class Screen:
         if self._resumes:
             self._crash_report.saved()
         self._ctrl_c.__enter__()
-        self._bar.start()
+        self._bar.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._ctrl_c.__exit__()
         self._crash_report.__exit__()
-        self._bar.stop()
+        self._bar.__exit__()
         if self._rows:
             self._draw()
         if kind is KeyboardInterrupt:
@@ -150,7 +134,7 @@ class Screen:
         self._ctrl_c.check()
         self._crash_report.stepped()
         figures = f"epoch {epoch + 1} loss {loss:.3f} accuracy {accuracy:.1%}{self._last}"
-        self._bar.update(self._task, completed=epoch * self._steps + step + 1, figures=figures)
+        self._bar.move(epoch * self._steps + step + 1, note=figures)
 
     def epoch(self, row: dict[str, float]) -> None:
         """Say how an epoch went: `Run.execute`'s `on_epoch`."""

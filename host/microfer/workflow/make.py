@@ -12,6 +12,7 @@ from microfer.calibrate.calibrate import calibrate
 from microfer.calibrate.coverage import for_coverage
 from microfer.calibrate.temperature import natural_floor
 from microfer.compress.quantize import gate, representative_images
+from microfer.console import Bar
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, write_bytes, write_json
@@ -25,7 +26,7 @@ from microfer.parity.images import Images
 from microfer.parity.limits import Limits
 from microfer.release import MODEL_FILE
 from microfer.runtimes.arena import measured_arena
-from microfer.runtimes.parallel import image_bar, run_parallel
+from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import has_tflm, open_tflite
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.workflow.source import RUN_FILE
@@ -111,8 +112,8 @@ def make_model(
     model, config = saved.load(network)
     images = representative_images(training, settings.calibration_images, settings.seed)
     say(f"quantizing {config.name} to int8, calibrated on {len(images)} images of {training.source}")
-    with image_bar("calibrating", len(images)) as advance:
-        bare = quantize(model, config, images, advance)
+    with Bar("calibrating", len(images)) as bar:
+        bare = quantize(model, config, images, bar.add)
     _check_gate(gate(model, config, bare, validation.data, settings.limits), validation, say)
     say("computing the answers of the boot self-test, measuring the arena")
     metadata = ModelMetadata(
