@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 
 import cv2
+import numpy as np
 import pytest
 from rich.console import Console
 from tests.conftest import ROOT
@@ -73,6 +74,28 @@ def test_crops_are_half_blocks_whose_colours_are_the_pixels(feed):
         style = segments[row * 48 + column].style
         assert style.color.triplet.red == style.color.triplet.blue == pixels[2 * row * 48 + column]
         assert style.bgcolor.triplet.green == pixels[(2 * row + 1) * 48 + column]
+
+
+def test_in_80x24_the_crop_is_shown_at_half_its_size(feed):
+    feed.message(preview(39))
+    lines = text_of(feed.view(), 80, 24).splitlines()
+    assert sum(line.count("▀" * 24) for line in lines) == 12
+    assert max(line.count("▀") for line in lines) == 24
+    for part in ("what the network sees", "20.0 predictions/s", "40 of 40 frames shown", "happiness", "q  quit"):
+        assert any(part in line for line in lines), part
+    console, pixels = Console(), np.frombuffer(preview(39).pixels, np.uint8).reshape(48, 48)
+    first = next(iter(HalfBlocks(CropView(39, pixels.tobytes()), 24).__rich_console__(console, console.options)))
+    assert first.style.color.triplet.red == int(pixels[:2, :2].mean())
+    assert first.style.bgcolor.triplet.red == int(pixels[2:4, :2].mean())
+
+
+def test_a_crop_goes_with_its_face_and_its_place_stays(feed):
+    feed.message(preview(39))
+    feed.message(prediction(40, Answer.NO_FACE), after_ms=50)
+    text = text_of(replace(feed.view(), previews=True), 80, 24)
+    assert "▀" not in text
+    assert re.search(r"what the network sees ─+╮.*frame 40.*\n│ no face", text)
+    assert "no crop yet" in text_of(View(previews=True), 80, 24)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (60, 20), (120, 30), (200, 60), (30, 10)])

@@ -78,6 +78,16 @@ def test_hello_prediction_and_preview_become_board_scores_and_crop():
     assert content["labels"] == list(LABELS)
 
 
+def test_where_there_is_no_face_there_is_no_crop():
+    feed = Feed()
+    feed.message(prediction(1))
+    feed.message(preview(1))
+    feed.message(prediction(2, Answer.UNCERTAIN))
+    assert feed.view().crop.frame == 1
+    feed.message(prediction(3, Answer.NO_FACE))
+    assert feed.view().crop is None
+
+
 def test_no_face_has_neither_scores_nor_label_and_uncertain_keeps_its_best_one():
     feed = Feed()
     feed.message(prediction(1, Answer.NO_FACE))

@@ -35,8 +35,8 @@ def _board(view: View) -> Facts:
 
 def _speed(view: View) -> Facts:
     facts: Facts = [
-        ("predictions/s", f"{_rate(view.fps_board)} (here {_rate(view.fps_arrival)})"),
-        ("camera frames/s", _rate(view.fps_camera)),
+        ("predictions/s", f"{rate_text(view.fps_board)} (here {rate_text(view.fps_arrival)})"),
+        ("camera frames/s", rate_text(view.fps_camera)),
     ]
     if view.frame is not None:
         stages = view.frame.stages_ms
@@ -77,5 +77,6 @@ def _causes(counts: dict[str, int]) -> str:
     return f" ({named})" if named else ""
 
 
-def _rate(rate: float | None) -> str:
+def rate_text(rate: float | None) -> str:
+    """Return a rate with one decimal, or a dash where it is not known."""
     return "–" if rate is None else f"{rate:.1f}"

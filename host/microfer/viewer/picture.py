@@ -70,17 +70,20 @@ def _draw_header(pen: ImageDraw.ImageDraw, view: View) -> None:
     pen.text((right, 58), _shortened(alert, font(12), 420), MUTED, font(12), anchor="ra")
 
 
+def no_crop_title(view: View) -> str:
+    """Return in a few words why the view has no crop."""
+    if view.frame is not None and view.frame.answer == Shown.NO_FACE:
+        return "no face"
+    return "no crop yet" if view.previews else "no previews"
+
+
 def _draw_crop(canvas: Image.Image, pen: ImageDraw.ImageDraw, view: View) -> None:
     left, top = CROP_CARD[0] + 16, CROP_CARD[1] + 16
     side = CROP_SIZE * ZOOM
     if view.crop is None:
         rounded(canvas, (left, top, left + side, top + side), 8, TRACK)
         middle = left + side // 2
-        lines = (
-            ("no crop yet", "a face has to be seen")
-            if view.previews
-            else ("no previews", "no picture leaves the board")
-        )
+        lines = (no_crop_title(view), "a face has to be seen" if view.previews else "no picture leaves the board")
         pen.text((middle, top + side // 2 - 12), lines[0], MUTED, font(18, bold=True), anchor="mm")
         pen.text((middle, top + side // 2 + 14), lines[1], MUTED, font(13), anchor="mm")
         return

@@ -1,9 +1,10 @@
-"""The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys."""
+"""The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys. 80x24 are enough."""
 
 import time
 from collections.abc import Callable
 from functools import lru_cache
 
+import numpy as np
 from rich.color import Color
 from rich.console import ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
@@ -16,9 +17,9 @@ from rich.text import Text
 
 from microfer.console import Console
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.viewer.facts import fact_groups
+from microfer.viewer.facts import fact_groups, rate_text
 from microfer.viewer.keys import terminal_keys
-from microfer.viewer.picture import color_of
+from microfer.viewer.picture import color_of, no_crop_title
 from microfer.viewer.view import CropView, FrameView, LinkState, Shown, Slot, View
 from microfer.viewer.viewer import KEYS, Viewer
 
@@ -28,7 +29,8 @@ REDRAW_S = 0.1
 LEAST_REDRAW_S = 0.02
 """Between two drawings, so that a fast board does not keep the terminal busy."""
 
-CROP_WIDTH = CROP_SIZE + 4
+FRAME_WIDTH = 4
+"""Columns that a panel takes beside its content; and two lines."""
 SCORES_WIDTH = 46
 FIGURES_WIDTH = 34
 NAMES_WIDTH = 17
@@ -85,16 +87,18 @@ def show(
 
 
 def render(view: View, width: int, height: int) -> RenderableType:
-    """Return the view for a terminal of this size; what has no room is left out, the crop and the figures first."""
+    """Return the view for a terminal of this size; what has no room is left out, the figures first, then the crop."""
     middle = Table.grid(padding=(0, 1), pad_edge=False)
     columns: list[RenderableType] = []
-    if view.crop is not None and width >= CROP_WIDTH + SCORES_WIDTH + 2 and height >= CROP_SIZE // 2 + 6:
-        middle.add_column(width=CROP_WIDTH)
-        title = f"what the network sees, frame {view.crop.frame}"
-        columns.append(Panel(HalfBlocks(view.crop), title=title, width=CROP_WIDTH))
+    side = _crop_side(view, width, height)
+    has_figures = width >= (side and side + FRAME_WIDTH) + SCORES_WIDTH + FIGURES_WIDTH
+    if side:
+        middle.add_column(width=side + FRAME_WIDTH)
+        has_brief = not has_figures and height >= side // 2 + 11
+        columns.append(Group(_crop(view, side), _brief(view)) if has_brief else _crop(view, side))
     middle.add_column(width=min(SCORES_WIDTH, width - 2))
     columns.append(scores(view.frame))
-    if width >= sum(column.width or 0 for column in middle.columns) + FIGURES_WIDTH:
+    if has_figures:
         middle.add_column()
         columns.append(figures(view, height - 6))
     middle.add_row(*columns)
@@ -110,23 +114,59 @@ def summary(view: View) -> RenderableType:
     return Group(head, figures(view, 99), _messages(view))
 
 
-class HalfBlocks:
-    """A crop as 24 lines of 48 half blocks: the upper pixel in front, the lower one behind."""
+def _crop_side(view: View, width: int, height: int) -> int:
+    """Return how many columns the crop takes: a pixel each, or one for 2x2 pixels, or 0 where it is not shown.
 
-    def __init__(self, crop: CropView) -> None:
-        self._pixels = crop.pixels
+    Where previews are asked for it keeps its place, so that nothing jumps when a face comes or goes.
+    """
+    if view.crop is None and not view.previews:
+        return 0
+    for side in (CROP_SIZE, CROP_SIZE // 2):
+        if width >= side + FRAME_WIDTH + SCORES_WIDTH + 2 and height >= side // 2 + 6:
+            return side
+    return 0
+
+
+def _crop(view: View, side: int) -> Panel:
+    """Return the crop, `side` columns wide, in its frame; or why there is none."""
+    content: RenderableType = Text(no_crop_title(view), "dim")
+    title = "what the network sees"
+    if view.crop is not None:
+        content = HalfBlocks(view.crop, side)
+        title += f", frame {view.crop.frame}" if side == CROP_SIZE else ""
+    return Panel(content, title=title, width=side + FRAME_WIDTH, height=side // 2 + 2)
+
+
+def _brief(view: View) -> Text:
+    """Return the figures that matter most, in three short lines."""
+    frames = view.frames
+    lines = [f"{rate_text(view.fps_board)} predictions/s"]
+    if view.frame is not None:
+        lines.append(f"{view.frame.total_ms:.1f} ms a frame")
+    lines.append(f"{frames.shown:,} of {frames.captured:,} frames shown")
+    return Text("\n".join(f"  {line}" for line in lines), "dim")
+
+
+class HalfBlocks:
+    """A crop in half blocks, the upper pixel in front, the lower one behind: 48 in a line, or 24 of 2x2 pixels each."""
+
+    def __init__(self, crop: CropView, side: int = CROP_SIZE) -> None:
+        pixels = np.frombuffer(crop.pixels, np.uint8).reshape(side, CROP_SIZE // side, side, CROP_SIZE // side)
+        self._pixels = pixels.mean((1, 3)).astype(np.uint8).tobytes()
+        self._side = side
 
     def __rich_console__(self, console: object, options: ConsoleOptions) -> RenderResult:
         """Yield one segment a block; made by hand, because text of 1152 styles takes rich far longer."""
-        for top in range(0, CROP_SIZE, 2):
-            begin, middle = top * CROP_SIZE, (top + 1) * CROP_SIZE
-            for upper, lower in zip(self._pixels[begin:middle], self._pixels[middle : middle + CROP_SIZE], strict=True):
+        side = self._side
+        for top in range(0, side, 2):
+            begin, middle = top * side, (top + 1) * side
+            for upper, lower in zip(self._pixels[begin:middle], self._pixels[middle : middle + side], strict=True):
                 yield Segment("▀", gray_style(upper, lower))
             yield Segment.line()
 
     def __rich_measure__(self, console: object, options: ConsoleOptions) -> Measurement:
         """Return its fixed width."""
-        return Measurement(CROP_SIZE, CROP_SIZE)
+        return Measurement(self._side, self._side)
 
 
 @lru_cache(maxsize=KEPT_STYLES)

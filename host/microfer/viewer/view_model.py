@@ -194,6 +194,8 @@ class ViewModel:
     def _prediction(self, at: Instant, message: Prediction) -> None:
         self._tally.prediction(message)
         self._frame, self._frame_at = frame_view(at, message), at
+        if self._frame.answer == Shown.NO_FACE:
+            self._crop = None  # the last face's would be taken for what is seen now
         self._ticks.append(_Tick(at, message.capture_time_us, message.frame))
         self._drop_old_ticks(at)
         slot, kind = at.monotonic_ns // _SLOT_NS, (self._frame.answer, self._frame.label)

@@ -110,9 +110,11 @@ function drawCrop({ crop, previews, source, frame, board }, { crop_size: size })
     shown.delete("crop");
     $("crop").getContext("2d").clearRect(0, 0, size, size);
     const isLive = source === "live";
-    put("no-crop-title", !isLive ? "No pictures here" : previews ? "Waiting for a crop" : "Previews are off");
+    const isEmpty = frame?.answer === "no face" && (previews || !isLive);
+    const title = !isLive ? "No pictures here" : previews ? "Waiting for a crop" : "Previews are off";
+    put("no-crop-title", isEmpty ? "No face" : title);
     const reason = previews ? "The board sends one with the next face." : "No pixel leaves the board.";
-    put("no-crop-text", isLive ? reason : "The recording was made with previews off, or no face was seen yet.");
+    put("no-crop-text", isLive ? reason : "A recording has crops where previews were on and a face was seen.");
     $("no-crop-button").hidden = !isLive || previews;
   }
   const parts = [crop ? `frame ${crop.frame}, ${size} × ${size} gray pixels` : `${size} × ${size} gray pixels`];
