@@ -9,8 +9,18 @@ import subprocess
 import numpy as np
 import pytest
 from tests.firmware import cases, make_generated
-from tests.firmware.toolchain import HERE, LIB, ROOT, TOOLCHAINS, Toolchain, build, core_sources
+from tests.firmware.toolchain import (
+    HERE,
+    LIB,
+    ROOT,
+    TOOLCHAINS,
+    build,
+    build_with_cmake,
+    compiled,
+    core_sources,
+)
 from tests.golden import make_core_vectors
+from tests.known_good import checked
 
 from microfer.oracle import tables as prediction_tables
 from microfer.virtual_board.core_build import host_sources
@@ -30,7 +40,7 @@ def programs(request, tmp_path_factory):
     toolchain = request.param
     if missing := toolchain.missing():
         pytest.skip(f"{missing} not installed")
-    return build(toolchain, tmp_path_factory.mktemp(toolchain.name), with_cmake=shutil.which("cmake") is not None)
+    return build(toolchain, tmp_path_factory.mktemp(toolchain.name))
 
 
 @functools.cache
@@ -105,26 +115,38 @@ def test_the_tables_are_those_that_the_script_writes():
     assert written == prediction_tables.header(), "python scripts/generate.py"
 
 
-def test_it_builds_without_cmake(tmp_path):
-    toolchain = Toolchain("bare", "g++", sanitize=True)
-    if missing := toolchain.missing():
-        pytest.skip(f"{missing} not installed")
-    assert build(toolchain, tmp_path, with_cmake=False).run("unit_tests").returncode == 0
+def cpp_files():
+    """All C++ that is checked, and what the checks are told."""
+    folders = (LIB, LIB.parent / "host", HERE)
+    files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".h", ".cc", ".rsp", ".txt")]
+    return [*(path for path in files if LIB / "generated" not in path.parents), ROOT / ".clang-tidy"]
+
+
+def version_of(tool):
+    return subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.slow
+def test_it_builds_with_cmake(tmp_path):
+    """As CMakeLists.txt tells people to, with the compiler that is through first."""
+    if shutil.which("cmake") is None:
+        pytest.skip("cmake is not installed")
+    toolchain = next((one for one in reversed(TOOLCHAINS[:2]) if not one.missing()), None)
+    if toolchain is None:
+        pytest.skip(f"{TOOLCHAINS[0].missing()} is not installed")
+    with checked("cmake", [version_of("cmake"), version_of(toolchain.compiler)], cpp_files()) as is_due:
+        if is_due:
+            assert build_with_cmake(toolchain, tmp_path).run("unit_tests").returncode == 0
 
 
 def test_the_core_uses_neither_the_heap_nor_files_nor_exceptions(tmp_path):
     """What its object files ask of others, in a build as for the board."""
     for program in ("g++", "nm"):
         if shutil.which(program) is None:
-            pytest.skip(f"{program} not installed")
+            pytest.skip(f"{program} is not installed")
     make_generated.make(tmp_path / "generated")
-    flags = [f"@{HERE / 'compile_flags.rsp'}", "-I", str(tmp_path), "-I", str(LIB)]
-    sources = list(map(str, core_sources()))
-    subprocess.run(["g++", *flags, "-fno-stack-protector", "-c", *sources], cwd=tmp_path, check=True)
-    objects = [path.with_suffix(".o").name for path in core_sources()]
-    listed = subprocess.run(
-        ["nm", "-u", "-C", *objects], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
+    objects = compiled(TOOLCHAINS[0], tmp_path, core_sources(), ("-fno-stack-protector",))
+    listed = subprocess.run(["nm", "-u", "-C", *objects], capture_output=True, text=True, check=True).stdout
     wanted = {line.split(maxsplit=1)[1] for line in listed.splitlines() if line.strip().startswith("U ")}
     foreign = {name for name in wanted if not name.startswith("microfer::")}
     foreign.discard("_GLOBAL_OFFSET_TABLE_")  # this computer's way to reach tables, not a call
@@ -173,12 +195,18 @@ def test_clang_tidy_finds_nothing_to_put_right(tmp_path):
     """Its checks of single places, in all sources as one: the standard library's headers are gone through once."""
     whole = tmp_path / "whole.cc"
     whole.write_text("".join(f'#include "{path}"\n' for path in tidied_sources()))
-    done = clang_tidy(tmp_path, "-clang-analyzer-*,-bugprone-suspicious-include", [whole])
-    assert done.returncode == 0, done.stdout[-4000:]
+    checks = "-clang-analyzer-*,-bugprone-suspicious-include"
+    with checked("clang-tidy", [version_of(clang_tool("clang-tidy")), checks], cpp_files()) as is_due:
+        if is_due:
+            done = clang_tidy(tmp_path, checks, [whole])
+            assert done.returncode == 0, done.stdout[-4000:]
 
 
 @pytest.mark.slow
 def test_clang_s_analyzer_finds_no_path_to_a_fault(tmp_path):
     """It follows the paths through one source at a time."""
-    done = clang_tidy(tmp_path, "-*,clang-analyzer-*,bugprone-suspicious-include", tidied_sources())
-    assert done.returncode == 0, done.stdout[-4000:]
+    checks = "-*,clang-analyzer-*,bugprone-suspicious-include"
+    with checked("analyzer", [version_of(clang_tool("clang-tidy")), checks], cpp_files()) as is_due:
+        if is_due:
+            done = clang_tidy(tmp_path, checks, tidied_sources())
+            assert done.returncode == 0, done.stdout[-4000:]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.firmware import make_generated
-from tests.firmware.toolchain import HERE, LIB, ROOT, SANITIZE, TOOLCHAINS, Toolchain
+from tests.firmware.toolchain import HERE, LIB, ROOT, TOOLCHAINS, Toolchain, link
 
 from microfer.data.synthetic import render_face
 from microfer.errors import MicroferError
@@ -31,16 +31,11 @@ def probe(request, tmp_path_factory) -> Probe:
     folder = tmp_path_factory.mktemp(f"face_{toolchain.name}")
     make_generated.make(folder / "generated")
     sources = [HERE / "face_probe.cc", *sorted((LIB / "face").glob("*.cc")), LIB / "image" / "halve.cc"]
-    extra = SANITIZE if toolchain.sanitize else ("-static",)
-    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", folder, "-I", LIB, *sources]
-    done = subprocess.run(
-        [*map(str, command), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    program = link(toolchain, folder, "probe", sources)
 
     def run(arguments: Sequence[object], frames: Sequence[np.ndarray]) -> list[list[int]]:
         asked = b"".join(struct.pack("<2i", frame.shape[1], frame.shape[0]) + frame.tobytes() for frame in frames)
-        command = [*toolchain.emulator, str(folder / "probe"), *map(str, arguments)]
+        command = [*toolchain.emulator, str(program), *map(str, arguments)]
         answered = subprocess.run(command, input=asked, capture_output=True, check=False, timeout=600)
         assert answered.returncode == 0, answered.stderr.decode()[-3000:]
         return [[int(number) for number in line.split()] for line in answered.stdout.decode().splitlines()]

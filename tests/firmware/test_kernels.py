@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.firmware import make_generated
-from tests.firmware.toolchain import HERE, LIB, SANITIZE, TOOLCHAINS, Toolchain
+from tests.firmware.toolchain import HERE, LIB, TOOLCHAINS, Toolchain, link
 
 CASES = {"gcc": (1, 50_000), "clang": (1_000_001, 50_000), "arm32": (2_000_001, 10_000)}
 """Compiler -> first case and how many."""
@@ -25,16 +25,8 @@ def toolchain(request) -> Toolchain:
 @pytest.fixture(scope="module")
 def probe(toolchain, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp(f"kernels_{toolchain.name}")
-    extra = SANITIZE if toolchain.sanitize else ("-static",)
-    sources = [HERE / "kernels_probe.cc", *sorted((LIB / "kernels").glob("*.cc"))]
     make_generated.make(folder / "generated")
-    include = [argument for each in (folder, HERE, LIB) for argument in ("-I", each)]
-    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, *include, *sources]
-    done = subprocess.run(
-        [*map(str, command), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder / "probe"
+    return link(toolchain, folder, "probe", [HERE / "kernels_probe.cc", *sorted((LIB / "kernels").glob("*.cc"))])
 
 
 def test_random_convolutions_equal_the_reference_in_every_bit(toolchain, probe):

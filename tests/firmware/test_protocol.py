@@ -17,7 +17,7 @@ from tests.firmware.protocol_cases import (
     random_frame,
     random_message,
 )
-from tests.firmware.toolchain import HERE, LIB, SANITIZE, TOOLCHAINS, Toolchain
+from tests.firmware.toolchain import HERE, LIB, TOOLCHAINS, Toolchain, link
 from tests.golden.make_protocol_vectors import PATH, as_json, vectors
 
 from microfer.export.messages_header import NUMBERS, messages_header
@@ -52,13 +52,7 @@ def _built(toolchain: Toolchain, folder: Path) -> Path:
     (made / "messages.h").write_text(messages_header())
     (folder / "print_messages.h").write_text(print_messages_header())
     sources = [HERE / "protocol_probe.cc", *sorted((LIB / "protocol").glob("*.cc"))]
-    extra = SANITIZE if toolchain.sanitize else ("-static",)
-    command = [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", folder, "-I", LIB, *sources]
-    done = subprocess.run(
-        [*map(str, command), "-o", str(folder / "probe")], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder / "probe"
+    return link(toolchain, folder, "probe", sources)
 
 
 def print_messages_header() -> str:

@@ -1,5 +1,6 @@
 """Compiling the firmware's core and its tests for this computer, or for another processor that is emulated here."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,11 +8,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from microfer.virtual_board.core_build import core_sources
+from tests.firmware import make_generated
+
+from microfer.virtual_board.core_build import cache_folder, core_sources, find_compiler
+from microfer.virtual_board.objects import Compiler, Sources, compile_objects, run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 LIB = ROOT / "firmware" / "lib"
+FLAGS = HERE / "compile_flags.rsp"
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -26,6 +31,10 @@ class Toolchain:
     compiler: str
     sanitize: bool = False
     emulator: tuple[str, ...] = ()
+
+    def identity(self) -> Compiler:
+        """Return the compiler with its version."""
+        return find_compiler(os.environ | {"CXX": self.compiler})
 
     def missing(self) -> str:
         """Return what this computer lacks, to be installed; empty where it lacks nothing."""
@@ -60,38 +69,58 @@ class Programs:
         return subprocess.run(command, input=questions, capture_output=True, check=False, timeout=600)
 
 
-def build(toolchain: Toolchain, folder: Path, *, with_cmake: bool) -> Programs:
-    """Compile `unit_tests` and `probe` into `folder`, with CMake or by the compiler alone.
+def build(toolchain: Toolchain, folder: Path) -> Programs:
+    """Compile `unit_tests` and `probe` into `folder`, of objects that are kept.
 
     Raises:
-        AssertionError: it does not compile without a warning; the message is the compiler's.
+        MicroferError: it does not compile without a warning; the message is the compiler's.
     """
-    if with_cmake:
-        _run(
-            ["cmake", "-S", HERE, "-B", folder, f"-DCMAKE_CXX_COMPILER={toolchain.compiler}"]
-            + [f"-DMICROFER_SANITIZE={'ON' if toolchain.sanitize else 'OFF'}", f"-DPython3_EXECUTABLE={sys.executable}"]
-            + ([] if toolchain.sanitize else ["-DCMAKE_EXE_LINKER_FLAGS=-static"])
-        )
-        _run(["cmake", "--build", folder, "--parallel", "2"])
-    else:
-        _run([sys.executable, HERE / "make_generated.py", folder / "made" / "generated"])
-        golden = folder / "made" / "generated" / "golden.cc"
-        for program, sources in _programs().items():
-            _run([*_compile(toolchain, folder, [*sources, golden]), "-o", folder / program])
+    made = folder / "generated"
+    make_generated.make(made)
+    golden = made / "golden.cc"
+    link(toolchain, folder, "unit_tests", [*core_sources(), golden, HERE / "check.cc", *sorted(HERE.glob("*_test.cc"))])
+    link(toolchain, folder, "probe", [*core_sources(), golden, HERE / "cases.cc", HERE / "probe.cc"])
     return Programs(folder, toolchain.emulator)
 
 
-def _programs() -> dict[str, list[Path]]:
-    core = core_sources()
-    return {
-        "unit_tests": [*core, HERE / "check.cc", *sorted(HERE.glob("*_test.cc"))],
-        "probe": [*core, HERE / "cases.cc", HERE / "probe.cc"],
-    }
+def build_with_cmake(toolchain: Toolchain, folder: Path) -> Programs:
+    """Compile the same by CMakeLists.txt, as a person may. Raises AssertionError with what was said where it fails."""
+    _run(
+        ["cmake", "-S", HERE, "-B", folder, f"-DCMAKE_CXX_COMPILER={toolchain.compiler}"]
+        + [f"-DMICROFER_SANITIZE={'ON' if toolchain.sanitize else 'OFF'}", f"-DPython3_EXECUTABLE={sys.executable}"]
+        + ([] if toolchain.sanitize else ["-DCMAKE_EXE_LINKER_FLAGS=-static"])
+    )
+    _run(["cmake", "--build", folder, "--parallel", "2"])
+    return Programs(folder, toolchain.emulator)
 
 
-def _compile(toolchain: Toolchain, folder: Path, sources: list[Path]) -> list[str | Path]:
+def link(toolchain: Toolchain, folder: Path, name: str, sources: list[Path]) -> Path:
+    """Return the program `name` in `folder`, made of the sources' objects.
+
+    The generated headers are those in `folder`/generated, if there are any.
+    """
     extra = SANITIZE if toolchain.sanitize else ("-static",)
-    return [toolchain.compiler, f"@{HERE / 'compile_flags.rsp'}", *extra, "-I", folder / "made", "-I", LIB, *sources]
+    program = folder / name
+    run([toolchain.compiler, *extra, *compiled(toolchain, folder, sources, extra), "-o", program], folder)
+    return program
+
+
+def compiled(toolchain: Toolchain, folder: Path, sources: list[Path], extra: tuple[str, ...]) -> list[Path]:
+    """Return the sources' objects, compiled with the common flags and with `extra` unless they have been before."""
+    tree = {f"made/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*") if _is_cpp(path)}
+    tree |= {f"lib/{path.relative_to(LIB).as_posix()}": path for path in LIB.rglob("*") if _is_cpp(path)}
+    tree |= {f"tests/{path.relative_to(HERE).as_posix()}": path for path in HERE.glob("*") if _is_cpp(path)}
+    # The folder made here comes first: firmware/lib/generated may hold another model's contract.
+    files = {name: path.read_bytes() for name, path in tree.items() if not name.startswith("lib/generated/")}
+    names = {path: name for name, path in tree.items()}
+    flags = (*FLAGS.read_text().split(), *extra)
+    everything = Sources(files, ("made", "lib", "tests"))
+    cache = cache_folder() / "objects"
+    return compile_objects(toolchain.identity(), flags, everything, [names[path] for path in sources], cache)
+
+
+def _is_cpp(path: Path) -> bool:
+    return path.suffix in (".h", ".cc")
 
 
 def _run(command: list[str | Path]) -> None:

@@ -20,7 +20,7 @@ def console(**options):
     return Console(file=io.StringIO(), width=200, **options)
 
 
-@pytest.mark.parametrize("text", [OSC, CSI, C1, REVERSED, "a\rb", "a\bb", "\x00", "".join(NOT_SHOWN)])
+@pytest.mark.parametrize("text", [OSC, CSI, C1, REVERSED, "a\rb", "a\bb", "\x00", "".join(sorted(NOT_SHOWN))])
 @pytest.mark.parametrize("is_terminal", [False, True])
 def test_no_text_commands_the_terminal_however_it_is_printed(text, is_terminal):
     out = console(force_terminal=is_terminal, color_system=None)

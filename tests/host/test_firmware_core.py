@@ -18,7 +18,7 @@ from microfer.release import default_model
 from microfer.tensor import encode_int8
 from microfer.tflite import tflite_file
 from microfer.tflite.check import layout
-from microfer.virtual_board import core_build
+from microfer.virtual_board import core_build, objects
 from microfer.virtual_board.core_build import FIRMWARE, built_core, cache_folder, core_sources, find_compiler
 from microfer.virtual_board.firmware_core import Box, FirmwareCore, TrackSource, open_core
 from microfer.virtual_board.frame_source import SceneSource
@@ -51,6 +51,13 @@ def scene():
     """A frame with one drawn face, 240 x 320, and its half."""
     frame = SceneSource(3).frame(1.0)
     return frame, cv2.resize(frame, (160, 120), interpolation=cv2.INTER_AREA)
+
+
+def with_objects(cache):
+    """Give a cache of its own what the common one has of objects, so that a test compiles what it is about."""
+    open_core()
+    shutil.copytree(cache_folder() / "objects", cache / "objects")
+    return cache
 
 
 def script(path, text):
@@ -138,7 +145,7 @@ def test_the_library_is_compiled_once(tmp_path):
     firmware = tmp_path / "firmware"  # a copy, so that nobody edits it meanwhile
     for part in ("lib", "host"):
         shutil.copytree(FIRMWARE / part, firmware / part)
-    where = {"cache": tmp_path / "cache", "firmware": firmware, "progress": told.append}
+    where = {"cache": with_objects(tmp_path / "cache"), "firmware": firmware, "progress": told.append}
     first = built_core(default_model(), **where)
     time_ns = first.stat().st_mtime_ns
     assert built_core(default_model(), **where) == first
@@ -152,7 +159,7 @@ def test_the_library_is_compiled_once(tmp_path):
 @needs_compiler
 def test_every_source_the_model_and_the_compiler_change_the_librarys_name(monkeypatch, tmp_path):
     keys = []
-    monkeypatch.setattr(core_build, "_compile", lambda folder, files, compiler, library: library.touch())
+    monkeypatch.setattr(core_build, "_compile", lambda folder, files, compiler, library, objects: library.touch())
     firmware = tmp_path / "firmware"
     for part in ("lib", "host"):
         shutil.copytree(FIRMWARE / part, firmware / part)
@@ -182,8 +189,8 @@ def test_a_core_that_does_not_compile_says_where(tmp_path):
     path = tmp_path / "lib" / "image" / "crop.cc"
     path.write_bytes(path.read_bytes() + b"this is no C++;\n")
     with pytest.raises(MicroferError, match=r"(?s)does not compile.*lib/image/crop\.cc:\d+.*CXX"):
-        built_core(default_model(), cache=tmp_path / "cache", firmware=tmp_path)
-    assert not list((tmp_path / "cache").rglob("*.o"))
+        built_core(default_model(), cache=with_objects(tmp_path / "cache"), firmware=tmp_path)
+    assert not list((tmp_path / "cache").rglob("build-*"))
     assert not list((tmp_path / "cache").rglob(f"*{core_build.SUFFIX}"))
 
 
@@ -192,7 +199,7 @@ def test_what_a_killed_build_left_is_swept_and_a_build_under_way_stays(tmp_path)
         (tmp_path / name).mkdir()
         (tmp_path / name / "crop.o").write_bytes(b"")
         os.utime(tmp_path / name, (time.time() - age_s,) * 2)
-    core_build._sweep(tmp_path)
+    objects.sweep_builds(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"build-new", "other"}
 
 
@@ -203,7 +210,7 @@ def test_a_core_with_a_function_missing_is_found_out_before_it_is_loaded(tmp_pat
         shutil.copytree(FIRMWARE / part, tmp_path / part)
     (tmp_path / "lib" / "image" / "crop.cc").write_text("")
     with pytest.raises(MicroferError, match=r"(?s)does not compile.*CropResize"):
-        built_core(default_model(), cache=tmp_path / "cache", firmware=tmp_path)
+        built_core(default_model(), cache=with_objects(tmp_path / "cache"), firmware=tmp_path)
 
 
 @needs_compiler
@@ -223,7 +230,8 @@ def test_two_processes_may_compile_it_at_once(tmp_path):
     assert [process.returncode for process in both] == [0, 0]
     assert outputs[0][-1] == outputs[1][-1]
     assert outputs[0][0] == outputs[1][0] == "compiles"
-    assert len(list(tmp_path.rglob("*.*"))) == 1
+    assert len(list(tmp_path.rglob(f"*{core_build.SUFFIX}"))) == 1
+    assert not list(tmp_path.rglob("build-*"))
 
 
 def test_without_the_firmwares_sources_it_says_where_they_were_looked_for(tmp_path):

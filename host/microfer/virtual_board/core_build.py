@@ -1,5 +1,7 @@
 """Compiling the firmware's core for this computer: a shared library in a cache, made again when anything in it changes.
 
+What of it another library has in common is not compiled again, see `objects`.
+
 The library's plain C functions are declared in firmware/host/core.h; `firmware_core` calls them.
 """
 
@@ -9,17 +11,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from microfer.errors import MicroferError
 from microfer.export.export import generate
 from microfer.files import read_bytes
 from microfer.release import REPOSITORY
+from microfer.virtual_board.objects import Compiler, Sources, compile_objects, first_lines, run, sweep_builds
 
 FIRMWARE = REPOSITORY / "firmware"
 COMPILERS = ("c++", "g++", "clang++")
@@ -33,8 +32,8 @@ GENERATED = ("constants.h", "contract.h", "golden.h", "golden.cc", "messages.h")
 """What the core needs of a model's export; the network itself is run by the host."""
 
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
-COMPILE_TIMEOUT_S = 600
-ABANDONED_S = 3600
+INCLUDE = (".", "lib", "host")
+"""Where includes are looked for, below firmware/."""
 
 Progress = Callable[[str], None]
 """Told what is done, for people, before something that takes seconds."""
@@ -48,14 +47,6 @@ def core_sources(firmware: Path = FIRMWARE) -> list[Path]:
 def host_sources(firmware: Path = FIRMWARE) -> list[Path]:
     """Return the .cc files that put plain C functions around the core, sorted."""
     return sorted((firmware / "host").glob("*.cc"))
-
-
-@dataclass(frozen=True)
-class Compiler:
-    """A C++ compiler of the GCC family. `version` is the first line of what it says of itself."""
-
-    command: tuple[str, ...]
-    version: str
 
 
 def find_compiler(environment: Mapping[str, str] = os.environ) -> Compiler:
@@ -77,7 +68,7 @@ def find_compiler(environment: Mapping[str, str] = os.environ) -> Compiler:
             raise MicroferError(f"the C++ compiler {path} does not run: {error}; {_how_to_install()}") from error
         if done.returncode != 0:
             raise MicroferError(
-                f"{path} --version ended with {done.returncode}: {_first_lines(done.stderr + done.stdout, 2)}; "
+                f"{path} --version ended with {done.returncode}: {first_lines(done.stderr + done.stdout, 2)}; "
                 f"a compiler of the GCC family is needed: {_how_to_install()}"
             )
         return Compiler((path, *command[1:]), done.stdout.strip().splitlines()[0] if done.stdout.strip() else "")
@@ -110,28 +101,21 @@ def built_core(
     files = _read_sources(firmware)
     files |= {f"generated/{name}": text.encode() for name, text in generate(tflite)[1].items() if name in GENERATED}
     compiler = find_compiler(environment)
-    library = (cache or cache_folder(environment)) / _key(files, compiler) / f"microfer{SUFFIX}"
+    cache = cache or cache_folder(environment)
+    library = cache / _key(files, compiler) / f"microfer{SUFFIX}"
     if not library.is_file():
         if progress:
             progress(f"compiling the firmware's core for this computer with {compiler.version} (once, some seconds)")
         try:
             library.parent.mkdir(parents=True, exist_ok=True)
-            _sweep(library.parent)
+            sweep_builds(library.parent)
             with tempfile.TemporaryDirectory(prefix="build-", dir=library.parent, ignore_cleanup_errors=True) as folder:
-                _compile(Path(folder), files, compiler, library)
+                _compile(Path(folder), files, compiler, library, cache / "objects")
         except OSError as error:
             raise MicroferError(
                 f"cannot write {library}: {error.strerror or error}; set MICROFER_CACHE to a folder that can be written"
             ) from error
     return library
-
-
-def _sweep(folder: Path) -> None:
-    """Delete what killed builds left in `folder`: a build takes seconds, so that none goes on for ABANDONED_S."""
-    for build in folder.glob("build-*"):
-        with suppress(OSError):
-            if time.time() - build.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(build)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ, repository: Path = REPOSITORY) -> Path:
@@ -163,51 +147,18 @@ def _key(files: Mapping[str, bytes], compiler: Compiler) -> str:
     return digest.hexdigest()[:24]
 
 
-def _compile(folder: Path, files: Mapping[str, bytes], compiler: Compiler, library: Path) -> None:
-    """Compile in `folder`, several files at a time, and put the library in its place as a whole.
-
-    A copy is compiled, so that it is what the library's key was computed from, whoever edits the sources meanwhile.
-    """
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
+def _compile(folder: Path, files: Mapping[str, bytes], compiler: Compiler, library: Path, objects: Path) -> None:
+    """Link a library in `folder`, of objects that are compiled where they are missing, and put it in its place."""
     flags = [flag for flag in FLAGS if not (flag == "-fPIC" and sys.platform == "win32")]
-    sources = sorted(name for name in files if name.endswith(".cc"))
-    objects = [f"{name.replace('/', '-')}.o" for name in sources]
-    commands = [
-        [*compiler.command, *flags, "-I.", "-Ilib", "-Ihost", "-c", name, "-o", made]
-        for name, made in zip(sources, objects, strict=True)
-    ]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for _ in pool.map(lambda command: _run(command, folder), commands):
-            pass
+    names = sorted(name for name in files if name.endswith(".cc"))
+    made = compile_objects(compiler, flags, Sources(files, INCLUDE), names, objects)
     linked = folder / library.name
-    _run([*compiler.command, "-shared", *LINK_FLAGS, *objects, "-o", linked.name], folder)
+    run([*compiler.command, "-shared", *LINK_FLAGS, *made, "-o", linked.name], folder)
     try:
         linked.replace(library)
     except OSError:
         if not library.is_file():  # Windows does not replace a library that another process has loaded
             raise
-
-
-def _run(command: list[str], folder: Path) -> None:
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=COMPILE_TIMEOUT_S
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MicroferError(f"{' '.join(command)} took more than {COMPILE_TIMEOUT_S} s") from error
-    if done.returncode != 0:
-        raise MicroferError(
-            f"the firmware's core does not compile with {command[0]}: {_first_lines(done.stderr + done.stdout, 12)}\n"
-            "a compiler of the GCC family with C++17 is needed; CXX chooses another one"
-        )
-
-
-def _first_lines(text: str, count: int) -> str:
-    """Return the first lines of what a compiler said: the ones that follow are mostly its consequences."""
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return "\n".join(lines[:count]) or "it gave no reason"
 
 
 def _how_to_install() -> str:
