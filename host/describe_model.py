@@ -41,7 +41,10 @@ def _config(name: str) -> Network:
     if name.endswith(".keras"):
         return saved.read_config(name)[0]
     if name.endswith(".tflite"):
-        raise MicroferError(f"{name} is quantized; name the network that it was made of: a preset or a .keras file")
+        raise MicroferError(
+            f"{name} is a converted network, which no longer has the layers; name what it was made of, a preset or a "
+            f".keras file. What a .tflite costs: python host/profile_s3.py {name}"
+        )
     return network(name)
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from microfer.cli.command import parser, run
 from microfer.console import console
 from microfer.cost import report
+from microfer.cost.document import finding_document
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import Finding, lint, pinned
 from microfer.export.export import Export, export_model
@@ -45,7 +46,8 @@ def main() -> int:
     path = options.model or default_model()
     model = tflite_file.read(path)
     check_deployable(model)
-    findings = lint(estimate(model), pinned(MANIFEST))
+    components = pinned(MANIFEST)
+    findings = lint(estimate(model, components=components), components)
     if options.strict and findings:
         _warn(findings, model)
         console.print(f"[bold red]not exported[/]: {len(findings)} findings, and --strict was given", highlight=False)
@@ -77,7 +79,7 @@ def _report(done: Export, findings: tuple[Finding, ...]) -> dict[str, object]:
         "written": [name for name, changed in done.files.items() if changed],
         "unchanged": [name for name, changed in done.files.items() if not changed],
         "findings": [
-            {**report.finding_document(finding), "with_esp_nn_alone": finding.operator in own} for finding in findings
+            {**finding_document(finding), "with_esp_nn_alone": finding.operator in own} for finding in findings
         ],
     }
 

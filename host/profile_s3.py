@@ -35,37 +35,45 @@ def main() -> int:
     """Parse the options, estimate, report; 1 where --strict finds something."""
     options = _options()
     from microfer.cost import report
+    from microfer.cost.document import document
     from microfer.cost.estimate import estimate
     from microfer.cost.lint import lint, pinned
     from microfer.cost.memory import Placement
     from microfer.cost.profile import corrected, profile_in, write_factors
-    from microfer.release import MANIFEST, default_model
+    from microfer.cost.step import steps
+    from microfer.release import MANIFEST, MEASUREMENTS, default_model
+    from microfer.runtimes.judge import judge
+    from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
     from microfer.tflite import tflite_file
 
     model = tflite_file.read(options.model or default_model())
-    network = estimate(model)
+    components, verdict = pinned(MANIFEST), judge(model)
+    network = estimate(model, components=components, verdict=verdict)
     if options.arena or options.weights != "flash":
-        network = estimate(model, Placement(options.arena or network.placement.arena, options.weights))
+        placement = Placement(options.arena or network.placement.arena, options.weights)
+        network = estimate(model, placement, components, verdict)
+    own = own_kernels(steps(model), MEASUREMENTS / KERNELS_FILE, options.weights)
     profile = None
     if found := _profile(options, model):
         profile = profile_in(found, options.port or str(options.profile))
         if options.refit:
             write_factors(found, profile, network, options.refit)
         network = corrected(network, model, profile)
-    findings = lint(network, pinned(MANIFEST))
+    findings = lint(network, components, verdict)
     if options.out:
         report.chart(network, options.out)
     if options.json:
-        document = report.document(network, findings)
+        values = document(network, findings, own, verdict)
         if profile and profile.measured_on:
-            document["measured_on"] = dict(profile.measured_on)
-        print(json.dumps(document, indent=2))
-    else:
-        Console().print(report.table(network))
-        for line in report.summary(network) + (report.origin(profile) if profile else []):
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
-        for finding in findings:
-            console.print(report.finding_line(finding), highlight=False, soft_wrap=True)
+            values["measured_on"] = dict(profile.measured_on)
+        print(json.dumps(values, indent=2))
+        return 1 if options.strict and findings else 0
+    out = Console(width=report.WIDE_COLUMNS if options.wide else None)
+    out.print(report.table(network, own, wide=options.wide))
+    for line in report.summary(network, own, verdict) + (report.origin(profile) if profile else []):
+        out.print(line, highlight=False, soft_wrap=True, markup=False)
+    for line in report.finding_lines(findings):
+        out.print(line, highlight=False, soft_wrap=True)
     return 1 if options.strict and findings else 0
 
 
@@ -107,8 +115,9 @@ def _runs(text: str) -> int:
 
 def _options() -> argparse.Namespace:
     parser = command.parser(
-        "Estimate what a .tflite costs on an ESP32-S3 with ESP-NN: instructions, arena, flash and time, operator by "
-        "operator, and say what could be better. docs/cost-model.md says how, and how exact it is.",
+        "Say what a .tflite costs on an ESP32-S3: instructions, arena, flash and time, operator by operator, with the "
+        "firmware's own kernels where that was counted and with ESP-NN by estimate, and what could be better. Not "
+        "known is not known, at least is at least. docs/cost-model.md says how, and how exact it is.",
         EXAMPLES,
     )
     parser.add_argument("model", nargs="?", type=Path, help="the .tflite (default: the release of models/DEFAULT)")
@@ -129,6 +138,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--refit", type=Path, help="write the profile here with factors for other models")
     parser.add_argument("--out", type=Path, help="write a chart, PNG")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 where there is a finding")
+    parser.add_argument(
+        "--wide", action="store_true", help="all columns, 150 characters: code, weights, scratch, reads"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     options = parser.parse_args()
     if options.refit and not (options.profile or options.port):

@@ -17,6 +17,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("MICROFER_MODEL", (ROOT / "models" / "DEFAULT").read_text().strip())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --soak, for what takes minutes or hours."""
+    parser.addoption("--soak", action="store_true", help="run the soak tier too: tests marked soak")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave the soak tier out unless it was asked for."""
+    if item.get_closest_marker("soak") and not item.config.getoption("--soak"):
+        pytest.skip("of the soak tier: pytest --soak")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tell the processes of `pytest -n` what to share out: slow tests one by one and first, then whole files.

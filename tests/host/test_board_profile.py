@@ -306,7 +306,7 @@ def test_the_command_shows_what_the_board_measured_and_keeps_it(tmp_path):
     assert "ms measured" in done.stdout
     assert (
         "measured      on test-board, firmware 0.1.0, kernels esp-nn 1.2.3: the mean of 2 runs of thesis-bn-1"
-        in done.stderr
+        in done.stdout
     )
     profile = read_profile(saved)
     assert [name for name, _ in profile.operators] == NAMES
@@ -330,8 +330,8 @@ def test_where_the_board_is_refused_nothing_is_written(tmp_path):
 def test_what_the_emulated_chip_measured_is_not_taken_for_a_chips():
     with ProfileBoard(hello=replace(HERS, board="QEMU", kernels="microfer + esp-nn 1.2.3")) as board:
         done = command(FILE, "--port", board.port)
-    assert "NOT A CHIP'S" in done.stderr
-    assert "OWN KERNELS" in done.stderr
+    assert "NOT A CHIP'S" in done.stdout
+    assert "OWN KERNELS" in done.stdout
 
 
 @pytest.mark.parametrize(

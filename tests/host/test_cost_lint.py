@@ -120,7 +120,7 @@ def test_an_operator_that_tflm_lacks_is_an_error_and_comes_first() -> None:
     missing = Step(1, "BUILTIN_69", (1, 1, 7), (1, 1, 7))
     stem = conv(input=(48, 48, 1), output=(48, 48, 8), filter_channels=1, weight_bytes=72)
     findings = lint(network(stem, missing), PINS)
-    assert [finding.rule for finding in findings] == ["operator outside the resolver", "one-channel stem"]
+    assert [finding.rule for finding in findings] == ["operator without a kernel", "one-channel stem"]
     assert findings[0].is_error
 
 

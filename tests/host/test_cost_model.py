@@ -180,7 +180,7 @@ def test_a_profile_of_another_model_corrects_path_by_path(tmp_path: Path) -> Non
     model = tflite_file.read(MODEL)
     before = estimate(model)
     path = profile_of(b"another", [], tmp_path, paths={"conv rows": 2.0})
-    after = corrected(before, model, read_profile(path))
+    after = corrected(estimate(model), model, read_profile(path))
     for one, other in zip(before.operators, after.operators, strict=True):
         middle = (other.shortest + other.longest) / 2
         factor = 2.0 if one.path.name == "conv rows" else None

@@ -9,12 +9,15 @@ Sizes are those of esp-tflite-micro 1.4.0's structures under GCC for the ESP32-S
 read from its Init and Prepare. Standard library alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from microfer.cost.dispatch import host_scratch
 from microfer.cost.path import Path, round_up
 from microfer.cost.step import Step
-from microfer.tflite.graph import Tensor, TfliteModel
+from microfer.tflite.graph import Subgraph, Tensor, TfliteModel
+from microfer.tflite.validate import called_subgraphs
+from microfer.tflite.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,17 @@ def _meet(one: Buffer, other: Buffer) -> bool:
 
 ALIGNMENT = 16
 
-ALLOCATORS = (36, 44, 36, 8, 8)
-"""Arena, greedy planner, allocator, builtin data, subgraph: bytes of each, in the order in which they are made."""
+ALLOCATORS = (36, 44, 36, 8)
+"""Arena, greedy planner, allocator, builtin data: bytes of each, in the order in which they are made."""
+
+SUBGRAPH = 8
+"""For each subgraph, where its tensors and operators are."""
+
+HOST_RECORDS = 512
+"""What TFLM's interpreter on a computer keeps at most for recording, which the chip's does not."""
+
+OFFLINE_PLAN = "OfflineMemoryAllocation"
+"""The metadata entry in which a file says where its tensors are to lie."""
 
 EVAL_TENSOR, NODE, TENSOR, AFFINE, HANDLE, POINTER = 12, 32, 40, 12, 4, 4
 
@@ -104,18 +116,23 @@ KEPT = {
 }
 """Operator -> bytes that its kernel keeps between invokes, beside the constants of each channel."""
 
-UNKNOWN_KEPT = 64
+NOTHING_KEPT = ("RESHAPE",)
 PLANNING_BYTES = 24 + 40
 """What planning takes for each tensor and scratch buffer, given back afterwards."""
+
+
+Plan = tuple[tuple[Step, ...], tuple[Path, ...]]
+"""The operators of one subgraph, and how each is computed."""
 
 
 @dataclass(frozen=True)
 class Arena:
     """The device's arena in bytes.
 
-    activations: the tensors as the planner would place them without scratch. planned: with scratch. kept: TFLM's own.
-    used: what `arena_used_bytes` says there. needed: the arena to give, since planning needs room too.
-    peak: index of the operator at which the most is in use. scratch: the largest of ESP-NN's buffers.
+    activations: the tensors as the planner would place them without scratch. planned: with scratch. kept: TFLM's own,
+        variables included. used: what `arena_used_bytes` says there. needed: the arena to give, since planning needs
+        room too. peak: index of the operator at which the most is in use. scratch: the largest of ESP-NN's buffers.
+    unknown: why all this is a lower limit, in parts of a sentence; () where it is exact.
     """
 
     activations: int
@@ -124,58 +141,130 @@ class Arena:
     needed: int
     peak: int
     scratch: int
+    unknown: tuple[str, ...] = ()
 
     @property
     def used(self) -> int:
         """What TFLM reports after laying out the network."""
         return self.planned + self.kept
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known to the byte; it is a lower limit otherwise."""
+        return not self.unknown
 
-def device_arena(model: TfliteModel, steps: tuple[Step, ...], paths: tuple[Path, ...]) -> Arena:
-    """Return the arena of `model`, whose operators are `steps` and run on `paths`."""
-    tensors = _tensor_buffers(model)
-    # A buffer of a step lives at its moment alone; moment 0 is before the first operator.
-    scratch = [
-        Buffer(round_up(size, ALIGNMENT), step.index + 1, step.index + 1, f"scratch of operator {step.index}")
-        for step, path in zip(steps, paths, strict=True)
-        for size in path.scratch_bytes
-        if size
-    ]
+
+def device_arena(model: TfliteModel, plans: tuple[Plan, ...], verdict: Verdict | None = None) -> Arena:
+    """Return the arena of `model`, whose subgraphs are `plans`.
+
+    verdict: what TFLM on this computer laid out; where this differs from what the model of it says, the greater counts.
+    """
+    lives = _Lifetimes(model.subgraphs)
+    tensors = list(lives.tensors())
+    scratch = list(lives.scratch(plans, lambda _, path: path.scratch_bytes))
     buffers = [*tensors, *scratch]
     planned = height(buffers, place(buffers))
-    kept = _kept(model, steps, len(scratch))
-    moments = range(len(steps) + 1)
-    load = [sum(buffer.size for buffer in buffers if buffer.first <= moment <= buffer.last) for moment in moments]
-    planning = PLANNING_BYTES * (len(model.tensors) + len(scratch))
+    kept = _kept(model, plans, len(scratch))
+    unknown = _unknown(model, plans)
+    if verdict is not None and verdict.refused is None:
+        if host_planned(model, plans) != verdict.head_bytes:
+            unknown = (*unknown, "TFLM on this computer lays the tensors out in another way")
+        if unknown:
+            planned = max(planned, verdict.head_bytes)
+            kept = max(kept, (verdict.tail_bytes - HOST_RECORDS) // 2)  # pointers are half as wide on the chip
+    load = [sum(one.size for one in buffers if one.first <= moment <= one.last) for moment in range(lives.now + 1)]
+    count = sum(len(graph.tensors) for graph in model.subgraphs)
+    planning = PLANNING_BYTES * (count + len(scratch))
     return Arena(
         activations=height(tensors, place(tensors)),
         planned=planned,
         kept=kept,
         needed=round_up(kept + max(planned, planning + 12 * (12 + len(scratch))), ALIGNMENT),
-        peak=max(load.index(max(load)) - 1, 0),
+        peak=lives.operator_at(load.index(max(load))),
         scratch=max((buffer.size for buffer in scratch), default=0),
+        unknown=unknown,
     )
 
 
-def _tensor_buffers(model: TfliteModel) -> list[Buffer]:
-    end = len(model.operators)
-    first: dict[int, int] = dict.fromkeys(model.inputs, 0)
-    last: dict[int, int] = dict.fromkeys(model.inputs, 0)
-    for moment, operator in enumerate(model.operators, start=1):
-        for number in operator.outputs:
-            first.setdefault(number, moment)
-            last[number] = moment
-        for number in operator.inputs:
-            if number != -1:
-                last[number] = moment
-    for number in model.outputs:
-        first.setdefault(number, end)
-        last[number] = end
-    return [
-        Buffer(round_up(_bytes(tensor), ALIGNMENT), first[number], last[number], tensor.name)
-        for number, tensor in enumerate(model.tensors)
-        if not tensor.data_bytes and number in first
+def host_planned(model: TfliteModel, plans: tuple[Plan, ...]) -> int:
+    """Return the bytes of tensors and scratch as TFLM lays them on a computer, without ESP-NN."""
+    lives = _Lifetimes(model.subgraphs)
+    buffers = [*lives.tensors(), *lives.scratch(plans, host_scratch)]
+    return height(buffers, place(buffers))
+
+
+def _unknown(model: TfliteModel, plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    kinds = [
+        step.kind if step.types == ("INT8",) else f"{step.kind} on {' and '.join(step.types)}"
+        for steps, paths in plans
+        for step, path in zip(steps, paths, strict=True)
+        if not path.work or step.kind not in (*KEPT, *NOTHING_KEPT)
     ]
+    found = [f"{', '.join(dict.fromkeys(kinds))} never measured"] if kinds else []
+    if OFFLINE_PLAN in model.metadata:
+        found.append("the file brings a plan of its own")
+    return tuple(found)
+
+
+class _Lifetimes:
+    """When each tensor and each operator's scratch is in use, counted as TFLM's AllocationInfoBuilder does."""
+
+    def __init__(self, graphs: tuple[Subgraph, ...]) -> None:
+        self.now = 0
+        self._graphs = graphs
+        self._first: dict[tuple[int, int], int] = {}
+        self._last: dict[tuple[int, int], int] = {}
+        self._spans: dict[tuple[int, int], tuple[int, int]] = {}
+        self._handles: set[tuple[int, int]] = set()
+        self._mark(0)
+
+    def operator_at(self, moment: int) -> int:
+        """Return the operator of the first subgraph that is at work at a moment; 0 before the first one."""
+        ends = ((number, last) for (graph, number), (_, last) in self._spans.items() if graph == 0)
+        return next((number for number, last in ends if moment <= last), 0)
+
+    def tensors(self) -> Iterator[Buffer]:
+        """Yield the tensors that the planner places, in the order of the file."""
+        for graph, subgraph in enumerate(self._graphs):
+            for number, tensor in enumerate(subgraph.tensors):
+                size = round_up(_bytes(tensor), ALIGNMENT)
+                key = graph, number
+                if size and not tensor.data_bytes and not tensor.is_variable and key not in self._handles:
+                    yield Buffer(size, self._first.get(key, -1), self._last.get(key, -1), tensor.name)
+
+    def scratch(self, plans: tuple[Plan, ...], sizes: Callable[[Step, Path], tuple[int, ...]]) -> Iterator[Buffer]:
+        """Yield the scratch buffers, in the order in which the kernels ask for them. sizes: of one operator."""
+        for graph, (steps, paths) in enumerate(plans):
+            for step, path in zip(steps, paths, strict=True):
+                first, last = self._spans.get((graph, step.index), (-1, -1))
+                for size in filter(None, sizes(step, path)):
+                    yield Buffer(round_up(size, ALIGNMENT), first, last, f"scratch of operator {step.index}")
+
+    def _mark(self, graph: int) -> None:
+        subgraph = self._graphs[graph]
+        for number in subgraph.inputs:
+            self._use(graph, number, creates=True)
+        for index, operator in enumerate(subgraph.operators):
+            self.now += 1
+            first = self.now
+            for number in operator.outputs:
+                self._first.setdefault((graph, number), self.now)
+                if operator.name == "VAR_HANDLE":  # whose kernel keeps the handle itself
+                    self._handles.add((graph, number))
+            for inner in called_subgraphs(operator):
+                self.now += 1
+                self._mark(inner)
+            for number in (*operator.inputs, *operator.outputs):
+                self._use(graph, number)
+            spanned = self._spans.get((graph, index), (first, first))
+            self._spans[graph, index] = spanned[0], self.now
+        for number in subgraph.outputs:
+            self._use(graph, number, creates=True)
+
+    def _use(self, graph: int, number: int, *, creates: bool = False) -> None:
+        if creates:
+            self._first.setdefault((graph, number), self.now)
+        self._last[graph, number] = self.now
 
 
 def _bytes(tensor: Tensor) -> int:
@@ -183,7 +272,7 @@ def _bytes(tensor: Tensor) -> int:
     return tensor.elements if tensor.type == "INT4" else tensor.value_bytes or tensor.elements
 
 
-def _kept(model: TfliteModel, steps: tuple[Step, ...], scratch_count: int) -> int:
+def _kept(model: TfliteModel, plans: tuple[Plan, ...], scratch_count: int) -> int:
     """Return what TFLM takes from the arena's end, downwards, each piece at its own alignment."""
     tail = 0
 
@@ -193,19 +282,25 @@ def _kept(model: TfliteModel, steps: tuple[Step, ...], scratch_count: int) -> in
 
     for size in ALLOCATORS:
         take(size)
-    take(EVAL_TENSOR * len(model.tensors))
+    take(SUBGRAPH * len(model.subgraphs))
+    steps = [step for subgraph, _ in plans for step in subgraph]
+    take(EVAL_TENSOR * sum(len(graph.tensors) for graph in model.subgraphs))
     take(NODE * len(steps))
     for step in steps:
         if size := PARAMETERS.get(step.kind, 0):
             take(size, 4 if size >= POINTER else 1)
     for step in steps:
-        if size := KEPT.get(step.kind, 0 if step.kind == "RESHAPE" else UNKNOWN_KEPT):
+        if size := KEPT.get(step.kind, 0):
             take(size, ALIGNMENT)
     for step in steps:
         for _ in range(_channel_arrays(step)):
             take(4 * step.output[2], ALIGNMENT)
     if scratch_count:
         take(HANDLE * scratch_count)
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.is_variable:
+                take(_bytes(tensor), ALIGNMENT)
     for ends in (model.inputs, model.outputs):
         take(POINTER * len(ends), ALIGNMENT)
         for number in ends:

@@ -11,8 +11,6 @@ ACCESS_MARGIN = 64
 
 def conv_path(step: Step) -> Path:
     """Return the path of a CONV_2D."""
-    if not step.all_int8:
-        return Path("conv other types", "not int8: TFLM's reference kernel", is_fast=False)
     scratch = (_scratch(step),)
     if step.dilation != (1, 1):
         return _reference(step, "conv reference", f"dilation {step.dilation}: TFLM's reference kernel", scratch)

@@ -10,8 +10,6 @@ WHOLE_WIDE_BYTES = 48 * 1024
 
 def depthwise_path(step: Step) -> Path:
     """Return the path of a DEPTHWISE_CONV_2D."""
-    if not step.all_int8:
-        return Path("depthwise other types", "not int8: TFLM's reference kernel", is_fast=False)
     channels, multiplier = step.input[2], step.multiplier
     if step.dilation != (1, 1):
         return _plain(step, "depthwise reference", f"dilation {step.dilation}: TFLM's reference kernel")

@@ -16,7 +16,14 @@ from microfer.cost.other_path import (
     table_path,
 )
 from microfer.cost.path import Path
+from microfer.cost.reference import LEAST_PER_MAC
 from microfer.cost.step import Step
+
+CONTROL_FLOW = {
+    "IF": "runs one of two subgraphs",
+    "WHILE": "runs a subgraph as often as another says",
+    "CALL_ONCE": "runs a subgraph at the first inference alone",
+}
 
 _PATHS: dict[str, Callable[[Step], Path]] = {
     "CONV_2D": conv_path,
@@ -36,14 +43,33 @@ _PATHS: dict[str, Callable[[Step], Path]] = {
 }
 
 
+ESP_NN = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL", "MAX_POOL_2D", "AVERAGE_POOL_2D", "SOFTMAX")
+"""Operators whose scratch in the arena is ESP-NN's; that of all others TFLM asks for on a computer too."""
+
+
 def path_of(step: Step) -> Path:
     """Return how the operator is computed; its `work` is empty where the model knows nothing of such an operator."""
-    if step.is_custom or step.kind not in _PATHS:
-        return Path("unknown", f"{step.kind} was never measured", is_fast=False)
-    if not step.all_int8:
-        return Path("unknown", f"{step.kind} on another type than int8 was never measured", is_fast=False)
+    if step.is_custom:
+        return Path("unknown", "a custom operator, whose kernel is not TFLM's", is_fast=False)
+    if step.kind in CONTROL_FLOW:
+        return Path("control flow", CONTROL_FLOW[step.kind], is_fast=True, runs=step.runs)
+    if not step.all_int8 or step.kind not in _PATHS:
+        return _unmeasured(step)
     path = _PATHS[step.kind](step)
     if step.batch == 1:
         return path
     work = {part: count * step.batch for part, count in path.work.items()}
     return replace(path, work=work, filter_passes=path.filter_passes * step.batch)
+
+
+def _unmeasured(step: Step) -> Path:
+    if step.types == ("INT8",):
+        why = f"{step.kind} was never measured"
+    else:
+        why = f"{step.kind} on {' and '.join(step.types)}: TFLM's reference kernel, never measured"
+    return Path("unknown", why, is_fast=False, scratch_bytes=step.scratch, least=LEAST_PER_MAC * step.macs)
+
+
+def host_scratch(step: Step, path: Path) -> tuple[int, ...]:
+    """Return the scratch that TFLM asks for on a computer, where no kernel is ESP-NN's."""
+    return () if step.kind in ESP_NN else path.scratch_bytes

@@ -12,12 +12,14 @@ from pathlib import Path
 from microfer.cost.costs import fitted, versions
 from microfer.cost.dispatch import path_of
 from microfer.cost.estimate import Estimate, OperatorEstimate
-from microfer.cost.memory import KEPT_IN_CACHE_BYTES, LARGEST_INTERNAL_BYTES
+from microfer.cost.memory import KEPT_IN_CACHE_BYTES, LARGEST_INTERNAL_BYTES, fits_internal
 from microfer.cost.path import round_up
 from microfer.cost.step import CONVOLUTIONS, Step
+from microfer.cost.types import refusal
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.tflite.operators import RESOLVER_METHODS
+from microfer.tflite.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,40 @@ WORTH_INSTRUCTIONS = 0.01
 
 WORTH_COPIED_BYTES = 4096
 
+NO_KERNEL = "operator without a kernel"
+CUSTOM_OPERATOR = "custom operator"
+REFUSED = "refused by TFLM"
+
+MORE_THAN_ONE_SUBGRAPH = ("IF", "WHILE", "CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")
+
 ALWAYS = ("one-channel stem", "MEAN instead of AVERAGE_POOL_2D")
 """Rules that are given whatever they cost: the network's author can do without them at once."""
 
 
-def lint(network: Estimate, components: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+QUANTIZE_FULLY = (
+    "quantize fully to int8, input and output too: host/quantize.py does it to a .keras, the converter with "
+    "representative_dataset, OpsSet.TFLITE_BUILTINS_INT8 and inference_input_type = inference_output_type = int8"
+)
+
+
+def lint(
+    network: Estimate, components: Mapping[str, str] | None = None, verdict: Verdict | None = None
+) -> tuple[Finding, ...]:
     """Return the findings: first what fails, then what costs the most.
 
     components: name -> version of those that the firmware is built with; the default is what the costs were measured
         with. `releases.pinned` reads them from the firmware.
+    verdict: what TFLM on this computer said of the network; without it, only what is known of its kernels counts.
     """
     built_with = {**versions(), **(components or {})}
     found = [*_whole(network), *release_findings(built_with)]
     for one in network.operators:
         found += _wrong(one)
-        if one.step.kind in CONVOLUTIONS and one.step.is_padded_unevenly:
+        if one.step.kind in CONVOLUTIONS and one.step.all_int8 and one.step.is_padded_unevenly:
             found.append(uneven_padding(one.step, built_with["esp-nn"]))
         found += [finding for finding in _slow(one) if _is_worth(finding, network)]
+    if verdict is not None and verdict.refused is not None:
+        found += _refused(verdict, found)
     return tuple(sorted(found, key=lambda finding: (not finding.is_error, -finding.instructions, -finding.bytes)))
 
 
@@ -70,31 +89,67 @@ def _is_worth(finding: Finding, network: Estimate) -> bool:
 
 
 def _whole(network: Estimate) -> Iterator[Finding]:
-    if not network.fits_internal:
-        peak = network.operators[network.arena.peak]
+    arena = network.arena
+    if not fits_internal(arena.needed) and network.operators:
+        peak = network.operators[arena.peak]
         yield Finding(
             "arena beyond internal RAM",
             peak.step.index,
             False,
-            f"the arena takes {network.arena.needed / 1024:.0f} KiB, of which ESP-NN's scratch at the fullest "
-            f"operator, {peak.step.kind} {peak.step.index}, is {sum(peak.path.scratch_bytes) / 1024:.0f} KiB; "
-            f"internal RAM has {LARGEST_INTERNAL_BYTES / 1024:.0f} KiB in one piece",
+            f"the arena takes {'' if arena.is_exact else 'at least '}{arena.needed / 1024:.0f} KiB, of which ESP-NN's "
+            f"scratch at the fullest operator, {peak.step.kind} {peak.step.index}, is "
+            f"{sum(peak.path.scratch_bytes) / 1024:.0f} KiB; internal RAM has {LARGEST_INTERNAL_BYTES / 1024:.0f} KiB "
+            "in one piece",
             "make that operator smaller: fewer channels, or a pool before it; else the arena lies in slower PSRAM",
-            bytes=network.arena.needed - LARGEST_INTERNAL_BYTES,
+            bytes=arena.needed - LARGEST_INTERNAL_BYTES,
         )
+    kinds = dict.fromkeys(one.step.kind for one in network.operators if one.step.kind in MORE_THAN_ONE_SUBGRAPH)
+    if kinds:
+        yield Finding(
+            "state or branches",
+            None,
+            True,
+            f"{', '.join(kinds)}: TFLM runs it, microfer's firmware does not: it gives TFLM no room for variables and "
+            "takes networks of one subgraph",
+            "keep state outside the network and convert it without branches, or extend firmware/src/classifier_tflm.cc",
+        )
+
+
+def _refused(verdict: Verdict, found: list[Finding]) -> Iterator[Finding]:
+    """Yield what TFLM itself said, unless it is of an operator that is known not to work."""
+    named = {finding.operator for finding in found if finding.is_error and finding.operator is not None}
+    if verdict.operator in named:
+        return
+    has_none = any(finding.rule in (NO_KERNEL, CUSTOM_OPERATOR) for finding in found)
+    if verdict.operator is None and has_none:
+        return
+    verb = "start" if verdict.at == "start" else "run"
+    problem = f"TFLM on this computer does not {verb} it: {verdict.refused}"
+    yield Finding(REFUSED, verdict.operator, True, problem, QUANTIZE_FULLY)
 
 
 def _wrong(one: OperatorEstimate) -> Iterator[Finding]:
     step = one.step
-    if step.is_custom or step.kind not in RESOLVER_METHODS:
+    if step.is_custom:
         yield Finding(
-            "operator outside the resolver",
+            CUSTOM_OPERATOR,
+            step.index,
+            True,
+            f"microfer's firmware registers no custom operator, so not {step.kind}; TFLM may have a kernel for it",
+            "replace it by built-in operators, leave it out of the graph, or register its kernel in the firmware",
+        )
+        return
+    if step.kind not in RESOLVER_METHODS:
+        yield Finding(
+            NO_KERNEL,
             step.index,
             True,
             f"TFLM has no kernel for {step.kind}",
             "replace it by operators that TFLM has, or leave it out of the graph",
         )
         return
+    if (reason := refusal(step)) is not None:
+        yield Finding(REFUSED, step.index, True, reason, QUANTIZE_FULLY)
     if step.kind == "CONV_2D" and step.filter_channels != step.input[2] and step.all_int8:
         yield Finding(
             "grouped convolution",

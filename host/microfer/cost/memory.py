@@ -1,7 +1,6 @@
 """The ESP32-S3's memories as an estimate of time needs them: what fits where, and how fast a cache line arrives.
 
-A line of 64 bytes takes, at 80 MHz: from quad flash 128 clocks of data and about 20 of command, address and wait; from
-octal PSRAM, at two transfers a clock, 32 and about 20. The sizes are sdkconfig's (data cache of 64 KB in lines of 64).
+Speeds are those that others measured on chips; `Speed.source` says who. The sizes are sdkconfig's (data cache: 64 KB).
 """
 
 from dataclasses import dataclass
@@ -9,11 +8,27 @@ from dataclasses import dataclass
 from microfer.contract import ARENA_RESERVE_BYTES
 
 CLOCK_HZ = 240_000_000
-BUS_HZ = 80_000_000
-LINE_BYTES = 64
 
-FLASH_BYTES_PER_S = LINE_BYTES * BUS_HZ // (128 + 20)
-PSRAM_BYTES_PER_S = LINE_BYTES * BUS_HZ // (32 + 20)
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast lines of the data cache are filled, and who measured that on which chip."""
+
+    line_bytes: int
+    line_s: float
+    source: str
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Bytes a second, line after line."""
+        return self.line_bytes / self.line_s
+
+
+SPEEDS = {
+    "flash": Speed(32, 259 / CLOCK_HZ, "quad flash at 80 MHz, 259 cycles a line, reported from a chip in 2026"),
+    "psram": Speed(64, 328e-9 + 64 * 6.8e-9, "octal PSRAM at 80 MHz, project-x51/esp32-s3-memorycopy#2"),
+}
+"""Memory -> its speed."""
 
 KEPT_IN_CACHE_BYTES = 48 * 1024
 """A filter of at most three quarters of the data cache is fetched once an invoke, a larger one anew in each pass."""
@@ -25,19 +40,19 @@ FREE_INTERNAL_BYTES = 341_255
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the arena and the weights lie: "internal" or "psram", "flash" or "psram"."""
+    """Where the arena and the weights lie: "internal", "psram" or "unknown"; "flash" or "psram"."""
 
     arena: str
     weights: str = "flash"
 
     def __post_init__(self) -> None:
-        if self.arena not in ("internal", "psram") or self.weights not in ("flash", "psram"):
+        if self.arena not in ("internal", "psram", "unknown") or self.weights not in SPEEDS:
             raise ValueError(f"no such placement: {self}")
 
     @property
-    def weights_bytes_per_s(self) -> int:
+    def weights_bytes_per_s(self) -> float:
         """How fast constants arrive in the cache."""
-        return FLASH_BYTES_PER_S if self.weights == "flash" else PSRAM_BYTES_PER_S
+        return SPEEDS[self.weights].bytes_per_s
 
 
 def fits_internal(arena_bytes: int) -> bool:

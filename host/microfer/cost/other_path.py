@@ -14,7 +14,7 @@ def fully_connected_path(step: Step) -> Path:
     """Return the path of a FULLY_CONNECTED."""
     filters = max(step.output[2], 1)
     batch = max(step.output_elements // filters, 1)
-    length = step.weight_bytes // filters
+    length = (step.weight_values or step.weight_bytes) // filters
     if length < 16:
         work = {"call": 1, "outputs": batch * filters}
         work["outputs x groups"] = batch * filters * (length // 8)

@@ -23,6 +23,8 @@ class Path:
     scratch_bytes: what the kernel asks of the arena beside its tensors, in the order in which it asks.
     copied_bytes: constants that are copied, or summed, anew at every invoke.
     filter_passes: how often one invoke reads the whole filter.
+    least: instructions that it takes at least, for an operator that was never measured.
+    runs: subgraphs that it runs, by their numbers in the file.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Path:
     scratch_bytes: tuple[int, ...] = ()
     copied_bytes: int = 0
     filter_passes: int = 1
+    least: float = 0.0
+    runs: tuple[int, ...] = ()
 
 
 def round_up(value: int, unit: int) -> int:

@@ -97,12 +97,12 @@ def corrected(network: Estimate, model: TfliteModel, profile: Profile) -> Estima
     Raises:
         MicroferError: the profile is of this model, and has other operators; or it is of another and without factors.
     """
-    operators = network.operators
     if profile.model_sha256 == hashlib.sha256(model.content).hexdigest():
-        _check(profile, operators)
+        _check(profile, network.operators)
+        times = [seconds for _, seconds in profile.operators]
         measured = (
             replace(one, shortest=seconds, longest=seconds, is_measured=True)
-            for one, (_, seconds) in zip(operators, profile.operators, strict=True)
+            for one, seconds in zip(network.operators, times, strict=True)
         )
         return replace(network, operators=tuple(measured))
     if not profile.paths:
@@ -110,12 +110,12 @@ def corrected(network: Estimate, model: TfliteModel, profile: Profile) -> Estima
             f"{profile.name} was measured on another model and has no factors: write them with "
             "python host/profile_s3.py ITS_MODEL --profile PROFILE --refit OUT"
         )
-    scaled = (_scaled(one, profile.paths.get(one.path.name)) for one in operators)
+    scaled = (_scaled(one, profile.paths.get(one.path.name)) for one in network.operators)
     return replace(network, operators=tuple(scaled))
 
 
 def _scaled(one: OperatorEstimate, factor: float | None) -> OperatorEstimate:
-    if factor is None:
+    if factor is None or one.instructions is None:
         return one
     seconds = one.shortest * factor
     return replace(one, shortest=seconds * (1 - one.error), longest=seconds * (1 + one.error))

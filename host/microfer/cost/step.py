@@ -9,10 +9,14 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from microfer.errors import MicroferError
-from microfer.tflite.graph import Operator, Tensor, TfliteModel
+from microfer.cost.reference import multiplied, reference_scratch
+from microfer.tflite.graph import Operator, Subgraph, Tensor, TfliteModel
+from microfer.tflite.validate import called_subgraphs
 
 SAME = 0
+NOTHING = Tensor("", (), "INT8", (), (), 0, 0, 0)
+"""Stands for the input or output that an operator has not, such as a variable's handle."""
+
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 
@@ -36,6 +40,12 @@ class Step:
     keeps_dimensions: a reduction over height and width whose output still has four dimensions.
     all_int8: its computed inputs, its outputs and its filter are int8.
     batch: images that a convolution or pool takes one after another.
+    weight_values, weight_passes: how many weights an operator other than a convolution has, and how often each of them
+        is multiplied in one inference.
+    types: of the first computed input, of the weights where there are any, of the output.
+    element_bytes: of each computed value.
+    scratch: what TFLM's reference kernel asks of the arena beside its tensors, bytes.
+    runs: subgraphs that it runs, by their numbers in the file.
     """
 
     index: int
@@ -63,6 +73,12 @@ class Step:
     all_int8: bool = True
     is_custom: bool = False
     batch: int = 1
+    weight_values: int = 0
+    weight_passes: int = 0
+    types: tuple[str, ...] = ("INT8",)
+    element_bytes: int = 1
+    scratch: tuple[int, ...] = ()
+    runs: tuple[int, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -78,9 +94,7 @@ class Step:
                 return self.batch * self.pixels * self.output[2] * taps * self.filter_channels
             case "DEPTHWISE_CONV_2D":
                 return self.batch * self.pixels * self.output[2] * taps
-            case "FULLY_CONNECTED":
-                return self.weight_bytes * max(self.output_elements // max(self.output[2], 1), 1)
-        return 0
+        return self.weight_values * self.weight_passes
 
     @property
     def taps(self) -> int:
@@ -112,6 +126,7 @@ class Step:
         default = asdict(Step(0, "", (1, 1, 1), (1, 1, 1)))
         always = ("kind", "input", "output")
         mine = {key: value for key, value in asdict(self).items() if key in always or value != default[key]}
+        mine.pop("scratch", None)  # which a path that was measured knows by itself
         return {key: list(value) if isinstance(value, tuple) else value for key, value in mine.items()}
 
     @classmethod
@@ -137,29 +152,23 @@ def _inside(size: int, places: int, kernel: int, dilation: int, stride: int, bef
     return taps, whole
 
 
-def steps(model: TfliteModel) -> tuple[Step, ...]:
-    """Return the operators of `model` in the order of execution.
-
-    Raises:
-        MicroferError: the model has several subgraphs, whose control flow this model of cost does not follow.
-    """
-    if model.subgraph_count != 1:
-        raise MicroferError(
-            f"{model.name} has {model.subgraph_count} subgraphs: IF and WHILE have no fixed cost; "
-            "convert a network without control flow"
-        )
-    return tuple(_step(model, index, operator) for index, operator in enumerate(model.operators))
+def steps(graph: Subgraph | TfliteModel) -> tuple[Step, ...]:
+    """Return the operators of a subgraph, or of a model's first one, in the order of execution."""
+    return tuple(_step(graph.tensors, index, operator) for index, operator in enumerate(graph.operators))
 
 
-def _step(model: TfliteModel, index: int, operator: Operator) -> Step:
-    inputs = [model.tensors[number] for number in operator.inputs if number != -1]
+def _step(tensors: tuple[Tensor, ...], index: int, operator: Operator) -> Step:
+    inputs = [tensors[number] for number in operator.inputs if number != -1]
     computed = [tensor for tensor in inputs if not tensor.data_bytes]
-    outputs = [model.tensors[number] for number in operator.outputs]
+    outputs = [tensors[number] for number in operator.outputs]
     constants = [tensor for tensor in inputs if tensor.data_bytes]
     taken = [*computed, *outputs]
-    first, out = (computed or inputs or outputs)[0], outputs[0]
-    weights = inputs[1] if operator.name in (*CONVOLUTIONS, "FULLY_CONNECTED") and len(inputs) > 1 else None
-    bias = inputs[2].data_bytes if weights is not None and len(inputs) > 2 else 0
+    first, out = (*computed, *inputs, *outputs, NOTHING)[0], (*outputs, NOTHING)[0]
+    if operator.name == "TRANSPOSE_CONV":  # whose first input is the shape of its output
+        first = inputs[2]
+    weights = inputs[1] if operator.name in (*CONVOLUTIONS, "FULLY_CONNECTED", "TRANSPOSE_CONV") else None
+    has_filter = weights is not None and operator.name != "TRANSPOSE_CONV"
+    bias = inputs[2].data_bytes if has_filter and len(inputs) > 2 else 0
     if weights is not None:
         taken.append(weights)
     geometry = _geometry(operator, first, out, weights)
@@ -168,12 +177,12 @@ def _step(model: TfliteModel, index: int, operator: Operator) -> Step:
         kind=operator.name,
         input=_hwc(first),
         output=_hwc(out),
-        weight_bytes=weights.data_bytes if weights else sum(tensor.data_bytes for tensor in constants),
+        weight_bytes=weights.data_bytes if weights and has_filter else sum(tensor.data_bytes for tensor in constants),
         bias_bytes=bias,
         weight_offset=weights.data_offset % 16 if weights else 0,
         filter_scales=max(len(weights.scales), 1) if weights else 1,
-        input_elements=sum(math.prod(tensor.shape) for tensor in computed),
-        output_elements=sum(math.prod(tensor.shape) for tensor in outputs),
+        input_elements=sum(tensor.elements for tensor in computed),
+        output_elements=sum(tensor.elements for tensor in outputs),
         inputs=len(computed),
         same_shapes=len({tensor.shape for tensor in inputs}) == 1,
         outer=_outer(operator, out) if operator.name == "CONCATENATION" else 1,
@@ -182,6 +191,11 @@ def _step(model: TfliteModel, index: int, operator: Operator) -> Step:
         all_int8=all(tensor.type == "INT8" for tensor in taken),
         is_custom=operator.is_custom,
         batch=max(out.shape[0], 1) if operator.name in (*CONVOLUTIONS, *POOLS) and len(out.shape) == 4 else 1,
+        **multiplied(operator, tensors),
+        types=tuple(dict.fromkeys((first.type, *([weights.type] if weights else ()), out.type))),
+        element_bytes=max((tensor.value_bytes or 0) // max(tensor.elements, 1) for tensor in (first, out)) or 1,
+        scratch=reference_scratch(operator, tensors),
+        runs=called_subgraphs(operator),
         **geometry,
     )
 
@@ -200,21 +214,19 @@ def _outer(operator: Operator, out: Tensor) -> int:
 def _geometry(operator: Operator, first: Tensor, out: Tensor, weights: Tensor | None) -> dict[str, Any]:
     """Return the fields of Step that only convolutions and pools have. Field numbers are those of schema.fbs."""
     options = operator.options
-    if options is None or len(first.shape) != 4 or len(out.shape) != 4:
+    if operator.name not in (*CONVOLUTIONS, *POOLS) or options is None or len(first.shape) != 4 or len(out.shape) != 4:
         return {}
     stride = options.integer(2, "i", 1), options.integer(1, "i", 1)
     dilation, multiplier, filter_channels = (1, 1), 1, 0
-    if operator.name in CONVOLUTIONS and weights is not None and len(weights.shape) == 4:
+    if weights is None:
+        kernel = options.integer(4, "i", 1), options.integer(3, "i", 1)
+    else:
         kernel = weights.shape[1], weights.shape[2]
         is_depthwise = operator.name == "DEPTHWISE_CONV_2D"
         at = 5 if is_depthwise else 4
         dilation = options.integer(at + 1, "i", 1), options.integer(at, "i", 1)
         multiplier = out.shape[3] // max(first.shape[3], 1) if is_depthwise else 1
         filter_channels = 1 if is_depthwise else weights.shape[3]
-    elif operator.name in POOLS:
-        kernel = options.integer(4, "i", 1), options.integer(3, "i", 1)
-    else:
-        return {}
     is_same = options.integer(0, "b") == SAME
     sides = [
         _padding(first.shape[1 + axis], out.shape[1 + axis], kernel[axis], stride[axis], dilation[axis], is_same)

@@ -1,5 +1,6 @@
 """The figures of docs/cost-model.md: the fit, its check on networks outside it, and all networks on the chip."""
 
+import math
 from collections import defaultdict
 from typing import Any
 
@@ -52,7 +53,7 @@ def millisecond_lines() -> list[str]:
     rows = []
     for arena, published in (("internal", 47), ("psram", 54)):
         ones = [operator_estimate(step, path_of(step), Placement(arena)) for step, _ in _steps(network)]
-        low, high = sum(one.shortest for one in ones), sum(one.longest for one in ones)
+        low, high = sum(one.shortest for one in ones), sum(one.longest or math.inf for one in ones)
         where = "internal RAM" if arena == "internal" else "PSRAM"
         rows.append((where, f"{1e3 * low:.1f} to {1e3 * high:.1f} ms", f"{published} ms"))
     return table(("arena in", "person_detection, estimated", "published"), rows)
@@ -60,7 +61,7 @@ def millisecond_lines() -> list[str]:
 
 def fit_lines() -> list[str]:
     """Return each path's number of cases and error as a Markdown table."""
-    paths = read_json(FITTED, dict[str, Any])["paths"]
+    paths = read_json(FITTED, dict[str, Any])["fits"][-1]["paths"]
     rows = [(name, str(found["cases"]), f"{100 * found['error']:.0f} %") for name, found in paths.items()]
     return table(("path", "cases", "error, two standard deviations"), rows)
 

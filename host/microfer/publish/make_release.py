@@ -144,7 +144,7 @@ def _chip(model: Path) -> dict[str, Any]:
         "instructions": round(cost.instructions),
         "error": round(cost.error, 4),
         "arena_bytes": cost.arena.needed,
-        "milliseconds": [round(1e3 * cost.shortest, 1), round(1e3 * cost.longest, 1)],
+        "milliseconds": [round(1e3 * cost.shortest, 1), cost.longest and round(1e3 * cost.longest, 1)],
     }
 
 

@@ -248,18 +248,21 @@ def _check_calls(graphs: tuple[Subgraph, ...]) -> None:
     """Check that subgraphs are there, and that none runs itself, however far around."""
     called = [tuple(_calls(graph, len(graphs))) for graph in graphs]
     above: list[int] = []
+    operators: dict[int, int] = {}
 
-    def enter(number: int) -> None:
+    def enter(number: int) -> int:
+        """Return how many operators a subgraph has, with all that it runs."""
         if number in above:
             raise _InvalidError(f"subgraph {number} runs itself, directly or through others")
-        above.append(number)
-        for inner in called[number]:
-            enter(inner)
-        above.pop()
-        called[number] = ()  # looked through
+        if number not in operators:
+            above.append(number)
+            operators[number] = len(graphs[number].operators) + sum(enter(inner) for inner in called[number])
+            above.pop()
+        return operators[number]
 
-    for number in range(len(graphs)):
-        enter(number)
+    most = max(enter(number) for number in range(len(graphs)))
+    if most > MOST_OPERATORS:
+        raise _beyond(f"with all subgraphs that it runs it has {most:,} operators", MOST_OPERATORS)
 
 
 def _calls(graph: Subgraph, count: int) -> Iterator[int]:

@@ -14,25 +14,33 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import nnls
 
-from microfer.cost.costs import FORMAT_VERSION
+from microfer.cost.costs import FORMAT_VERSION, KEYED_BY
 from microfer.cost.dispatch import path_of
 from microfer.cost.step import Step
 
 Row = tuple[Mapping[str, float], float]
 
 
-def fitted(sweep: dict[str, Any]) -> dict[str, Any]:
-    """Return what fitted.json holds, from the measured cases of s3-sweep.json."""
+def fitted(sweep: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what fitted.json holds, from the measured cases of s3-sweep.json; other releases' fits stay."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for case in sweep["cases"]:
         path = path_of(Step.from_json(case["step"]))
         if path.work:
             rows[path.name].append((path.work, case["instructions"]))
-    paths = {name: fit(cases) for name, cases in sorted(rows.items())}
-    return {"format_version": FORMAT_VERSION, "versions": sweep["versions"], "paths": paths}
+    paths = {name: fit_path(cases) for name, cases in sorted(rows.items())}
+    fit = {"versions": sweep["versions"], "paths": paths}
+    return {"format_version": FORMAT_VERSION, "fits": [*_others(before, fit["versions"]), fit]}
 
 
-def fit(rows: list[Row]) -> dict[str, object]:
+def _others(before: Mapping[str, Any], versions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the fits of other releases that `before` has, which stay."""
+    if before.get("format_version") != FORMAT_VERSION:
+        return []
+    return [one for one in before["fits"] if any(one["versions"][name] != versions[name] for name in KEYED_BY)]
+
+
+def fit_path(rows: list[Row]) -> dict[str, object]:
     """Return the costs of one path's parts, its error as a share, and how many cases there were."""
     parts = sorted({part for work, _ in rows for part in work})
     counts = np.array([[work.get(part, 0.0) for part in parts] for work, _ in rows])
@@ -48,6 +56,7 @@ def fit(rows: list[Row]) -> dict[str, object]:
     return {
         "cases": len(rows),
         "error": round(max(error, 0.01), 4),
+        "largest": round(float(measured.max())),
         "costs": {part: round(float(cost), 4) for part, cost in zip(parts, costs, strict=True) if cost > 0},
     }
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from microfer.contract import MOST_GATHERED_BYTES
+from microfer.cost.memory import CLOCK_HZ, KEPT_IN_CACHE_BYTES, SPEEDS
+from microfer.cost.path import round_up
+from microfer.cost.report import OwnKernels
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
@@ -79,6 +83,37 @@ def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Pat
             "with scripts/measure.py kernels, as docs/kernels.md says"
         )
     return found
+
+
+def own_kernels(steps: Sequence[Step], path: Path, weights: str = "flash") -> OwnKernels | None:
+    """Return what a network of these operators takes with the firmware's own kernels; None where none was counted.
+
+    Weights and scales do not matter for the count, shapes do. weights: the memory that the weights lie in.
+
+    Raises:
+        MicroferError: the record is missing or damaged.
+    """
+    shapes = tuple(_shape(step) for step in steps)
+    found = next((one for one in read_kernels(path).values() if one.operators == shapes), None)
+    if found is None:
+        return None
+    shortest = found.instructions[OWN] / CLOCK_HZ
+    read = sum(_weights_read(step) for step in steps)
+    return OwnKernels(
+        instructions=found.instructions[OWN],
+        operators=found.spent[OWN],
+        arena_bytes=found.arena_bytes[OWN],
+        longest_s=shortest + read / SPEEDS[weights].bytes_per_s,
+        source=f"{path.parent.name}/{path.name}, {found.name}",
+    )
+
+
+def _weights_read(step: Step) -> int:
+    """Return the bytes of weights that arrive from slow memory: once, or for each part of the rows anew."""
+    if step.kernel == (1, 1) or step.weight_bytes <= KEPT_IN_CACHE_BYTES:
+        return step.weight_bytes + step.bias_bytes
+    rows = step.pixels * round_up(step.kernel[0] * step.kernel[1] * step.filter_channels, 16)
+    return step.weight_bytes * -(-rows // MOST_GATHERED_BYTES) + step.bias_bytes
 
 
 def _shape(step: Step) -> tuple[str, int, int]:

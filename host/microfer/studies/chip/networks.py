@@ -9,6 +9,7 @@ from rich.table import Table
 
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import lint
+from microfer.errors import MicroferError
 from microfer.json_reader import typed
 from microfer.model.baselines import Application
 from microfer.model.networks import NETWORKS, network
@@ -96,6 +97,9 @@ def _row(name: str, cache: Path, results: Mapping[str, Accuracy]) -> Row:
     else:
         path = released.path
     one = estimate(tflite_file.read(path))
+    if one.longest is None:
+        unknown = ", ".join(f"{operator.step.kind} {operator.step.index}" for operator in one.unknown)
+        raise MicroferError(f"{name}: what {unknown} cost was never measured, so it cannot be compared")
     accuracies = [released.accuracy] if released else []
     accuracies += [results[name]] if name in results else []
     return Row(
