@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import rich.console
+from rich.console import RenderableType
 from rich.errors import MarkupError
 from rich.markup import escape
 from rich.segment import Segment
@@ -66,6 +67,8 @@ def warn(text: str) -> None:
 class Bar:
     """A progress bar with the time left, on standard error; where that is no terminal, none is drawn.
 
+    In a narrow terminal the bar itself is what gets shorter.
+
     title: what is done. total: how much of it, in any unit; None until `move` says so, and no bar is shown before.
     done: how much was done before. counted: whether people see the numbers, or a percentage. stays: whether the bar is
     still there at the end.
@@ -82,14 +85,23 @@ class Bar:
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
-        self._bar = Progress(
+        class WithNote(Progress):
+            """What else is to be shown has a line of its own: beside the bar it would leave no room for the time."""
+
+            def get_renderables(self) -> Iterable[RenderableType]:
+                yield from super().get_renderables()
+                for task in self.tasks:
+                    if task.fields["note"]:
+                        yield Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
+
+        self._bar = WithNote(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn() if counted else TaskProgressColumn(),
-            TimeRemainingColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)) if counted else TaskProgressColumn(),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             TextColumn("left"),
-            TextColumn("{task.fields[note]}"),
             console=console,
             transient=not stays,
             disable=not console.is_terminal,

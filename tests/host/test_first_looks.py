@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.text import Text
 
+from microfer import console
 from microfer.cli import command
 from microfer.console import Console
 from microfer.data.find import NAMES
@@ -34,6 +35,19 @@ def test_git_overlooks_what_people_put_here_and_what_they_save() -> None:
         ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
     )
     assert tracked.stdout == b""
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_a_bar_shows_the_time_left_and_its_note_at_any_width(width: int, monkeypatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "console", console.Console(file=shown, force_terminal=True, width=width))
+    note = "epoch 133 loss 1.234 accuracy 55.1% | validation 61.2%"
+    with console.Bar("training", 400 * 224, stays=True) as bar:
+        bar.move(12_345, note=note)
+    line, below = Text.from_ansi(shown.getvalue()).plain.splitlines()[-2:]
+    assert line.endswith("12345/89600 -:--:-- left")
+    assert below == note
+    assert len(line) <= width
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ class Screen:
         self._rows.append(row)
         self._last = f" | validation {row['val_accuracy']:.1%}"
         figures = (
-            f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}",
-            f"val loss {row['val_loss']:.4f}  val accuracy {row['val_accuracy']:.2%}",
+            f"loss {row['loss']:.3f} accuracy {row['accuracy']:.2%}",
+            f"val loss {row['val_loss']:.3f} accuracy {row['val_accuracy']:.2%}",
             f"{row['seconds']:.0f} s",
         )
         count = f"epoch {row['epoch']:3.0f}/{self._run.recipe.epochs}"
