@@ -18,8 +18,19 @@ os.environ.setdefault("MICROFER_MODEL", (ROOT / "models" / "DEFAULT").read_text(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --soak, for what takes minutes or hours."""
-    parser.addoption("--soak", action="store_true", help="run the soak tier too: tests marked soak")
+    """Add --soak: fuzzing, kills and streams for minutes each, in place of the few examples of the normal tier."""
+    parser.addoption(
+        "--soak",
+        action="store_true",
+        help="run the tests that are marked soak as well, and the fuzzing tests for MICROFER_SOAK_S seconds each "
+        "(600 where that is not set), with other examples every time",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the modules that are collected after this know for how long they run."""
+    if config.getoption("soak"):
+        os.environ.setdefault("MICROFER_SOAK_S", "600")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

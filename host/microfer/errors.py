@@ -1,4 +1,4 @@
-"""The one exception that microfer raises for what a user can put right."""
+"""The one exception that microfer raises for what a user can put right, and how it shows a value."""
 
 TRAIN_LOCK_HINT = "python -m pip install --require-hashes -r requirements/train.lock"
 """What to do where a package is missing that only training, pruning and quantizing need."""
@@ -10,3 +10,9 @@ class MicroferError(Exception):
     The message names what was read (file, row, key), what was expected and what to do about it. Commands print
     it as one line and exit with status 2; a traceback means a bug in microfer.
     """
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """Return what a wrong value looks like in an error: as Python writes it, cut to `longest` characters."""
+    text = repr(value)
+    return text if len(text) <= longest else text[: longest - 3] + "..."

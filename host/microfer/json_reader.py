@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from microfer.errors import MicroferError
+from microfer.errors import MicroferError, shown
 from microfer.files import read_bytes
 
 LONGEST_BYTES = 64 << 20
@@ -25,6 +25,9 @@ DEEPEST = 32
 
 WIDEST_BITS = 64
 """Whole numbers beyond it have no place in any of microfer's files, and become infinite, or an error, as floats."""
+
+LONGEST_KEY = 40
+"""Characters of a key that an error shows."""
 
 _MOST_DIGITS = len(str(-1 << WIDEST_BITS))
 
@@ -150,7 +153,7 @@ def _as(value: Any, kind: Any, where: str) -> Any:
     if origin in (dict, Mapping):
         if not isinstance(value, dict):
             _refuse(value, where, "an object")
-        return {key: _as(one, arguments[1], f"{where}.{key}".lstrip(".")) for key, one in value.items()}
+        return {key: _as(one, arguments[1], _at(where, key)) for key, one in value.items()}
     if is_dataclass(kind):
         return _dataclass(value, kind, where)
     return _plain(value, kind, where)
@@ -203,8 +206,8 @@ def _dataclass(value: Any, kind: Any, where: str) -> Any:
     if missing := sorted(needed - value.keys()):
         raise JsonError(f"{what} lacks the key {missing[0]!r}")
     if unknown := sorted(value.keys() - hints.keys()):
-        raise JsonError(f"{what} has the unknown key {_short(unknown[0])}")
-    return kind(**{key: _as(one, hints[key], f"{where}.{key}".lstrip(".")) for key, one in value.items()})
+        raise JsonError(f"{what} has the unknown key {shown(unknown[0])}")
+    return kind(**{key: _as(one, hints[key], _at(where, key)) for key, one in value.items()})
 
 
 @cache
@@ -213,13 +216,12 @@ def _hints(kind: Any) -> dict[str, Any]:
     return {one.name: hints[one.name] for one in fields(kind)}
 
 
+def _at(where: str, key: str) -> str:
+    return f"{where}.{key if len(key) <= LONGEST_KEY else key[: LONGEST_KEY - 3] + '...'}".lstrip(".")
+
+
 def _refuse(value: Any, where: str, expected: str) -> NoReturn:
-    raise JsonError(f"{where or 'it'} is {_short(value)}, expected {expected}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    raise JsonError(f"{where or 'it'} is {shown(value)}, expected {expected}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -239,7 +241,7 @@ def _whole(digits: str) -> int:
 def _finite(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise JsonError(f"the number {_short(digits)} is beyond every float")
+        raise JsonError(f"the number {shown(digits)} is beyond every float")
     return number
 
 
@@ -267,4 +269,4 @@ def _inside(value: Any) -> Iterator[Any]:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise JsonError(f"a text holds half a character: {_short(value)}") from error
+            raise JsonError(f"a text holds half a character: {shown(value)}") from error

@@ -1,21 +1,20 @@
 """Thousands of damaged and invented data sets: each is read, or refused by one error that names it.
 
 pytest tests/host/test_data_fuzz.py                        a few hundred examples, always the same
-MICROFER_SOAK_S=600 pytest tests/host/test_data_fuzz.py    for about so long each, and others every time
+pytest tests/host/test_data_fuzz.py --soak                 for about ten minutes each, and others every time
 """
 
 import io
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.host.fuzzing import EXAMPLES, changes, damaged, outcome
 from tests.host.test_fer2013 import FACES, GOOD_PIXELS, csv_of, encoded
 
 from microfer.contract import LABELS, NUM_CLASSES
@@ -23,16 +22,6 @@ from microfer.data import description, fer2013
 from microfer.data.csv_reader import read_csv
 from microfer.data.dataset import USAGES, Dataset
 from microfer.data.decoding import picture_size
-from microfer.errors import MicroferError
-
-SOAK_S = float(os.environ.get("MICROFER_SOAK_S", "0"))
-EXAMPLES = settings(
-    max_examples=int(50 * SOAK_S) or 100,
-    derandomize=not SOAK_S,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 
 def assert_whole(data: Dataset) -> None:
@@ -41,14 +30,6 @@ def assert_whole(data: Dataset) -> None:
     assert len(data) > 0
     assert set(data.labels) <= set(range(NUM_CLASSES))
     assert set(data.usage) <= set(USAGES)
-
-
-def outcome(read: Callable[[], Any]) -> tuple[Any, str]:
-    """What a function returns, or None and the text of its MicroferError; nothing else may be raised."""
-    try:
-        return read(), ""
-    except MicroferError as error:
-        return None, str(error)
 
 
 def read_or_refused(read: Callable[[], Dataset], named: str) -> Dataset | None:
@@ -66,7 +47,6 @@ ROW = f"1,{GOOD_PIXELS},Training"
 CSV = csv_of(ROW, f"6,{GOOD_PIXELS},PublicTest", ROW).encode()
 PNG, JPEG = encoded(FACES[0]), encoded(FACES[0], ".jpg")
 
-changes = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=8)
 cells = st.one_of(
     st.text(max_size=12),
     st.sampled_from(["0", "6", "7", "Training", GOOD_PIXELS, f"[{GOOD_PIXELS}]", GOOD_PIXELS[:-3], "..."]),
@@ -78,13 +58,6 @@ names = st.tuples(st.lists(words, max_size=4), st.text("abc\\\x1b:*", min_size=1
     lambda parts: "/".join([*parts[0], parts[1] + parts[2]])
 )
 trees = st.dictionaries(names, contents, max_size=6)
-
-
-def damaged(content: bytes, at_values: list[tuple[int, int]], cut: int) -> bytes:
-    changed = bytearray(content)
-    for at, value in at_values:
-        changed[at % len(changed)] = value
-    return bytes(changed[: len(changed) - cut % len(changed)])
 
 
 @EXAMPLES

@@ -12,7 +12,7 @@ from typing import Any
 
 from cobs import cobs
 
-from microfer.errors import MicroferError
+from microfer.errors import MicroferError, shown
 from microfer.link.layout import Field, Message, layout, payload_struct
 from microfer.link.messages import CRC, CRC_BYTES, FIXED_HELLO, HEADER, HEADER_BYTES, MESSAGES, PROTOCOL_VERSION
 
@@ -107,7 +107,7 @@ def pack_payload(message: Message) -> bytes:
                 struct.pack("<" + field.wire.format, *packed)  # only to name the field whose range is left
         except (ValueError, TypeError, OverflowError, struct.error) as error:
             name = f"{type(message).__name__}.{field.name}"
-            raise MicroferError(f"{name} is {_shown(value)}, expected {field.wire.name}: {error}") from error
+            raise MicroferError(f"{name} is {shown(value)}, expected {field.wire.name}: {error}") from error
         items += packed
     return _STRUCTS[message.TYPE].pack(*items)
 
@@ -155,8 +155,3 @@ def _values(name: str, fields: tuple[Field, ...], items: tuple[Any, ...]) -> lis
             raise PayloadError(f"{name}.{field.name}: {error}") from error
         position += count
     return values
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -70,7 +70,7 @@ def _facts(certificate: Certificate) -> str:
 
 def _model(model: Model) -> str:
     identity = f" ({escape(model.model_id)})" if model.model_id else ""
-    return f"{escape(model.file)}{identity}, {model.size_bytes:,} bytes, SHA-256 <code>{model.sha256}</code>"
+    return f"{escape(model.file)}{identity}, {model.size_bytes:,} bytes, SHA-256 <code>{escape(model.sha256)}</code>"
 
 
 def _level(level: Level) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from microfer.contract import INPUT_LAYOUTS, LABELS, MAX_SCORE_FLOOR, NUM_CLASSES, VECTOR_BYTES, InputLayout
-from microfer.errors import MicroferError
+from microfer.errors import MicroferError, shown
 from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
 from microfer.tflite.packing import new_buffer, pack, unpack
@@ -224,12 +224,12 @@ def _keys(
 ) -> dict[str, Any]:
     """Return a copy of a JSON object that has exactly the fields of `kind`, the optional ones perhaps."""
     if not isinstance(content, Mapping):
-        raise MicroferError(f"{what} must be a JSON object, found {content!r}")
+        raise MicroferError(f"{what} must be a JSON object, found {shown(content)}")
     expected = set(kind.__dataclass_fields__)
     if missing := sorted(expected - optional - set(content)):
-        raise MicroferError(f"{what} lacks the key {missing[0]!r}")
+        raise MicroferError(f"{what} lacks the key {shown(missing[0])}")
     if unknown := sorted(set(content) - expected):
-        raise MicroferError(f"{what} has the unknown key {unknown[0]!r}")
+        raise MicroferError(f"{what} has the unknown key {shown(unknown[0])}")
     return dict(content)
 
 
