@@ -11,7 +11,7 @@ from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, prediction, prev
 
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.link.connection import Connection
-from microfer.link.messages import Answer, BoardError, ErrorCode, Prediction
+from microfer.link.messages import Answer, BoardError, CropPreview, ErrorCode, Prediction
 from microfer.link.recording import read_recording
 from microfer.link.source import LiveSource, Replay
 from microfer.pictures.annotate import COLORS
@@ -38,6 +38,8 @@ class AnsweringBoard(FakeBoard):
     def _send(self, message, send):
         while self.says:
             super()._send(self.says.pop(), send)
+        if isinstance(message, CropPreview) and self.answer == Answer.NO_FACE:
+            return
         if isinstance(message, Prediction):
             message = prediction(message.frame, self.answer)
         super()._send(message, send)
@@ -223,6 +225,41 @@ def test_after_the_end_the_page_says_so_and_asks_no_more(browser, board):
     assert browser.run("[...document.querySelectorAll('button')].every((button) => button.disabled)")
     time.sleep(0.3)
     assert browser.problems == []
+
+
+def _no_last_word(handler, name, content):
+    if name == "end":
+        raise ConnectionResetError
+    _EVENT(handler, name, content)
+
+
+_EVENT = Handler._event
+
+
+def test_after_quit_the_page_does_not_try_again_even_without_a_last_word(browser, board, monkeypatch):
+    monkeypatch.setattr(Handler, "_event", _no_last_word)
+    with page(browser, board):
+        browser.click("#quit")
+        browser.wait_for("document.body.dataset.state === 'ended'")
+        assert browser.text("#notice") == "The viewer was ended. This page can be closed."
+
+
+def test_a_viewer_that_is_gone_is_given_up(browser, board, monkeypatch):
+    with page(browser, board):
+        browser.run("{ const wait = setTimeout; window.setTimeout = (then) => wait(then, 50) } 0")
+        monkeypatch.setattr(Handler, "_event", _break_off)
+        browser.wait_for("document.body.dataset.state === 'ended'")
+        assert browser.text("#link-text") == "the viewer is gone"
+        assert "Start it again" in browser.text("#notice")
+
+
+def test_where_there_is_no_face_the_page_shows_no_crop(browser, board):
+    with page(browser, board, previews=True):
+        browser.wait_for("!document.getElementById('crop').hidden")
+        board.answer = Answer.NO_FACE
+        browser.wait_for("document.getElementById('crop').hidden")
+        assert browser.text("#no-crop-title") == "No face"
+        assert browser.text("#no-crop-text") == "The board sends a crop with the next face."
 
 
 def test_a_viewer_that_does_not_answer_is_waited_for_and_one_that_refuses_is_not(browser, board, monkeypatch):

@@ -4,11 +4,14 @@ import { drawPanels, makePanels, put } from "./panels.js";
 import { drawTimeline } from "./timeline.js";
 
 const LATENCIES = 300; // predictions whose time from packet to screen is kept
+const GIVE_UP_MS = 20000; // how long a viewer that does not answer is waited for
 
 const $ = (id) => document.getElementById(id);
 let constants = null;
 let view = null;
 let isOver = false;
+let hasQuit = false;
+let givingUp = null; // the timer that runs while the viewer does not answer
 let isPlanned = false;
 let lastFrame = null;
 const latencies = [];
@@ -24,21 +27,34 @@ stream.addEventListener("constants", (event) => {
 
 stream.addEventListener("view", (event) => {
   view = JSON.parse(event.data);
+  clearTimeout(givingUp);
+  givingUp = null;
   plan();
 });
 
-stream.addEventListener("end", (event) => {
-  isOver = true;
-  stream.close();
-  away("ended", "the viewer has ended", `${JSON.parse(event.data).text} This page can be closed.`);
-});
+stream.addEventListener("end", (event) => end("the viewer has ended", `${JSON.parse(event.data).text} This page can be closed.`));
 
 stream.addEventListener("error", () => {
   if (isOver) return;
-  isOver = stream.readyState === EventSource.CLOSED; // it was answered, and refused
-  if (isOver) away("ended", "refused", "The viewer refused this page: it is another session's, or too many are open.");
-  else away("away", "viewer away", "The viewer does not answer: was it ended? This page tries again by itself.");
+  const isRefused = stream.readyState === EventSource.CLOSED; // it was answered
+  if (hasQuit) end("the viewer has ended", "The viewer was ended. This page can be closed.");
+  else if (isRefused) end("refused", "The viewer refused this page: it is another session's, or too many are open.");
+  else {
+    away("away", "viewer away", "The viewer does not answer. This page tries again by itself.");
+    givingUp ??= setTimeout(giveUp, GIVE_UP_MS);
+  }
 });
+
+// A viewer that was started anew has another address, at which this page will never look.
+function giveUp() {
+  end("the viewer is gone", "The viewer has ended, or crashed. Start it again: it gives the address of a new page.");
+}
+
+function end(short, text) {
+  isOver = true;
+  stream.close();
+  away("ended", short, text);
+}
 
 function away(state, short, text) {
   document.body.dataset.state = state;
@@ -109,7 +125,10 @@ const actions = {
   snapshot: () => act("snapshot"),
   previews: () => act("previews", { on: !view.previews }),
   record: () => act("record", { on: !view.recording }),
-  quit: () => act("quit"),
+  quit: () => {
+    hasQuit = true; // the stream may break before its last word
+    act("quit");
+  },
 };
 
 for (const name of Object.keys(actions)) $(name).addEventListener("click", () => view && actions[name]());

@@ -113,7 +113,7 @@ function drawCrop({ crop, previews, source, frame, board }, { crop_size: size })
     const isEmpty = frame?.answer === "no face" && (previews || !isLive);
     const title = !isLive ? "No pictures here" : previews ? "Waiting for a crop" : "Previews are off";
     put("no-crop-title", isEmpty ? "No face" : title);
-    const reason = previews ? "The board sends one with the next face." : "No pixel leaves the board.";
+    const reason = previews ? "The board sends a crop with the next face." : "No pixel leaves the board.";
     put("no-crop-text", isLive ? reason : "A recording has crops where previews were on and a face was seen.");
     $("no-crop-button").hidden = !isLive || previews;
   }
