@@ -20,8 +20,9 @@ from tests.host.test_view_model import Feed
 
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.errors import MicroferError
+from microfer.link.events import Instant
 from microfer.link.messages import Answer, BoardError, ErrorCode
-from microfer.link.recording import Recorder, read_recording
+from microfer.link.recording import Chunk, Recorder, Recording, read_recording
 from microfer.viewer import displays
 from microfer.viewer.export import COLUMNS, export_csv, export_mp4
 from microfer.viewer.picture import HEIGHT, WIDTH
@@ -258,6 +259,14 @@ def test_the_terminal_is_chosen_where_there_is_no_window(monkeypatch):
     )
     monkeypatch.setattr(displays, "why_no_window", lambda: "")
     assert displays.choose_display()[0] == "window"
+
+
+@pytest.mark.parametrize("moment_s", [13 * 3600, 10**10, -1])
+def test_no_film_is_made_of_a_recording_that_claims_to_span_centuries_or_to_go_back(moment_s, tmp_path):
+    chunks = tuple(Chunk(Instant(at_s * 10**9, 0), b"") for at_s in (100, 100 + moment_s))
+    with pytest.raises(MicroferError, match="a film is made of a recording of at most 43,200 s"):
+        export_mp4(Recording(tmp_path / "a.mfrec", {}, chunks, ""), tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
 
 
 def test_crops_of_noise_keep_no_more_styles_than_a_face_needs():

@@ -1,9 +1,11 @@
 """What the verbs share: parsing, options with the same name everywhere, and how a command ends."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rich.markup import escape
@@ -11,6 +13,9 @@ from rich.prompt import Confirm
 
 from microfer.console import console
 from microfer.errors import MicroferError
+
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What the system says of an output that takes no more: a full disk, a limit, a quota."""
 
 
 def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
@@ -87,18 +92,34 @@ def confirm_overwrite(path: Path, force: bool) -> None:
         raise MicroferError(f"{path} is there already: choose another folder with --out, or overwrite it with --force")
 
 
+def _say_error(text: str) -> int:
+    """Print an error and return its exit status, also where standard error is on a full disk."""
+    with suppress(OSError):
+        console.print(f"[bold red]error:[/] {escape(text)}", highlight=False, soft_wrap=True)
+    return 2
+
+
+def _drop_output() -> None:
+    """Let go of standard output, which Python would otherwise try to write once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and exit: its status, 2 for a MicroferError, 130 for Ctrl-C, 141 for a closed pipe."""
     try:
         status = main() or 0
         sys.stdout.flush()
     except MicroferError as error:
-        console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        status = 2
+        status = _say_error(str(error))
     except KeyboardInterrupt:
         console.print("stopped")
         status = 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         status = 141
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _drop_output()
+        status = _say_error(f"cannot write the output: {error.strerror}")
     sys.exit(status)

@@ -27,6 +27,9 @@ COLUMNS = (
 
 FILM_FPS = 10.0
 
+LONGEST_FILM_S = 12 * 3600
+"""A file may say that it spans centuries, and its film would take as long and fill the disk."""
+
 
 def export_csv(recording: Recording, path: Path | str) -> int:
     """Write one row a prediction, as a whole or not at all; return how many. Raises MicroferError."""
@@ -57,6 +60,11 @@ def export_mp4(
         raise MicroferError(f"{path} does not end with .mp4: a film is written as MP4, choose such a name")
     if not recording.chunks:
         raise MicroferError(f"{recording.path} holds nothing to make a film of")
+    if not 0 <= recording.duration_s <= LONGEST_FILM_S:
+        raise MicroferError(
+            f"{recording.path} goes from its first moment to its last in {recording.duration_s:,.0f} s: a film is made "
+            f"of a recording of at most {LONGEST_FILM_S:,} s; record anew, in parts"
+        )
     with atomic_path(path) as temporary:
         film = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))
         if not film.isOpened():
@@ -65,9 +73,20 @@ def export_mp4(
             pictures = _film(recording, film, fps, progress or (lambda part: None))
         finally:
             film.release()
-        if temporary.stat().st_size == 0:
+        if not _holds(temporary, pictures):  # OpenCV does not say that it could not write
             raise MicroferError(f"cannot write {path}: is the disk full?")
     return pictures
+
+
+def _holds(path: Path, pictures: int) -> bool:
+    """Return whether a film has so many pictures, the last of which can be read."""
+    film = cv2.VideoCapture(str(path))
+    try:
+        is_whole = round(film.get(cv2.CAP_PROP_FRAME_COUNT)) == pictures
+        film.set(cv2.CAP_PROP_POS_FRAMES, pictures - 1)
+        return is_whole and film.read()[0]
+    finally:
+        film.release()
 
 
 def _film(recording: Recording, film: cv2.VideoWriter, fps: float, progress: Callable[[float], None]) -> int:
