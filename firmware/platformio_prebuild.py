@@ -9,6 +9,6 @@ from pathlib import Path
 Import("env")  # type: ignore[name-defined]  # noqa: F821 - PlatformIO's
 
 project = Path(env["PROJECT_DIR"])  # type: ignore[name-defined]  # noqa: F821
-export = [sys.executable, project / "firmware" / "export_model.py"]
+export = [sys.executable, str(project / "firmware" / "export_model.py")]
 if subprocess.run(export, stdout=subprocess.DEVNULL, check=False).returncode:
     env.Exit(1)  # type: ignore[name-defined]  # noqa: F821

@@ -87,7 +87,7 @@ def _report(done: Export, findings: tuple[Finding, ...]) -> dict[str, object]:
 def _own(model: TfliteModel) -> set[int]:
     """Return the operators that the firmware computes with kernels of its own, unless it is built without."""
     plan = plan_kernels(model)
-    return {one.operator for one in (*plan.convolutions, *plan.additions)}
+    return {one.operator for one in plan.convolutions} | {one.operator for one in plan.additions}
 
 
 def _warn(findings: tuple[Finding, ...], model: TfliteModel) -> None:

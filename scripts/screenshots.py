@@ -66,11 +66,11 @@ def main() -> None:
     docs = environment.ROOT / "docs"
     with (
         VirtualBoard(BoardSettings(fps=15), PeopleThenPortrait()) as board,
-        Viewer(LiveSource(Connection(board.url)), previews=True) as viewer,
+        Viewer(LiveSource(connection := Connection(board.url)), previews=True) as viewer,
         WebServer(viewer) as server,
         Browser(*PAGE) as browser,
     ):
-        viewer.source.connection.open()
+        connection.open()
         viewer.start()
         browser.look(width=PAGE[0], height=PAGE[1])
         browser.open(server.url)

@@ -7,17 +7,17 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "host"))
+
+from microfer.export.constants_header import constants_header
+from microfer.export.golden import check_scores, read_pictures
+from microfer.export.messages_header import messages_header
+from microfer.export.model_files import Source, contract_header, golden_header, golden_source
+from microfer.files import write_if_changed
+from microfer.tflite import tflite_file
+from microfer.tflite.metadata import Golden, ModelMetadata
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "host"))
-
-from microfer.export.constants_header import constants_header  # noqa: E402
-from microfer.export.golden import check_scores, read_pictures  # noqa: E402
-from microfer.export.messages_header import messages_header  # noqa: E402
-from microfer.export.model_files import Source, contract_header, golden_header, golden_source  # noqa: E402  # noqa: E402
-from microfer.files import write_if_changed  # noqa: E402
-from microfer.tflite import tflite_file  # noqa: E402
-from microfer.tflite.metadata import Golden, ModelMetadata  # noqa: E402
-
 GOLDEN = ROOT / "tests" / "golden"
 
 

@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "host"))
+
+from microfer.export.messages_header import NUMBERS
+from microfer.files import write_if_changed
+from microfer.link.layout import Field, layout
+from microfer.link.messages import MESSAGES
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "host"))
-
-from microfer.export.messages_header import NUMBERS  # noqa: E402
-from microfer.files import write_if_changed  # noqa: E402
-from microfer.link.layout import Field, layout  # noqa: E402
-from microfer.link.messages import MESSAGES  # noqa: E402
-
 PATH = ROOT / "tests" / "golden" / "protocol.json"
 
 

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT), str(ROOT / "host")]
+sys.path.extend([str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "host")])
 
-from tests.firmware import cases  # noqa: E402
+from tests.firmware import cases
 
-from microfer.contract import INPUT_LAYOUTS  # noqa: E402
-from microfer.oracle.prediction import Settings  # noqa: E402
+from microfer.contract import INPUT_LAYOUTS
+from microfer.oracle.prediction import Settings
 
 SETTINGS = ((0.05, 0), (0.9, 1), (1, 4), (1.7, 17), (20, 30))
 EVEN = (-91, -91, -91, -91, -92, -92, -92)  # 37 and 36 of 256: the flattest that a softmax gives
 SWALLOWED = (-98,) * 7  # 30 of 256 each
 BARELY = (-98, -97, *SWALLOWED[2:])
+ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "tests" / "golden" / "core.vectors"
 
 

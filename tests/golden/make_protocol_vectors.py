@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "host")]
+sys.path.extend([str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "host")])
 
-from tests.firmware.protocol_cases import random_message  # noqa: E402
+from tests.firmware.protocol_cases import random_message
 
-from microfer.link.layout import Message, layout  # noqa: E402
-from microfer.link.messages import (  # noqa: E402
+from microfer.link.layout import Message, layout
+from microfer.link.messages import (
     CROP_BYTES,
     MESSAGES,
     PROTOCOL_VERSION,
@@ -24,8 +22,10 @@ from microfer.link.messages import (  # noqa: E402
     InferCrop,
     OperatorTime,
 )
-from microfer.link.protocol import encode  # noqa: E402
+from microfer.link.protocol import encode
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 PATH = HERE / "protocol.json"
 SMOOTH = bytes((3 * x + 2 * y) % 256 for y in range(48) for x in range(48))
 """A crop with zeros now and then, so that COBS has short and long blocks."""

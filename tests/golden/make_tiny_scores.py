@@ -9,13 +9,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "host"))
+
+from microfer.files import write_json
+from microfer.oracle.golden import golden_scores
+
 ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT / "host"))
-
-from microfer.files import write_json  # noqa: E402
-from microfer.oracle.golden import golden_scores  # noqa: E402
-
 PATH = ROOT / "tests" / "golden" / "tiny_scores.json"
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 A factor is a choice of the strong recipe that is taken away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import mean, stdev
 from typing import Any
@@ -122,7 +122,7 @@ def read(document: dict[str, Any]) -> Ablation:
     return typed(only_fields(document, Ablation) | {"effects": effects}, Ablation)
 
 
-def ablation(runs: dict[str, Sequence[Scored]], labels: Labels, network: str, epochs: int, data: str) -> Ablation:
+def ablation(runs: Mapping[str, Sequence[Scored]], labels: Labels, network: str, epochs: int, data: str) -> Ablation:
     """Return the effects of all factors in `runs`: WHOLE and factors' names -> one run for each seed, in one order."""
     accuracies = {name: [_metrics(run, labels).accuracy for run in members] for name, members in runs.items()}
     f1 = {name: mean(_metrics(run, labels).macro_f1 for run in members) for name, members in runs.items()}
