@@ -1,6 +1,6 @@
 """Write firmware/lib/generated/ before a build: the model and what comes from it, as C++.
 
-CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `python host/export_tflm.py` does the same for people.
+CMakeLists.txt and PlatformIO (platformio_prebuild.py) run this; `microfer export` does the same for people.
 Standard library alone, as in PlatformIO's own Python. The model is the current one: what was exported last, or else the
 default release; the environment variable MICROFER_MODEL names another. Standard error says which one it is. Standard
 output: the files that the result is made from, one a line.

@@ -29,7 +29,7 @@ LOCKS = ("run", "train", "dev")
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 STAMP = "microfer.json"
-_INSIDE = "MICROFER_INSIDE_VENV"
+INSIDE = "MICROFER_INSIDE_VENV"
 _UNREACHABLE = re.compile(
     r"NameResolutionError|Temporary failure in name resolution|getaddrinfo failed|Failed to establish a new connection"
     r"|ConnectTimeoutError|Network is unreachable|Cannot connect to proxy|RemoteDisconnected|Connection refused"
@@ -46,7 +46,7 @@ def enter(lock: str, root: Path = ROOT) -> None:
 
     Prints an error and exits with status 2 where the environment cannot be made.
     """
-    if os.environ.pop(_INSIDE, None) == str(root):
+    if os.environ.pop(INSIDE, None) == str(root):
         return
     try:
         python = prepare(lock, root)
@@ -56,7 +56,7 @@ def enter(lock: str, root: Path = ROOT) -> None:
     except KeyboardInterrupt:
         print("\nstopped; the next start makes .venv again", file=sys.stderr)
         sys.exit(130)
-    os.environ[_INSIDE] = str(root)
+    os.environ[INSIDE] = str(root)
     command = [str(python), *sys.argv]
     if os.name == "posix":
         sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 pio run -e qemu                                              build it first
 python scripts/firmware_qemu.py .pio/build/qemu              boots it; its link waits at socket://localhost:5555
-python host/serial_viewer.py --port socket://localhost:5555  watches it, from another terminal
+microfer view --port socket://localhost:5555  watches it, from another terminal
 
 QEMU with the ESP32-S3: `python $IDF_PATH/tools/idf_tools.py install qemu-xtensa`, or a release archive from
 github.com/espressif/qemu; put qemu-system-xtensa on PATH, or name it with --qemu. Standard library alone.

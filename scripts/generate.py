@@ -12,8 +12,8 @@ costs       host/microfer/cost/fitted.json, the cost model's fit to measurements
 golden      firmware/golden/, the pictures of the boot self-test
 
 Every model carries its answers to the golden pictures. After a change of those, run `scores` for the model that
-quantize.py wrote, tests/golden/make_tiny_scores.py for the tests' tiny model, and scripts/release.py: the new file has
-a new hash, which card, certificate and README quote.
+`microfer quantize` wrote, tests/golden/make_tiny_scores.py for the tests' tiny model, and scripts/release.py: the new
+file has a new hash, which card, certificate and README quote.
 """
 
 import argparse

@@ -4,8 +4,8 @@ python scripts/pages.py                      all of them; a page that is right a
 python scripts/pages.py --check              writes nothing; exit status 1 where a page is out of date
 python scripts/pages.py --take runs/compare  copies what a command left there to measurements/ and docs/ first
 
-The figures lie in measurements/ and in models/*/metrics.json. --take knows what compare.py, ablate.py,
-compression_curves.py, compare_s3.py and evaluate_detector.py write, and `benchmark_training.py --json` in a file
+The figures lie in measurements/ and in models/*/metrics.json. --take knows what `microfer compare`, `ablate`,
+`compression-curves`, `compare-s3` and `evaluate-detector` write, and `microfer benchmark-training --json` in a file
 training-speed.json. scripts/measure.py and scripts/release.py write theirs in place.
 """
 

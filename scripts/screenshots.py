@@ -110,7 +110,7 @@ def terminal_picture(browser: Browser, view: View) -> bytes:
         width=COLUMNS, record=True, file=file, force_terminal=True, color_system="truecolor", legacy_windows=False
     )
     console.print(terminal.render(view, COLUMNS, LINES))
-    svg = console.export_svg(title="python host/serial_viewer.py --headless", theme=MONOKAI)
+    svg = console.export_svg(title="microfer view --headless", theme=MONOKAI)
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # those would be loaded from the network
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
     if found is None:

@@ -1,4 +1,4 @@
-// How fast the board's codec is, on this computer: host/benchmark_link.py
+// How fast the board's codec is, on this computer: microfer benchmark-link
 // compiles it and shows what it prints, a line of JSON for each message.
 #include <algorithm>
 #include <array>

@@ -1,29 +1,26 @@
 """Fixtures of the host's tests."""
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from microfer.cli.verbs import VERBS
 from microfer.tflite.metadata import Golden, ModelMetadata, embed_metadata
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
-HOST = Path(__file__).resolve().parents[2] / "host"
 
 
 @pytest.fixture
-def run_host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int | None]:
-    """Run a command of `host/` in this process, by its name and its arguments, and return its status."""
+def run_host() -> Callable[..., int | None]:
+    """Run a verb in this process, by its name or that of its script in `host/`, and return its status."""
+    scripts = {Path(verb.script).name: verb.name for verb in VERBS.values() if verb.script}
 
     def run(command: str, *arguments: object) -> int | None:
-        spec = importlib.util.spec_from_file_location(f"command_{command.removesuffix('.py')}", HOST / command)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
-        return module.main()
+        module = import_module(f"microfer.cli.{VERBS[scripts.get(command, command)].module}")
+        return module.main([*map(str, arguments)])
 
     return run
 

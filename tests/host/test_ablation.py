@@ -105,7 +105,7 @@ def test_the_table_and_the_picture_tell_every_factor_and_what_stood_in_its_place
 
 def ablate(*options: Any) -> Any:
     return subprocess.run(
-        [sys.executable, "host/ablate.py", *map(str, options)],
+        [sys.executable, "host/microfer", "ablate", *map(str, options)],
         cwd=ROOT,
         env={**os.environ, "KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,

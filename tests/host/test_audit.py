@@ -190,7 +190,7 @@ def test_the_contact_sheet_leaves_an_absent_class_empty(mixed):
 
 
 def audit_data(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "host" / "audit_data.py"), *arguments]
+    command = [sys.executable, str(ROOT / "host" / "microfer"), "audit", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -53,17 +53,17 @@ def test_a_choice_that_was_made_is_kept(installed: set[str], monkeypatch) -> Non
     assert backend.choose_backend() == "jax"
 
 
-@pytest.mark.parametrize("command", ["train.py", "quantize.py"])
+@pytest.mark.parametrize("command", ["train", "quantize"])
 def test_a_backend_that_there_is_not_is_named_with_those_that_there_are(command: str, monkeypatch, run_host) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "foo")
-    options = ("model.keras", "--model-id", "x") if command == "quantize.py" else ()
+    options = ("model.keras", "--model-id", "x") if command == "quantize" else ()
     with pytest.raises(MicroferError, match="KERAS_BACKEND=foo names no backend: set it to torch, tensorflow or jax"):
         run_host(command, *options, "--synthetic")
 
 
 def test_no_threads_are_refused(capsys, run_host) -> None:
     with pytest.raises(SystemExit):
-        run_host("train.py", "--synthetic", "--threads", 0)
+        run_host("train", "--synthetic", "--threads", 0)
     assert "argument --threads: 0 is below 1" in capsys.readouterr().err
 
 

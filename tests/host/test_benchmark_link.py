@@ -36,5 +36,5 @@ def test_the_viewers_latency_is_measured_up_to_view_terminal_and_picture():
 
 
 def _command(*arguments: str, **surroundings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "host" / "benchmark_link.py"), *arguments]
+    command = [sys.executable, str(ROOT / "host" / "microfer"), "benchmark-link", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings or None)

@@ -1,6 +1,5 @@
 """Level 4: a board that answers crops over a real socket, is wrong, fails, gets lost and comes back; and its report."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.host.fake_board import HELLO, STATISTICS, FakeBoard
 
+from microfer.cli import parity as parity_command
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.errors import LinkLostError, NoAnswerError, OtherVersionError, RefusedError
@@ -122,15 +122,8 @@ def crops_asked(board):
 
 
 def command(*arguments):
-    """Run check_parity.py's main in this process and return its status."""
-    spec = importlib.util.spec_from_file_location("check_parity", ROOT / "host" / "check_parity.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    old, sys.argv = sys.argv, ["check_parity.py", *map(str, arguments), "--workers", "1"]
-    try:
-        return module.main()
-    finally:
-        sys.argv = old
+    """Run `microfer parity` in this process and return its status."""
+    return parity_command.main([*map(str, arguments), "--workers", "1"])
 
 
 # The board answers
@@ -519,5 +512,5 @@ def test_nobody_at_the_port_is_one_line_with_what_to_do():
         check=False,
     )
     assert done.returncode == 2
-    assert "virtual_board.py" in done.stderr
+    assert "host/virtual_board.py" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,8 +1,6 @@
 """Calibration: what is fitted, what a threshold buys, what is written, and what is refused."""
 
-import importlib.util
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pytest
 from microfer.calibrate import coverage
 from microfer.calibrate.calibrate import _halves, calibrate, cross_fit
 from microfer.calibrate.temperature import Scored, fit_temperature, lost_truths, natural_floor, perfect_ece, scored
+from microfer.cli import calibrate as calibrate_command
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.oracle.prediction import Predictor, settings_of
@@ -204,15 +203,8 @@ def test_an_image_without_any_score_is_a_damaged_model():
 
 
 def command(*arguments: object) -> None:
-    """Run calibrate.py's main in this process."""
-    spec = importlib.util.spec_from_file_location("calibrate_command", ROOT / "host" / "calibrate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    old, sys.argv = sys.argv, ["calibrate.py", *map(str, arguments), "--workers", "1"]
-    try:
-        module.main()
-    finally:
-        sys.argv = old
+    """Run `microfer calibrate` in this process."""
+    calibrate_command.main([*map(str, arguments), "--workers", "1"])
 
 
 @pytest.fixture

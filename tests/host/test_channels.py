@@ -114,8 +114,21 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     saved.save(network, SMALL, source)
 
     def run(*more: str, source: Path = source, out: Path = out) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, ROOT / "host" / "prune_channels.py", source, "--synthetic", "--limit", "140"]
-        command += ["--multiple", "8", "--instructions", "0.6", "--epochs", "2", "--out", out, "--json", *more]
+        command = [sys.executable, ROOT / "host" / "microfer", "prune-channels", source, "--synthetic"]
+        command += [
+            "--limit",
+            "140",
+            "--multiple",
+            "8",
+            "--instructions",
+            "0.6",
+            "--epochs",
+            "2",
+            "--out",
+            out,
+            "--json",
+            *more,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     first = run()

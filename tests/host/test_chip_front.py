@@ -2,14 +2,13 @@
 
 import io
 import json
-import runpy
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from microfer.cli import compare_s3
 from microfer.errors import MicroferError
 from microfer.studies.accuracy import recorded as accuracies
 from microfer.studies.accuracy.recorded import Accuracy, read_results, releases
@@ -88,8 +87,8 @@ def test_a_comparison_gives_int8_accuracies_with_its_budget(tmp_path: Path) -> N
     [
         (comparison(budget={"data": "drawn faces"}), "says nothing about real ones"),
         (comparison(schema="other/1"), "has the schema 'other/1'"),
-        ({"schema": SCHEMA}, "is not what host/compare.py writes"),
-        ([], "is not what host/compare.py writes"),
+        ({"schema": SCHEMA}, "is not what microfer compare writes"),
+        ([], "is not what microfer compare writes"),
     ],
 )
 def test_a_file_that_is_no_comparison_of_real_faces_is_refused(document: Any, message: str, tmp_path: Path) -> None:
@@ -139,8 +138,7 @@ def test_the_command_draws_a_released_network_and_says_what_it_leaves_out(
 ) -> None:
     results = written(tmp_path, comparison())
     arguments = ["thesis-bn", "--results", str(results), "--out", str(tmp_path / "front")]
-    monkeypatch.setattr(sys, "argv", ["compare_s3.py", *arguments])
-    runpy.run_path(str(ROOT / "host" / "compare_s3.py"))["main"]()
+    compare_s3.main(arguments)
     shown = capsys.readouterr()
     assert "thesis-bn" in shown.out
     assert "nano: in " in shown.err

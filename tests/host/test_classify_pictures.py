@@ -1,4 +1,4 @@
-"""`classify_pictures.py` answers for every picture, says what stands in for what, and ends with a telling status."""
+"""`microfer classify` answers for every picture, says what stands in for what, and ends with a telling status."""
 
 import importlib
 import json
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import classify_pictures
 from microfer import release
+from microfer.cli import classify as classify_command
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
 from microfer.pictures import annotate, classify, opencv, pictures
@@ -31,7 +31,7 @@ def run(tmp_path, capsys):
     """Run the command with the tiny model; return its status, standard output and standard error."""
 
     def start(*arguments):
-        status = classify_pictures.main(["--model", str(MODEL), "--out", str(tmp_path / "out"), *map(str, arguments)])
+        status = classify_command.main(["--model", str(MODEL), "--out", str(tmp_path / "out"), *map(str, arguments)])
         return status, *capsys.readouterr()
 
     return start
@@ -94,7 +94,7 @@ def test_a_folder_is_gone_through_and_a_damaged_picture_does_not_stop_it(run, tm
     (folder / "notes.txt").write_text("not looked at")
     (folder / "z.JPG").write_bytes(content)
     status, out, err = run(folder)
-    assert status == classify_pictures.PROBLEM
+    assert status == classify_command.PROBLEM
     assert "broken.jpg is no picture that can be read" in err
     assert "empty.png is no picture that can be read" in err
     assert out.count("97x97") == 2
@@ -113,7 +113,7 @@ def test_two_pictures_of_one_name_are_saved_beside_each_other(run, tmp_path):
 
 def test_no_face_is_an_answer_of_its_own(run, plain, tmp_path):
     status, out, err = run(plain)
-    assert status == classify_pictures.NO_FACE
+    assert status == classify_command.NO_FACE
     assert "no face found" in out
     assert "must look at the camera" in err
     assert (tmp_path / "out" / "plain.png").exists()
@@ -132,8 +132,8 @@ def test_a_folder_without_pictures_is_named(run, tmp_path):
 
 def test_an_output_folder_that_cannot_be_made_is_named(plain, tmp_path, capsys):
     (tmp_path / "file").touch()
-    status = classify_pictures.main(["--model", str(MODEL), "--out", str(tmp_path / "file" / "out"), str(plain)])
-    assert status == classify_pictures.PROBLEM
+    status = classify_command.main(["--model", str(MODEL), "--out", str(tmp_path / "file" / "out"), str(plain)])
+    assert status == classify_command.PROBLEM
     assert "cannot write" in capsys.readouterr().err
 
 
@@ -142,13 +142,13 @@ def test_an_output_folder_that_cannot_be_made_is_named(plain, tmp_path, capsys):
 )
 def test_a_model_that_cannot_be_used_is_named(model, message):
     with pytest.raises(MicroferError, match=message):
-        classify_pictures.main(["--model", str(GOLDEN / model)])
+        classify_command.main(["--model", str(GOLDEN / model)])
 
 
 def test_without_a_release_it_says_how_to_go_on(monkeypatch, tmp_path):
-    monkeypatch.setattr(classify_pictures, "default_model", lambda: release.default_model(tmp_path))
+    monkeypatch.setattr(classify_command, "default_model", lambda: release.default_model(tmp_path))
     with pytest.raises(MicroferError, match=r"DEFAULT is missing.*name a \.tflite"):
-        classify_pictures.main([])
+        classify_command.main([])
 
 
 class FakeWebcam:
@@ -225,7 +225,7 @@ def test_an_opencv_without_its_libraries_names_them(monkeypatch):
 
 def test_a_window_shows_each_picture_until_a_key_and_stops_at_q(run, monkeypatch, plain):
     shown, keys = [], iter([255, ord(" "), ord("q")])
-    monkeypatch.setattr(classify_pictures, "open_window", lambda title: None)
+    monkeypatch.setattr(classify_command, "open_window", lambda title: None)
     monkeypatch.setattr(cv2, "imshow", lambda title, picture: shown.append(picture))
     monkeypatch.setattr(cv2, "waitKey", lambda milliseconds: next(keys))
     monkeypatch.setattr(cv2, "getWindowProperty", lambda *_: 1.0)

@@ -232,7 +232,8 @@ def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_p
     options += ["--smoke", "s3", "--smoke-images", "70"]
     command = [
         sys.executable,
-        "host/compare.py",
+        "host/microfer",
+        "compare",
         *options,
         "--reference",
         "nano",

@@ -358,7 +358,7 @@ def test_the_command_measures_a_network_as_it_is_cut_clustered_and_healed(
 
 def test_help_teaches_with_examples_and_a_missing_network_ends_with_status_2(tmp_path: Path) -> None:
     def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        line = [sys.executable, str(ROOT / "host" / "compression_curves.py"), *arguments]
+        line = [sys.executable, str(ROOT / "host" / "microfer"), "compression-curves", *arguments]
         return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
 
     shown = command("--help")

@@ -240,7 +240,7 @@ def test_the_command_prints_json_and_draws_a_chart(tmp_path: Path) -> None:
 
 
 def test_a_released_network_is_compared_with_its_accuracy() -> None:
-    command = [sys.executable, "host/compare_s3.py", "thesis-bn", "--json"]
+    command = [sys.executable, "host/microfer", "compare-s3", "thesis-bn", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     (row,) = json.loads(done.stdout)
     metrics = json.loads((releases()["thesis-bn"].path.parent / "metrics.json").read_text())
@@ -250,7 +250,7 @@ def test_a_released_network_is_compared_with_its_accuracy() -> None:
 
 
 def test_an_unknown_network_is_refused_with_the_names_there_are() -> None:
-    command = [sys.executable, "host/compare_s3.py", "nothing"]
+    command = [sys.executable, "host/microfer", "compare-s3", "nothing"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "thesis-bn" in done.stderr

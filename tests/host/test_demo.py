@@ -174,7 +174,7 @@ def test_without_a_compiler_it_says_what_to_install_and_what_works_without(tmp_p
     assert (status, out) == (2, "")
     assert "'no-such-compiler', which is not there" in error
     assert "sudo apt install g++" in error or sys.platform != "linux"
-    assert "classify_pictures.py" in error
+    assert "host/microfer classify" in error
     assert sys.executable in error or os.path.relpath(sys.executable) in error
 
 

@@ -94,15 +94,15 @@ def test_images_without_a_face_are_refused(core):
 
 
 def test_the_box_needs_the_data_set():
-    done = subprocess.run(
-        [sys.executable, ROOT / "host" / "evaluate_detector.py", "--box"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, ROOT / "host" / "microfer", "evaluate-detector", "--box"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "add --data" in done.stderr
 
 
 def test_the_command_prints_json(core):
-    command = [sys.executable, ROOT / "host" / "evaluate_detector.py", "--scenes", "4", "--faceless", "4", "--json"]
+    command = [sys.executable, ROOT / "host" / "microfer", "evaluate-detector"]
+    command += ["--scenes", "4", "--faceless", "4", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)

@@ -1,6 +1,5 @@
 """The doctor: every finding provoked, most on what was seen of a board, some on a board behind a real socket."""
 
-import importlib.util
 import json
 import os
 import socket
@@ -15,6 +14,7 @@ from tests.conftest import ROOT
 from tests.host.fake_board import HAS_PTY, HELLO, STATISTICS, FakeBoard, PtyBoard, prediction
 
 from microfer import __version__
+from microfer.cli import doctor as doctor_command
 from microfer.doctor import installation, observation
 from microfer.doctor import port as port_checks
 from microfer.doctor.board import examine_board, shipped_models
@@ -79,11 +79,11 @@ HELLO_FAULTS = [
     ("firmware", {"firmware_version": "0.0.1"}, Outcome.WARNING, "flash the firmware"),
     ("model", {"model_sha256": bytes(32)}, Outcome.WARNING, "--int8 YOURS"),
     ("model", {"input_scale": 0.0}, Outcome.PROBLEM, "export it again"),
-    ("self-test", {"self_test_equal": 69}, Outcome.PROBLEM, "check_parity.py"),
+    ("self-test", {"self_test_equal": 69}, Outcome.PROBLEM, "microfer parity"),
     ("self-test", {"self_test_equal": 0, "self_test_total": 0}, Outcome.PROBLEM, "flash"),
     ("self-test", {"self_test_faces_found": 1}, Outcome.PROBLEM, "flash"),
     ("last start", {"reset_reason": ResetReason.BROWNOUT}, Outcome.WARNING, "cable"),
-    ("last start", {"reset_reason": ResetReason.PANIC}, Outcome.WARNING, "serial_viewer"),
+    ("last start", {"reset_reason": ResetReason.PANIC}, Outcome.WARNING, "microfer view"),
     ("last start", {"reset_reason": ResetReason.TASK_WATCHDOG}, Outcome.WARNING, "reset button"),
     ("last start", {"reset_reason": ResetReason.OTHER_WATCHDOG}, Outcome.WARNING, "supply"),
     ("PSRAM", {"psram_size_bytes": 0}, Outcome.WARNING, "right board"),
@@ -181,7 +181,7 @@ def test_a_board_that_says_nothing_useful_is_told_apart():
         return found
 
     assert "reset button" in alone().next_step
-    assert "virtual_board.py" in alone().next_step
+    assert "microfer virtual-board" in alone().next_step
     other = alone(other_version=OtherVersion(PROTOCOL_VERSION + 1, 1, "9.9", "eye"))
     assert "eye, firmware 9.9" in other.text
     assert "update microfer" in other.next_step
@@ -322,7 +322,7 @@ def test_the_board_on_usb_is_taken_and_none_or_several_are_findings():
     assert (port, found.outcome) == ("/dev/ttyACM0", Outcome.OK)
     port, (found,) = port_checks.choose_port(None, [])
     assert (port, found.outcome) == (None, Outcome.WARNING)
-    assert "virtual_board.py" in found.next_step
+    assert "microfer virtual-board" in found.next_step
     port, (found,) = port_checks.choose_port(None, [on_usb("/dev/ttyACM0"), on_usb("/dev/ttyACM1")])
     assert (port, found.outcome, found.next_step) == (None, Outcome.PROBLEM, "choose one with --port")
     port, (found,) = port_checks.choose_port(None, [on_usb("/dev/ttyACM0", OTHER_USB)])
@@ -492,7 +492,7 @@ def test_other_firmware_that_prints_text_is_recognized(monkeypatch):
 def test_nobody_at_the_port_is_a_finding():
     findings = by_name(examine("socket://127.0.0.1:1", seconds=1))
     assert findings["open"].outcome == Outcome.PROBLEM
-    assert "virtual_board.py" in findings["open"].next_step
+    assert "microfer virtual-board" in findings["open"].next_step
     assert findings["answers"].outcome == Outcome.SKIPPED
 
 
@@ -500,14 +500,7 @@ def test_nobody_at_the_port_is_a_finding():
 
 
 def command(*arguments):
-    spec = importlib.util.spec_from_file_location("doctor", ROOT / "host" / "doctor.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    old, sys.argv = sys.argv, ["doctor.py", *map(str, arguments)]
-    try:
-        return module.main()
-    finally:
-        sys.argv = old
+    return doctor_command.main([*map(str, arguments)])
 
 
 def test_the_command_prints_a_table_and_its_status_says_whether_there_is_a_problem(capsys):
@@ -535,6 +528,6 @@ def test_without_packages_the_command_says_what_to_do(tmp_path):
     done = subprocess.run(
         [sys.executable, ROOT / "host" / "doctor.py"], capture_output=True, text=True, check=False, env=environment
     )
-    assert done.returncode == 1
-    assert "scripts/demo.py" in done.stderr
+    assert done.returncode == 2
+    assert "run.lock" in done.stderr
     assert "Traceback" not in done.stderr

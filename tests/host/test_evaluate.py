@@ -1,6 +1,5 @@
 """Scoring a model on a split: what is counted, what is written, and how it fails."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from microfer.cli import evaluate as evaluate_command
 from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -31,15 +31,8 @@ def sure_of(classes: list[int]) -> np.ndarray:
 
 
 def command(*arguments: object) -> None:
-    """Run evaluate.py's main in this process."""
-    spec = importlib.util.spec_from_file_location("evaluate_command", ROOT / "host" / "evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    old, sys.argv = sys.argv, ["evaluate.py", *map(str, arguments), "--workers", "1"]
-    try:
-        module.main()
-    finally:
-        sys.argv = old
+    """Run `microfer evaluate` in this process."""
+    evaluate_command.main([*map(str, arguments), "--workers", "1"])
 
 
 @pytest.fixture

@@ -79,10 +79,10 @@ def test_quantize_leaves_an_earlier_model_alone_where_nobody_can_be_asked(tmp_pa
     model.write_bytes(b"earlier")
     options = ("none.keras", "--synthetic", "--model-id", "x", "--out", tmp_path)
     with pytest.raises(MicroferError, match=r"model\.tflite is there already: .*--out, or overwrite it with --force"):
-        run_host("quantize.py", *options)
+        run_host("quantize", *options)
     assert model.read_bytes() == b"earlier"
     with pytest.raises(MicroferError, match=r"cannot read none\.keras"):
-        run_host("quantize.py", *options, "--force")
+        run_host("quantize", *options, "--force")
 
 
 @pytest.mark.parametrize(("answer", "is_allowed"), [("y", True), ("n", False), ("", False)])
@@ -103,4 +103,4 @@ def test_on_a_terminal_it_is_asked_before_something_is_overwritten(
 def test_steps_without_a_keyboard_are_refused(display: str, tmp_path: Path, run_host) -> None:
     Recorder(tmp_path / "short.mfrec", "port").close()
     with pytest.raises(MicroferError, match=r"--step goes on at the key n, and there is no keyboard.*--web"):
-        run_host("serial_viewer.py", "--replay", tmp_path / "short.mfrec", "--step", display)
+        run_host("view", "--replay", tmp_path / "short.mfrec", "--step", display)

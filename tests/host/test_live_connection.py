@@ -184,7 +184,7 @@ def test_an_address_where_nothing_listens_names_the_virtual_board():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(
-        PortError, match=rf"cannot open socket://127.0.0.1:{port}: connection refused.*virtual_board.py"
+        PortError, match=rf"cannot open socket://127.0.0.1:{port}: connection refused.*microfer virtual-board"
     ):
         Connection(f"socket://127.0.0.1:{port}").open()
 
@@ -238,7 +238,7 @@ def test_boards_are_found_by_usb_numbers_and_nothing_else_is():
 
 def test_none_several_and_foreign_boards_each_get_their_advice():
     assert only_port(find_ports([listed("COM5", 0x303A, 0x1001)])).device == "COM5"
-    with pytest.raises(PortError, match=r"no board was found on USB.*virtual_board.py"):
+    with pytest.raises(PortError, match=r"no board was found on USB.*microfer virtual-board"):
         only_port([])
     both = find_ports([listed("COM5", 0x303A, 0x1001), listed("COM7", 0x10C4, 0xEA60)])
     with pytest.raises(PortError, match=r"2 ports may be the board; choose one with --port:\n  COM5.*\n  COM7"):

@@ -1,14 +1,15 @@
 """Parity: the comparisons worked out by hand, the certificate, its page, and the command with its exit status."""
 
-import importlib.util
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from microfer.cli import parity as parity_command
 from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
 from microfer.data.synthetic import synthetic_dataset
@@ -53,15 +54,8 @@ def certified(
 
 
 def command(*arguments: object) -> int:
-    """Run check_parity.py's main in this process and return its status."""
-    spec = importlib.util.spec_from_file_location("check_parity", ROOT / "host" / "check_parity.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    old, sys.argv = sys.argv, ["check_parity.py", *map(str, arguments), "--workers", "1"]
-    try:
-        return module.main()
-    finally:
-        sys.argv = old
+    """Run `microfer parity` in this process and return its status."""
+    return parity_command.main([*map(str, arguments), "--workers", "1"])
 
 
 @pytest.fixture
@@ -290,7 +284,7 @@ def test_the_float_model_beside_the_int8_one_is_found(tmp_path: Path, monkeypatc
     (tmp_path / "float.tflite").touch()
     assert float_beside(model) == (tmp_path / "float.tflite", "")
     monkeypatch.undo()
-    if importlib.util.find_spec("keras"):
+    if find_spec("keras"):
         assert float_beside(model) == (tmp_path / "float.keras", "")
 
 

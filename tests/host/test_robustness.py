@@ -1,13 +1,12 @@
 """Robustness: what each corruption does to pixels, what is counted, and what is refused."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from microfer.cli import robustness as robustness_command
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.studies.robustness.camera_chain import FACE_SIDES_PX, OpenCvCropFinder, scene, through_the_camera
@@ -161,15 +160,8 @@ def test_the_command_writes_json_table_and_plot(tmp_path, capsys):
     csv = tmp_path / "fer2013.csv"
     rows = [f"{k},{' '.join(map(str, i.ravel()))},PublicTest" for i, k in zip(FACES.images, FACES.labels, strict=True)]
     csv.write_text("emotion,pixels,Usage\n" + "\n".join(rows) + "\n")
-    spec = importlib.util.spec_from_file_location("robustness_command", ROOT / "host" / "robustness.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
     options = ["--data", csv, "--only", "blur", "jpeg", "--workers", "1", "--out", tmp_path / "out", "--json"]
-    old, sys.argv = sys.argv, ["robustness.py", str(INT8), *map(str, options)]
-    try:
-        module.main()
-    finally:
-        sys.argv = old
+    robustness_command.main([str(INT8), *map(str, options)])
     document = json.loads(capsys.readouterr().out)
     assert document == json.loads((tmp_path / "out" / "robustness.json").read_text())
     assert [row["kind"] for row in document["rows"]] == ["blur"] * 4 + ["jpeg"] * 4

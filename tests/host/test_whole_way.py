@@ -15,10 +15,10 @@ from microfer.publish.pages import Part
 ROOT = Path(__file__).parents[2]
 
 
-def host(command: str, *options: object) -> str:
+def microfer(verb: str, *options: object) -> str:
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
     process = subprocess.run(
-        [sys.executable, str(ROOT / "host" / command), *map(str, options)],
+        [sys.executable, str(ROOT / "host" / "microfer"), verb, *map(str, options)],
         env=environment,
         capture_output=True,
         text=True,
@@ -34,19 +34,19 @@ def host(command: str, *options: object) -> str:
 def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
     run, pruned, int8, generated = (tmp_path / name for name in ("run", "pruned", "int8", "generated"))
     small = ("--synthetic", "--limit", 256)
-    host("train.py", *small, "--preset", "nano", "--epochs", 2, "--out", run)
+    microfer("train", *small, "--preset", "nano", "--epochs", 2, "--out", run)
     report = json.loads(
-        host("prune.py", run / "best.keras", *small, "--epochs", 2, "--sparsity", 0.6, "--out", pruned, "--json")
+        microfer("prune", run / "best.keras", *small, "--epochs", 2, "--sparsity", 0.6, "--out", pruned, "--json")
     )
     assert report["sparsity"] >= 0.6
     assert report["float32_gzip_bytes"]["after"] < 0.7 * report["float32_gzip_bytes"]["before"]
     assert report["float32_bytes"]["after"] == report["float32_bytes"]["before"]
     limits = ("--max-drop", -100, "--min-agreement", 1)  # not judged on drawn faces
     options = ("--synthetic", "--model-id", "drawn-1", "--images", 70, *limits, "--out", int8, "--json")
-    report = json.loads(host("quantize.py", pruned / "best.keras", *options))
+    report = json.loads(microfer("quantize", pruned / "best.keras", *options))
     assert report["bytes"]["int8"] < report["bytes"]["float32"] / 3
     assert report["bytes"]["int8"] == (int8 / "model.tflite").stat().st_size
-    host("export_tflm.py", int8 / "model.tflite", "--out", generated)
+    microfer("export", int8 / "model.tflite", "--out", generated)
     assert '"drawn-1"' in (generated / "contract.h").read_text()
     assert "kGoldenScoresKnown = true" in (generated / "golden.h").read_text()
 
@@ -54,7 +54,7 @@ def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("tf_keras"), reason="tf_keras is not installed (requirements/train.lock)")
 def test_training_speed_is_measured_beside_its_peer() -> None:
-    document = json.loads(host("benchmark_training.py", "--preset", "nano", "--steps", 2, "--json"))
+    document = json.loads(microfer("benchmark-training", "--preset", "nano", "--steps", 2, "--json"))
     ways = [row["way"] for row in document["results"]]
     assert ways[0] == document["peer"]
     assert "microfer, TensorFlow float32" in ways

@@ -28,7 +28,7 @@ struct Track {
 
 // From a face's box to that of a crop as the network was trained on: so many
 // times as large about its middle, and moved down by a part of its side, both in
-// 256ths. Measured with `python host/evaluate_detector.py --data ... --box`; see
+// 256ths. Measured with `microfer evaluate-detector --data ... --box`; see
 // docs/face.md.
 inline constexpr int kCropSideQ8 = 256;
 inline constexpr int kCropDownQ8 = 12;

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from rich.markup import escape
 from rich.prompt import Confirm
 
+from microfer.cli.help import HelpFormatter, epilog
+from microfer.cli.invocation import typed
 from microfer.console import console
 from microfer.errors import MicroferError
 
@@ -18,11 +21,16 @@ _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.EN
 """What the system says of an output that takes no more: a full disk, a limit, a quota."""
 
 
-def parser(description: str, examples: str = "") -> argparse.ArgumentParser:
-    """Return an argument parser whose `--help` shows defaults' meaning in prose and ends with `examples`."""
-    epilog = f"examples:\n{examples.strip(chr(10))}" if examples else None
+def parser(description: str, examples: str = "", verb: str = "") -> argparse.ArgumentParser:
+    """Return an argument parser for `verb`, whose `--help` ends with `examples`, notes and the exit statuses.
+
+    examples: see `help.HelpFormatter`. verb: as in `microfer VERB`; none for a script of its own.
+    """
     return argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=typed(f"microfer {verb}") if verb else None,
+        description=description,
+        epilog=epilog(examples),
+        formatter_class=HelpFormatter,
     )
 
 
@@ -104,13 +112,18 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def run(main: Callable[[], int | None]) -> None:
-    """Run a command's `main` and exit: its status, 2 for a MicroferError, 130 for Ctrl-C, 141 for a closed pipe."""
+def run(main: Callable[[], int | None]) -> NoReturn:
+    """Run a command's `main` and exit with `status_of` it."""
+    sys.exit(status_of(main))
+
+
+def status_of(main: Callable[[], int | None]) -> int:
+    """Run a command's `main` and return its status, 2 for a MicroferError, 130 for Ctrl-C, 141 for a closed pipe."""
     try:
         status = main() or 0
         sys.stdout.flush()
     except MicroferError as error:
-        status = _say_error(str(error))
+        status = _say_error(typed(str(error)))
     except KeyboardInterrupt:
         console.print("stopped")
         status = 130
@@ -122,4 +135,4 @@ def run(main: Callable[[], int | None]) -> None:
             raise
         _drop_output()
         status = _say_error(f"cannot write the output: {error.strerror}")
-    sys.exit(status)
+    return status

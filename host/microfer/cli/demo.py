@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from microfer.cli.command import parser
+from microfer.cli.invocation import typed
 from microfer.console import Console, console
 from microfer.demo.settings import SECONDS, DemoSettings, Display
-from microfer.invocation import this_python
 from microfer.release import REPOSITORY
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ LEAST_SHOWN_MS = 0.1
 """Stages that take less are left to --json."""
 
 EXAMPLES = """
-  python scripts/demo.py                      a real face, drawn people and nobody, for 18 seconds
-  python scripts/demo.py me.jpg holidays/     your own pictures; of a folder, all that are in it
-  python scripts/demo.py film.mp4             a video
-  python scripts/demo.py --webcam             the first webcam; --webcam 1: the second one
-  python scripts/demo.py --web                in the browser instead of a window or this terminal
-  python scripts/demo.py --seconds 300        longer; Ctrl-C, or q where it is watched, ends it
-  python scripts/demo.py --json               the summary as JSON on standard output
+  microfer demo                      a real face, drawn people and nobody, for 18 seconds
+  microfer demo me.jpg holidays/     your own pictures; of a folder, all that are in it
+  microfer demo film.mp4             a video
+  microfer demo --webcam             the first webcam; --webcam 1: the second one
+  microfer demo --web                in the browser instead of a window or this terminal
+  microfer demo --seconds 300        longer; Ctrl-C, or q where it is watched, ends it
+  microfer demo --json               the summary as JSON on standard output
 
 Nothing leaves this computer: board and viewer speak through a TCP port of the loopback address.
 
@@ -81,6 +81,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "See the whole product without a board: the firmware, compiled for this computer, looks at faces and answers; "
         "the viewer shows it. Ends with a screenshot and a summary.",
         EXAMPLES,
+        verb="demo",
     )
     options.add_argument("sources", nargs="*", type=Path, metavar="FILE", help="pictures, folders of them, or a video")
     options.add_argument("--webcam", nargs="?", type=int, const=0, metavar="N", help="webcam N, or the first one")
@@ -127,12 +128,11 @@ def _print_people(outcome: "Outcome") -> None:
 
 
 def _next_steps() -> list[tuple[str, str]]:
-    python = this_python()
     return [
-        ("your own face", "python scripts/demo.py --webcam, or name pictures"),
+        ("your own face", typed("microfer demo --webcam, or name pictures")),
         ("flash a board", "pio run -e xiao_esp32s3_sense -t upload; see firmware/README.md"),
-        ("watch it", f"{python} host/serial_viewer.py; see docs/viewer.md"),
-        ("train a network", f"{python} host/train.py --data fer2013.csv; see README.md, Daily use"),
+        ("watch it", typed("microfer view; see docs/viewer.md")),
+        ("train a network", typed("microfer train --data fer2013.csv; see README.md, Daily use")),
     ]
 
 

@@ -52,7 +52,7 @@ def prune_channels(
     limit: int | None = None,
     as_json: bool = False,
 ) -> int:
-    """Cut channels out of the .keras network `source` and heal it; see `host/prune_channels.py --help` for the options.
+    """Cut channels out of the .keras network `source` and heal it; `microfer prune-channels --help` has the options.
 
     Writes to `out` what a training run writes and `channels.json`: channels of each group, instructions, parameters and
     accuracy before, right after the cut and at the end. Where `source` is what this wrote before, the pruning goes on

@@ -84,7 +84,7 @@ class OneShot:
         return [kernel.size for kernel in self._kernels.values()]
 
     def cut(self, target: float) -> Any:
-        """Return the network with `target` (0..1) of its kernel values zero: those that `prune.py` takes.
+        """Return the network with `target` (0..1) of its kernel values zero: those that `microfer prune` takes.
 
         `prune.layer_targets` gives each layer's share, and inside a layer the smallest go. With 0 nothing is changed.
         """

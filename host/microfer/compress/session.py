@@ -70,7 +70,7 @@ def prune(
     limit: int | None = None,
     as_json: bool = False,
 ) -> int:
-    """Prune the .keras network `source` while fine-tuning it; see `host/prune.py --help` for the options.
+    """Prune the .keras network `source` while fine-tuning it; see `microfer prune --help` for the options.
 
     Writes to `out` what a training run writes, with `best.keras` chosen among the epochs at full sparsity, and
     `pruning.json`: sparsity per layer, weights' size plain and after gzip, accuracy before and after.
@@ -130,7 +130,7 @@ def quantize_file(
     limits: Limits,
     as_json: bool = False,
 ) -> int:
-    """Quantize the .keras network `source` to int8; see `host/quantize.py --help` for the options.
+    """Quantize the .keras network `source` to int8; see `microfer quantize --help` for the options.
 
     Writes `model.tflite` (int8, with its metadata entry and in it the golden scores) and `quantization.json` to `out`,
     over what an earlier call wrote. Nothing is written where a limit is exceeded: the error names the layer with the

@@ -55,7 +55,7 @@ ALWAYS = ("one-channel stem", "MEAN instead of AVERAGE_POOL_2D")
 
 
 QUANTIZE_FULLY = (
-    "quantize fully to int8, input and output too: host/quantize.py does it to a .keras, the converter with "
+    "quantize fully to int8, input and output too: microfer quantize does it to a .keras, the converter with "
     "representative_dataset, OpsSet.TFLITE_BUILTINS_INT8 and inference_input_type = inference_output_type = int8"
 )
 
@@ -199,7 +199,7 @@ def _slow(one: OperatorEstimate) -> Iterator[Finding]:
             step.index,
             False,
             path.why,
-            "let weights begin at multiples of 16 bytes, as host/quantize.py writes them"
+            "let weights begin at multiples of 16 bytes, as microfer quantize writes them"
             if step.weight_offset and step.kernel[1] * step.input[2] % 16 == 0
             else "choose kernel width x input channels as a multiple of 16",
             instructions=_part_cost(one, ("copied rows", "copied row bytes", "copied bytes", "filter bytes")),

@@ -2,7 +2,7 @@
 
 The file is JSON: {"format_version": 1, "model_sha256": "...", "unit": "us", "operators": [{"name": "CONV_2D", "value":
 1234}, ...]}, with one value for each operator in the order of execution, in microseconds ("us") or clock ticks at
-240 MHz ("ticks"), and, for models other than its own, "paths": {"conv rows": 1.08, ...}, which `host/profile_s3.py
+240 MHz ("ticks"), and, for models other than its own, "paths": {"conv rows": 1.08, ...}, which `microfer profile
 --refit` adds: how much longer each path took than an instruction a tick. What `--port` measures has "measured_on"
 too: board, firmware, kernels, runs, and whether the chip is an emulated one.
 """
@@ -108,7 +108,7 @@ def corrected(network: Estimate, model: TfliteModel, profile: Profile) -> Estima
     if not profile.paths:
         raise MicroferError(
             f"{profile.name} was measured on another model and has no factors: write them with "
-            "python host/profile_s3.py ITS_MODEL --profile PROFILE --refit OUT"
+            "microfer profile ITS_MODEL --profile PROFILE --refit OUT"
         )
     scaled = (_scaled(one, profile.paths.get(one.path.name)) for one in network.operators)
     return replace(network, operators=tuple(scaled))

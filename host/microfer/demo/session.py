@@ -13,7 +13,6 @@ from microfer.demo.settings import FPS, LEAST_SECONDS, PICTURE_SECONDS, SECONDS,
 from microfer.demo.summary import Outcome
 from microfer.errors import MicroferError
 from microfer.files import write_bytes
-from microfer.invocation import this_python
 from microfer.link.connection import Connection
 from microfer.link.ports import PortError
 from microfer.link.source import LiveSource
@@ -68,7 +67,7 @@ def _check_compiler() -> None:
         find_compiler()
     except MicroferError as error:
         raise MicroferError(
-            f"{error}. Until then, without a compiler: {this_python()} host/classify_pictures.py finds the faces in "
+            f"{error}. Until then, without a compiler: microfer classify finds the faces in "
             "pictures and says what the network perceives"
         ) from error
 

@@ -34,7 +34,7 @@ _GRAVE = {
 
 _RESETS = {
     ResetReason.BROWNOUT: "take a shorter or thicker cable, another USB port or a powered hub: it wants 500 mA",
-    ResetReason.PANIC: "press its reset button with host/serial_viewer.py open, and keep what it prints; flash again",
+    ResetReason.PANIC: "press its reset button with microfer view open, and keep what it prints; flash again",
     ResetReason.TASK_WATCHDOG: "press its reset button; if it comes back, flash again and look at the self-test",
     ResetReason.OTHER_WATCHDOG: "press its reset button; if it comes back, flash again and check the supply",
 }
@@ -116,8 +116,7 @@ def check_model(hello: Hello, shipped: dict[str, str]) -> Finding:
     return _say.warning(
         "model",
         f"{hello.model_id}, SHA-256 {digest[:16]}..., is none of {', '.join(shipped) or 'no released models'}",
-        "if it is yours, name it: host/check_parity.py --int8 YOURS --port ...; if not: host/export_tflm.py, then "
-        + FLASH,
+        "if it is yours, name it: microfer parity --int8 YOURS --port ...; if not: microfer export, then " + FLASH,
     )
 
 
@@ -130,7 +129,7 @@ def check_self_test(hello: Hello) -> Finding:
         return _say.problem(
             "self-test",
             text if total else "no score could be compared: the model was not loaded, or carries no golden answers",
-            f"{FLASH}; then host/check_parity.py --port ... tells which pictures differ",
+            f"{FLASH}; then microfer parity --port ... tells which pictures differ",
         )
     if found != faces:
         return _say.problem("self-test", text, FLASH)
@@ -184,7 +183,7 @@ def check_rate(seen: Observation) -> Finding:
     if captured == 0:
         return _say.problem("frame rate", text, "see the camera below")
     if predicted < LEAST_RATE:
-        step = "take a smaller model (host/describe_model.py shows what each costs), or kernels made for the chip"
+        step = "take a smaller model (microfer describe shows what each costs), or kernels made for the chip"
         return _say.warning("frame rate", text, step)
     return _say.ok("frame rate", text)
 

@@ -92,7 +92,7 @@ def _check_model(hello: Hello, model: TfliteModel) -> None:
         raise MicroferError(
             f"the board runs the model {hello.model_id} (SHA-256 {hello.model_sha256.hex()[:16]}...), not {model.name} "
             f"({expected[:16]}...): name the board's own .tflite, or export this one with "
-            "host/export_tflm.py and flash the whole firmware"
+            "microfer export and flash the whole firmware"
         )
 
 

@@ -185,7 +185,7 @@ class Connection:
             raise OtherVersionError(self._other.explain())
         raise NoAnswerError(
             f"{self.port} did not answer {type(message).__name__} in {tries} x {timeout_s:g} s: is this the board, and "
-            "does it run microfer's firmware? Press its reset button, or see what arrives with host/serial_viewer.py"
+            "does it run microfer's firmware? Press its reset button, or see what arrives with microfer view"
         )
 
     def _answer(

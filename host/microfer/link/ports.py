@@ -33,7 +33,7 @@ if sys.platform != "win32":
 
     PORT_ERRORS += (termios.error,)
 
-VIRTUAL_BOARD = "without a board: start the virtual one with `python host/virtual_board.py` and give the port it names"
+VIRTUAL_BOARD = "without a board: start the virtual one with `microfer virtual-board` and give the port it names"
 
 
 class PortError(MicroferError):
@@ -195,7 +195,7 @@ def _advice(name: str, error: Exception) -> str:
     if "://" in name:
         if not isinstance(error, OSError):
             return "Expected socket://HOST:PORT, rfc2217://HOST:PORT, or the name of a serial port"
-        return "Does anything listen there? A virtual board does: `python host/virtual_board.py`"
+        return "Does anything listen there? A virtual board does: `microfer virtual-board`"
     if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK} or (sys.platform == "win32" and "permission" in text):
         return "Another program has it: close monitors and viewers, then try again"
     if number in {errno.EACCES, errno.EPERM}:

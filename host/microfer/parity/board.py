@@ -181,7 +181,7 @@ def _check_model(hello: Hello, model: Model) -> None:
     raise MicroferError(
         f"the board runs the model {hello.model_id} (SHA-256 {hello.model_sha256.hex()[:16]}...), not {model.file} "
         f"({model.model_id or 'no id'}, {model.sha256[:16]}...): name the board's .tflite with --int8, or export "
-        "this one with host/export_tflm.py and flash the whole firmware"
+        "this one with microfer export and flash the whole firmware"
     )
 
 

@@ -1,4 +1,4 @@
-"""The picture that classify_pictures.py saves: the frame with its boxes, beside it what the network saw and answered.
+"""The picture that microfer classify saves: the frame with its boxes, beside it what the network saw and answered.
 
 Each face has a card: the very 48x48 crop, every pixel of it blown up to a square, and seven bars. One face gets a
 large card, several get small ones in columns.

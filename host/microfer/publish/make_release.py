@@ -28,8 +28,8 @@ from microfer.training.distill import Distillation
 class Sources:
     """What a release is made from.
 
-    data: FER-2013. run: folder that train.py or prune_channels.py wrote. pruned: that of prune.py, where it was used.
-    int8: that of quantize.py. label_smoothing: of the labels behind a network that was taught.
+    data: FER-2013. run: folder that `microfer train` or `prune-channels` wrote. pruned: that of `prune`,
+    where it was used. int8: that of `quantize`. label_smoothing: of the labels behind a network that was taught.
     beside: leave the default release as it is.
     """
 
@@ -62,7 +62,7 @@ def make_release(options: Sources) -> tuple[Path, float]:
     floating = _evaluate(folder / FLOAT_FILE, options.data, None)
     quantization = _read(options.int8 / "quantization.json")
     least = ("--min-agreement", quantization["limits"]["agreement"])
-    _command("check_parity.py", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
+    _command("parity", "--int8", folder / "model.tflite", "--data", options.data, "--out", folder, *least)
     parity = _read(folder / "parity.json")
     metrics = {
         "model_id": metadata.model_id,
@@ -105,7 +105,7 @@ def _files(options: Sources) -> list[tuple[Path, str]]:
 
 
 def _training(run: Path) -> dict[str, Any]:
-    """Return what train.py or its like recorded of a run; networks that it knew say which release they are."""
+    """Return what microfer train or its like recorded of a run; networks that it knew say which release they are."""
     record = _read(run / "run.json")
     settings = record["settings"]
     _name_teachers(settings.get("distillation"))
@@ -162,16 +162,17 @@ def _sizes(content: bytes) -> dict[str, int]:
     return {"int8": len(content), "int8_gzip": len(gzip.compress(content, 9, mtime=0))}
 
 
-def _command(script: str, *arguments: object) -> None:
-    process = subprocess.run([sys.executable, str(REPOSITORY / "host" / script), *map(str, arguments)], check=False)
+def _command(verb: str, *arguments: object) -> None:
+    command = [sys.executable, str(REPOSITORY / "host" / "microfer"), verb, *map(str, arguments)]
+    process = subprocess.run(command, check=False)
     if process.returncode:
-        raise MicroferError(f"{script} ended with status {process.returncode}: the model is not released")
+        raise MicroferError(f"microfer {verb} ended with status {process.returncode}: the model is not released")
 
 
 def _evaluate(model: Path, data: Path, plots: Path | None) -> dict[str, Any]:
-    """Return evaluate.py's JSON; keep its plots in the folder `plots`."""
+    """Return microfer evaluate's JSON; keep its plots in the folder `plots`."""
     with tempfile.TemporaryDirectory() as scratch:
-        _command("evaluate.py", model, "--data", data, "--out", scratch)
+        _command("evaluate", model, "--data", data, "--out", scratch)
         if plots:
             shutil.copy(Path(scratch) / "confusion.png", plots / "confusion.png")
         return _read(Path(scratch) / "evaluation.json")
@@ -184,13 +185,13 @@ def _label_smoothing(run: Path) -> float | None:
 
 
 def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[str, Any]:
-    """Write the calibration into the model, its plots beside it; return calibrate.py's JSON without bins.
+    """Write the calibration into the model, its plots beside it; return microfer calibrate's JSON without bins.
 
     Without a `label_smoothing` the model keeps the floor that it carries.
     """
     floor = () if label_smoothing is None else ("--label-smoothing", label_smoothing)
     with tempfile.TemporaryDirectory() as scratch:
-        _command("calibrate.py", model, "--data", data, *floor, "--out", model, "--report", scratch)
+        _command("calibrate", model, "--data", data, *floor, "--out", model, "--report", scratch)
         for name in ("calibration.png", "coverage.png"):
             shutil.copy(Path(scratch) / name, model.parent / name)
         result = _read(Path(scratch) / "calibration.json")
@@ -200,9 +201,9 @@ def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[s
 
 
 def _robustness(model: Path, data: Path) -> dict[str, Any]:
-    """Return robustness.py's JSON, its Markdown table as "markdown"; keep its plot beside the model."""
+    """Return microfer robustness's JSON, its Markdown table as "markdown"; keep its plot beside the model."""
     with tempfile.TemporaryDirectory() as scratch:
-        _command("robustness.py", model, "--data", data, "--out", scratch)
+        _command("robustness", model, "--data", data, "--out", scratch)
         shutil.copy(Path(scratch) / "robustness.png", model.parent / "robustness.png")
         result = _read(Path(scratch) / "robustness.json")
         return result | {"markdown": (Path(scratch) / "robustness.md").read_text().splitlines()}
@@ -226,17 +227,17 @@ def _commands(options: Sources, model_id: str) -> list[str]:
     folders = [*(f"runs/step{number}" for number in range(1, len(commands))), "runs/trained"]
     backend = "torch" if "PyTorch" in run["engine"] else "tensorflow"
     commands = [
-        f"KERAS_BACKEND={backend} python host/{line} --out {to}" for line, to in zip(commands, folders, strict=True)
+        f"KERAS_BACKEND={backend} microfer {line} --out {to}" for line, to in zip(commands, folders, strict=True)
     ]
     trained = "runs/trained"
     if averaged := _training(options.run).get("averaged"):
         share = f"--start {run['start']['file']} --share {averaged['share']:g}"
-        commands.append(f"python host/average.py {trained} {share} --data PATH --out runs/mean")
+        commands.append(f"microfer average {trained} {share} --data PATH --out runs/mean")
         trained = "runs/mean"
     network, pruned = f"{trained}/best.keras", ""
     if pruning := _report(options.pruned, "pruning.json"):
         prune = f"--sparsity {pruning['target']} --epochs {pruning['epochs']} --seed {pruning['seed']}"
-        commands.append(f"python host/prune.py {network} --data PATH {prune} --out runs/pruned")
+        commands.append(f"microfer prune {network} --data PATH {prune} --out runs/pruned")
         network, pruned = "runs/pruned/best.keras", " --pruned runs/pruned"
     made = _read(options.int8 / "quantization.json")
     quantize = f"--images {made['calibration_images']} --seed {made['seed']}"
@@ -247,14 +248,14 @@ def _commands(options: Sources, model_id: str) -> list[str]:
         beside += f" --label-smoothing {options.label_smoothing:g}"
     return [
         *commands,
-        f"python host/quantize.py {network} --data PATH {quantize} --model-id {model_id} --out runs/int8",
+        f"microfer quantize {network} --data PATH {quantize} --model-id {model_id} --out runs/int8",
         f"python scripts/release.py --data PATH --run {trained}{pruned} --int8 runs/int8{beside}",
-        f"python host/export_tflm.py models/{model_id}/model.tflite",
+        f"microfer export models/{model_id}/model.tflite",
     ]
 
 
 def _trained(run: dict[str, Any]) -> str:
-    command = f"train.py --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
+    command = f"train --data PATH --preset {run['network']['name']} --recipe {run['recipe']['name']} "
     command += f"--epochs {run['recipe']['epochs']} --seed {run['seed']}"
     if run.get("start"):
         command += f" --start {run['start']['file']} --select {run['select']}"
@@ -262,7 +263,7 @@ def _trained(run: dict[str, Any]) -> str:
 
 
 def _channels_pruned(step: dict[str, Any], source: str) -> str:
-    command = f"prune_channels.py {source} --data PATH --instructions {step['share']} "
+    command = f"prune-channels {source} --data PATH --instructions {step['share']} "
     command += f"--multiple {step['multiple']} --epochs {step['epochs']} --seed {step['seed']} "
     return command + f"--learning-rate {step['recipe']['learning_rate']:g}" + _taught_by(step["teachers"])
 

@@ -144,7 +144,7 @@ def _curves() -> Sequence[str]:
     (network,) = with_releases([{"file": document["source"], "sha256": document["origin"]["network_sha256"]}])
     healing = f" --epochs {document['epochs']}" if document["epochs"] else ""
     picture = "![accuracy and packed size against zeros and against few values](accuracy/curves.png)"
-    made = f"Made by `python host/compression_curves.py {network['file']} --data PATH{healing}`."
+    made = f"Made by `microfer compression-curves {network['file']} --data PATH{healing}`."
     return [*compression.markdown(Curves.from_json(document)), "", picture, "", made, ""]
 
 

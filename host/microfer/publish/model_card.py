@@ -44,10 +44,10 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
     int8, before = metrics["int8"], metrics["float"]
     parity = metrics["parity"]
     model = f"models/{metrics['model_id']}"
-    evaluate = f"`python host/evaluate.py {model}/model.tflite --data PATH`"
+    evaluate = f"`microfer evaluate {model}/model.tflite --data PATH`"
     least = metrics["quantization"]["limits"]["agreement"]
     gate = f" --min-agreement {least:g}" if least != Limits().agreement else ""
-    parity_command = f"`python host/check_parity.py --int8 {model}/model.tflite --data PATH{gate}`"
+    parity_command = f"`microfer parity --int8 {model}/model.tflite --data PATH{gate}`"
     gzipped = metrics["bytes"]
     return [
         "| figure, on PublicTest (which was selected on) | value | command |",
@@ -59,19 +59,18 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
         *_private_rows(metrics, evaluate.rstrip("`")),
         *_calibration_rows(metrics["calibration"], model),
-        f"| accuracy, float | {_percent(before['accuracy'])} | "
-        f"`python host/evaluate.py {model}/{FLOAT_FILE} --data PATH` |",
+        f"| accuracy, float | {_percent(before['accuracy'])} | `microfer evaluate {model}/{FLOAT_FILE} --data PATH` |",
         f"| float and int8 put the same class first | {_percent(parity['scores']['agreement'])} | {parity_command} |",
         f"| TFLM equals LiteRT's reference kernels, bit for bit | {parity['bits']['equal']:,} of "
         f"{parity['bits']['count']:,} images | the same |",
         *_pruning_rows(metrics),
         f"| model.tflite, plain and after gzip | {gzipped['int8']:,} and {gzipped['int8_gzip']:,} bytes | "
-        f"`quantize.py`: {_MADE} |",
+        f"`microfer quantize`: {_MADE} |",
         f"| parameters, multiply-accumulates | {metrics['parameters']:,}, {metrics['macs'] / 1e6:.1f} million | "
-        f"`python host/describe_model.py {model}/{FLOAT_FILE}` |",
+        f"`microfer describe {model}/{FLOAT_FILE}` |",
         f"| instructions an inference on an ESP32-S3 with ESP-NN, estimated | "
         f"{metrics['chip']['instructions'] / 1e6:.1f} million ±{100 * metrics['chip']['error']:.0f} % | "
-        f"`python host/profile_s3.py {model}/model.tflite` |",
+        f"`microfer profile {model}/model.tflite` |",
     ]
 
 
@@ -114,7 +113,7 @@ def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
     if pruning := metrics["pruning"]:
         accuracy = pruning["validation_accuracy"]
         rows += [
-            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `prune.py`: {_MADE} |",
+            f"| zeros among the convolutions' weights | {_percent(pruning['sparsity'])} | `microfer prune`: {_MADE} |",
             f"| accuracy before and after pruning, float | {_percent(accuracy['before'])}, "
             f"{_percent(accuracy['after'])} | the same |",
         ]
@@ -122,7 +121,7 @@ def _pruning_rows(metrics: dict[str, Any]) -> list[str]:
         accuracy, spent = channels["validation_accuracy"], channels["instructions"]
         rows += [
             f"| instructions before and after channels were pruned, estimated | {spent['before'] / 1e6:.1f} and "
-            f"{spent['after'] / 1e6:.1f} million | `prune_channels.py`: {_MADE} |",
+            f"{spent['after'] / 1e6:.1f} million | `microfer prune-channels`: {_MADE} |",
             f"| accuracy before and after, float | {_percent(accuracy['before'])}, {_percent(accuracy['after'])} | "
             "the same |",
         ]
@@ -138,7 +137,7 @@ def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
         f"{calibration['score_floor']} of 256 | {_percent(after)} (uncalibrated {_percent(before)}; cross-fitted on "
         f"halves {_percent(crossed['mean'])}, {_percent(crossed['low'])} to {_percent(crossed['high'])}; by a "
         f"temperature alone {_percent(without)}) | "
-        f"`python host/calibrate.py {model}/model.tflite --data PATH` |",
+        f"`microfer calibrate {model}/model.tflite --data PATH` |",
         f'| accuracy of the answers with {_percent(chosen["coverage"])} answered, the rest "uncertain" | '
         f"{_percent(chosen['accuracy'])} (cross-fitted at 80 % {_percent(accuracy['mean'])}, "
         f"{_percent(accuracy['low'])} to {_percent(accuracy['high'])}) | the same |",
@@ -155,7 +154,7 @@ def _what_it_is(metrics: dict[str, Any]) -> list[str]:
         f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores seven "
         f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
         f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
-        "training recipe and whatever `python host/describe_model.py` shows to differ are microfer's own.",
+        "training recipe and whatever `microfer describe` shows to differ are microfer's own.",
         "",
         f"- SHA-256 of `model.tflite`: `{metrics['sha256']}`",
         f"- tensor arena of the host's TFLM interpreter: {arena_text}. It is not the board's: ESP-NN takes its scratch "
@@ -288,7 +287,7 @@ def _robustness(metrics: dict[str, Any]) -> list[str]:
     return [
         "## Robustness",
         "",
-        f"`python host/robustness.py models/{metrics['model_id']}/model.tflite --data PATH`, on PublicTest, in "
+        f"`microfer robustness models/{metrics['model_id']}/model.tflite --data PATH`, on PublicTest, in "
         f"{metrics['robustness']['runner']}.",
         "",
         *metrics["robustness"]["markdown"],
@@ -307,7 +306,7 @@ def _commands(metrics: dict[str, Any]) -> list[str]:
         "```",
         "",
         "Sums in floating point depend on the processor and its libraries, so a run elsewhere ends near these figures, "
-        "not on them. `parity.json` is the parity certificate; `python host/check_parity.py --page "
+        "not on them. `parity.json` is the parity certificate; `microfer parity --page "
         f"models/{metrics['model_id']}` makes a page of it.",
         "",
     ]
@@ -347,7 +346,7 @@ def _data_faults(metrics: dict[str, Any]) -> list[str]:
         "",
         "FER-2013 (Goodfellow et al. 2013): faces from a web search, labelled by its words and by people. Labels are "
         "noisy: people agree with them on about 65 % of the images (estimate of its authors). Faces are posed "
-        "or scraped without consent for this use. `python host/audit_data.py --data PATH` lists exact and near "
+        "or scraped without consent for this use. `microfer audit --data PATH` lists exact and near "
         f"duplicates within and across splits, conflicting labels and blank images; {repeated} of {count:,} PublicTest "
         "images also stand in Training, pixel for pixel. No image of it is in this repository.",
     ]

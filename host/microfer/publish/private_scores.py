@@ -1,6 +1,6 @@
 """Accuracy on PrivateTest, as those who hold that split measured it: once for each release, never to select by.
 
-`measurements/private-scores.json` keeps what `evaluate.py MODEL --split PrivateTest --json` printed for them.
+`measurements/private-scores.json` keeps what `microfer evaluate MODEL --split PrivateTest --json` printed for them.
 """
 
 from dataclasses import dataclass

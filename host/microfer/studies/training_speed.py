@@ -80,7 +80,7 @@ def measure(
 
 
 def table_lines(document: dict[str, Any]) -> list[str]:
-    """Return what `host/benchmark_training.py --json` printed as the lines of a Markdown table."""
+    """Return what `microfer benchmark-training --json` printed as the lines of a Markdown table."""
     rows = [f"| {row['way']} | {row['images_per_second']:,.0f} | {row['ratio']:.2f} |" for row in document["results"]]
     machine = f"{document['processor']}, {document['cores']} cores"
     return [f"| {document['preset']}, on {machine} | images/s | ratio |", "|---|---:|---:|", *rows]
@@ -143,7 +143,7 @@ def _clock(tf_keras: Any) -> Any:
 def _ours(
     config: Network, recipe: Recipe, precision: str, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]
 ) -> float:
-    """Return the seconds of `train.py`'s own steps for all batches after the warm-up."""
+    """Return the seconds of `microfer train`'s own steps for all batches after the warm-up."""
     from microfer.model.build import build
     from microfer.training.augment import augment
     from microfer.training.engine import use_threads

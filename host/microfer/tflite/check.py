@@ -51,7 +51,7 @@ OUTPUT = End(
 ALIGNMENT_BYTES = VECTOR_BYTES
 """TFLM's kernels read weights in vectors of this size."""
 
-_FULL_INTEGER = "quantize the float network with host/quantize.py, which makes input and output int8"
+_FULL_INTEGER = "quantize the float network with microfer quantize, which makes input and output int8"
 
 
 def check_deployable(model: TfliteModel) -> None:

@@ -33,7 +33,7 @@ def average(
     limit: int | None = None,
     as_json: bool = False,
 ) -> int:
-    """Write the folder `out` as train.py would, with the mean of `run`'s best network and of what it began with.
+    """Write the folder `out` as microfer train would, with the mean of `run`'s best network and of what it began with.
 
     start: the .keras that the run was told to start from. share: of the run's weights in the mean, 0..1; the start has
     the rest. Every variable is averaged, batch normalization's moving statistics too. The mean is written whether it is

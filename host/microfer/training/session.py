@@ -43,7 +43,7 @@ def train(
     select: Selection = "accuracy",
     as_json: bool = False,
 ) -> int:
-    """Run one training with live progress on the terminal; see `host/train.py --help` for the options.
+    """Run one training with live progress on the terminal; see `microfer train --help` for the options.
 
     data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
     imagenet: weights to begin with, for a network of keras.applications. start: a trained .keras of this very network

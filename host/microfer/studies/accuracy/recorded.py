@@ -71,7 +71,7 @@ def releases(models: Path = MODELS) -> dict[str, Released]:
 
 
 def read_results(path: Path) -> dict[str, Accuracy]:
-    """Return name -> accuracy from the compare.json that `host/compare.py` wrote; networks without int8 are left out.
+    """Return name -> accuracy from the compare.json that `microfer compare` wrote; networks without int8 are left out.
 
     Raises:
         MicroferError: the file is no such comparison, or one of drawn faces, which says nothing about real ones.
@@ -83,7 +83,7 @@ def read_results(path: Path) -> dict[str, Accuracy]:
         budget = document["budget"]
         if budget["data"] == DRAWN_FACES:
             raise MicroferError(
-                f"{path} compares on drawn faces, which says nothing about real ones: give host/compare.py --data"
+                f"{path} compares on drawn faces, which says nothing about real ones: give microfer compare --data"
             )
         source = f"recipe {budget['recipe']}, {int(budget['epochs'])} epochs"
         if budget["limit"]:
@@ -95,5 +95,5 @@ def read_results(path: Path) -> dict[str, Accuracy]:
         }
     except (KeyError, TypeError, ValueError) as error:
         raise MicroferError(
-            f"{path} is not what host/compare.py writes ({error!r}); name the compare.json in its --out folder"
+            f"{path} is not what microfer compare writes ({error!r}); name the compare.json in its --out folder"
         ) from error

@@ -1,4 +1,4 @@
-"""The runs of a comparison: each trained once by `train.py`, quantized, scored, and kept in its folder."""
+"""The runs of a comparison: each trained once by `microfer train`, quantized, scored, and kept in its folder."""
 
 import hashlib
 import subprocess

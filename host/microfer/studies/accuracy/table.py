@@ -19,7 +19,7 @@ from microfer.metrics.plots import BLUE, INK, ORANGE, plain, whole_percents
 from microfer.studies.accuracy.recorded import DRAWN_FACES, SCHEMA
 from microfer.studies.accuracy.runs import Budget, Scored
 
-PRIVATE_TEST = "for whoever holds PrivateTest: host/evaluate.py RUN/best.keras --split PrivateTest"
+PRIVATE_TEST = "for whoever holds PrivateTest: microfer evaluate RUN/best.keras --split PrivateTest"
 
 Labels = npt.NDArray[np.integer]
 

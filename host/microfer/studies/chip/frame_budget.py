@@ -75,7 +75,7 @@ def network_costs(name: str, measurements: Path, cache: Path) -> list[NetworkCos
         source = f"{KERNELS_FILE}, {record.name}"
         return [NetworkCost(shown, kernels, record.instructions[kernels], None, source) for kernels in KERNELS]
     one = estimate(model)
-    source = "cost model, python host/profile_s3.py"
+    source = "cost model, microfer profile"
     return [NetworkCost(shown, ESP_NN, round(one.instructions), round(one.error, 4), source)]
 
 

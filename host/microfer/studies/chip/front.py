@@ -47,7 +47,7 @@ def front_figure(rows: Sequence[Row]) -> Figure:
     if not groups:
         raise MicroferError(
             "none of these networks has an accuracy to draw: name a released one, or give --results with the "
-            "compare.json of host/compare.py"
+            "compare.json of microfer compare"
         )
     figure = Figure(figsize=(13.2, 5.0), layout="constrained", facecolor="white")
     figure.suptitle(

@@ -126,9 +126,9 @@ def markdown(result: Curves) -> list[str]:
         "",
         "## Zeros",
         "",
-        "The smallest kernel values of the convolutions are zero, those that `prune.py` takes: one threshold for the "
-        "whole network on a value's magnitude times the root of its layer's gradient, each layer keeping its largest "
-        f"1 %. \"cut\" is at once, without training. {_healing(result)} A few int8 values are zero before any "
+        "The smallest kernel values of the convolutions are zero, those that `microfer prune` takes: one threshold for "
+        "the whole network on a value's magnitude times the root of its layer's gradient, each layer keeping its "
+        f"largest 1 %. \"cut\" is at once, without training. {_healing(result)} A few int8 values are zero before any "
         "is cut: those too small for their channel's scale. **Neither the flatbuffer's size nor the "
         "latency changes: TFLM stores and multiplies zeros like any other weight.** Only what is packed, such as a "
         "download, gets smaller. An accuracy below the share of the most frequent class, "
@@ -244,7 +244,7 @@ def _healing(result: Curves) -> str:
         return "Nothing was healed (`--epochs`)."
     least = min((point.asked for point in result.of("healed")), default=0.0)
     return (
-        f'"healed" is after {result.epochs} epochs of `prune.py` (recipe `{result.recipe}`, seed '
+        f'"healed" is after {result.epochs} epochs of `microfer prune` (recipe `{result.recipe}`, seed '
         f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains, at a rate that rises with "
         f"their share. Less than {least:.0%} was not healed."
     )

@@ -52,7 +52,7 @@ def compression_curves(
     as_json: bool = False,
 ) -> int:
     """Measure the .keras network `source` at every sparsity and every number of values; see
-    `host/compression_curves.py --help` for the options.
+    `microfer compression-curves --help` for the options.
 
     Writes to `out` `curves.json`, `curves.md` and `curves.png`; the points themselves to `out/points`, where they are
     found the next time, and with `epochs` the healing runs to `out/sparsity-10` and so on.
@@ -175,7 +175,7 @@ class _Measurements:
         return self._network
 
     def _healed(self, step: Step) -> Path:
-        """Return the network that `prune.py` leaves in a folder of this curve: found finished, gone on with, or begun.
+        """Return the network that `prune` leaves in a folder of this curve: found finished, gone on with, or begun.
 
         Raises:
             MicroferError: the folder holds a run of something else.

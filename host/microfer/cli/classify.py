@@ -25,14 +25,14 @@ NO_FACE, PROBLEM = 1, 2
 WINDOW = "microfer"
 ESCAPE_KEY = 27
 EXAMPLES = """
-  python host/classify_pictures.py                      the astronaut picture
-  python host/classify_pictures.py me.jpg holidays/     your own pictures; of a folder, all that are in it
-  python host/classify_pictures.py --webcam             one picture from the first webcam
-  python host/classify_pictures.py --webcam 1 --show    the second webcam, live in a window; q ends it
-  python host/classify_pictures.py --json               the answers as JSON
+  microfer classify                      the astronaut picture
+  microfer classify me.jpg holidays/     your own pictures; of a folder, all that are in it
+  microfer classify --webcam             one picture from the first webcam
+  microfer classify --webcam 1 --show    the second webcam, live in a window; q ends it
+  microfer classify --json               the answers as JSON
 
 Crop, network and calibration are the board's. The faces are found by OpenCV, which takes pictures of any size and needs
-no C++ compiler; a board follows one face. What a board makes of your pictures: python host/virtual_board.py me.jpg
+no C++ compiler; a board follows one face. What a board makes of your pictures: microfer virtual-board me.jpg
 
 exit status: 0 done, 1 no face in any picture, 2 a picture, the model or the webcam cannot be used
 """
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    options = command.parser(__doc__ or "", EXAMPLES)
+    options = command.parser(__doc__ or "", EXAMPLES, verb="classify")
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE", help="picture, or folder of pictures")
     options.add_argument("--webcam", nargs="?", type=int, const=0, metavar="N", help="webcam N, or the first one")
     options.add_argument("--show", action="store_true", help="open a window (needs the full opencv-python)")
@@ -153,7 +153,3 @@ def _print_table(title: str, answers: Sequence[PictureAnswer]) -> None:
     for answer in answers:
         if answer.saved:
             out.print(f"saved {answer.saved}", soft_wrap=True, highlight=False, markup=False)
-
-
-if __name__ == "__main__":
-    command.run(main)

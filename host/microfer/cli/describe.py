@@ -1,6 +1,7 @@
 """Show what each layer of a network costs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich import box
@@ -14,21 +15,22 @@ from microfer.model.networks import NETWORKS, Network, network
 from microfer.model.table import Layer, layers
 
 EXAMPLES = """
-  python host/describe_model.py thesis-bn
-  python host/describe_model.py models/thesis-bn-1/float.keras
-  python host/describe_model.py thesis --json
+  microfer describe thesis-bn
+  microfer describe models/thesis-bn-1/float.keras
+  microfer describe thesis --json
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = command.parser(
         "Show the layers of a network: output shape, parameters, KiB as float32 and as int8, multiply-accumulates.",
         EXAMPLES,
+        verb="describe",
     )
     parser.add_argument("network", help=f"a preset ({', '.join(NETWORKS)}) or a .keras file")
     parser.add_argument("--all", action="store_true", help="show layers without parameters too")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     config = _config(options.network)
     if options.json:
         rows = [asdict(layer) for layer in layers(config)]
@@ -43,7 +45,7 @@ def _config(name: str) -> Network:
     if name.endswith(".tflite"):
         raise MicroferError(
             f"{name} is a converted network, which no longer has the layers; name what it was made of, a preset or a "
-            f".keras file. What a .tflite costs: python host/profile_s3.py {name}"
+            f".keras file. What a .tflite costs: microfer profile {name}"
         )
     return network(name)
 
@@ -80,7 +82,3 @@ def _cell(number: float) -> str:
     if isinstance(number, int):
         return f"{number:,}" if number else ""
     return f"{number:,.1f}" if number else ""
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -1,6 +1,7 @@
 """Measure how fast the link's frames are written and read."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.table import Table
@@ -10,17 +11,18 @@ from microfer.console import Console, console
 from microfer.studies.link_speed import Latency, Speed, measure_cpp, measure_latency, measure_python
 
 EXAMPLES = """
-  python host/benchmark_link.py
-  python host/benchmark_link.py --frames 20000 --json
+  microfer benchmark-link
+  microfer benchmark-link --frames 20000 --json
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = command.parser(
         "Print megabytes a second of the host's codec and, where a C++ compiler is installed, of the board's, compiled "
         "for this computer, and how long the viewer takes from a packet's arrival to the screen. A serial line of "
         "921,600 baud carries 0.092 MB/s. Needs no board.",
         EXAMPLES,
+        verb="benchmark-link",
     )
     parser.add_argument(
         "--frames", type=command.positive, default=5000, help="frames of each message for the host's (default: 5000)"
@@ -29,7 +31,7 @@ def main() -> None:
         "--shown", type=command.positive, default=200, help="frames that the viewer shows, 20 a second (default: 200)"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     speeds = measure_python(options.frames) + measure_cpp()
     if not any(speed.codec == "C++" for speed in speeds):
         console.print("[yellow]the board's codec is not measured: no C++ compiler is installed[/]")
@@ -62,7 +64,3 @@ def _show_latencies(latencies: list[Latency]) -> None:
     for latency in latencies:
         table.add_row(latency.until, f"{latency.frames}", f"{latency.median_ms:.2f}", f"{latency.p99_ms:.2f}")
     Console().print(table)
-
-
-if __name__ == "__main__":
-    command.run(main)

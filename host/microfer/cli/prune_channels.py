@@ -1,26 +1,28 @@
 """Cut whole channels out of a trained network, so that it gets faster."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from microfer.cli import command
 from microfer.training.recipe import RECIPES
 
 EXAMPLES = """
-  python host/prune_channels.py runs/thesis-bn-strong-0/best.keras --data fer2013.zip
-  python host/prune_channels.py best.keras --data fer2013.zip --instructions 0.3 --epochs 60 --out runs/third
-  python host/prune_channels.py best.keras --data fer2013.zip --resume         go on after Ctrl-C
-  python host/prune_channels.py runs/channels/best.keras --data fer2013.zip --instructions 0.9 --out runs/second
+  microfer prune-channels runs/thesis-bn-strong-0/best.keras --data fer2013.zip
+  microfer prune-channels best.keras --data fer2013.zip --instructions 0.3 --epochs 60 --out runs/third
+  microfer prune-channels best.keras --data fer2013.zip --resume         go on after Ctrl-C
+  microfer prune-channels runs/channels/best.keras --data fer2013.zip --instructions 0.9 --out runs/second
                                                 a second step after the first, from whose beginning the report counts
-  python host/quantize.py runs/channels/best.keras --data fer2013.zip --model-id mine    then as any other network
+  microfer quantize runs/channels/best.keras --data fer2013.zip --model-id mine    then as any other network
 """
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser(
         "Take the channels that matter least out of a trained network until it needs only a share of the instructions "
         "on the chip (by the cost model), then train what is left. A plain smaller network comes out. Unlike the zeros "
-        "of prune.py, that makes it smaller and faster.",
+        "of microfer prune, that makes it smaller and faster.",
         EXAMPLES,
+        verb="prune-channels",
     )
     parser.add_argument("network", type=Path, help="the .keras file to prune")
     command.add_data_options(parser, "train on")
@@ -44,7 +46,7 @@ def main() -> int:
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     from microfer.compress.channels_session import prune_channels
 
     return prune_channels(
@@ -63,7 +65,3 @@ def main() -> int:
         limit=options.limit,
         as_json=options.json,
     )
-
-
-if __name__ == "__main__":
-    command.run(main)

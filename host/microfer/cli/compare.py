@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,29 +15,29 @@ from microfer.model.networks import NETWORKS
 from microfer.training.recipe import RECIPES
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from microfer.studies.accuracy.smoke import Smoke
     from microfer.studies.accuracy.table import Comparison
 
 EXAMPLES = """
-  python host/compare.py --data fer2013.csv --presets thesis thesis-bn mini-xception mobilenet-v2 --epochs 40
-  python host/compare.py --data fer2013.csv --epochs 120 --seeds 0 1 2        everything, three times: for a GPU
-  python host/compare.py --data fer2013.csv --epochs 40 --also models/NAME/float.keras    beside a trained network
-  python host/compare.py --data fer2013.csv --epochs 20 --presets s3 thesis --smoke vgg16 resnet50     big ones aside
-  python host/compare.py --synthetic --limit 200 --epochs 1 --presets mini-xception thesis-bn     a first look
+  microfer compare --data fer2013.csv --presets thesis thesis-bn mini-xception mobilenet-v2 --epochs 40
+  microfer compare --data fer2013.csv --epochs 120 --seeds 0 1 2        everything, three times: for a GPU
+  microfer compare --data fer2013.csv --epochs 40 --also models/NAME/float.keras    beside a trained network
+  microfer compare --data fer2013.csv --epochs 20 --presets s3 thesis --smoke vgg16 resnet50     big ones aside
+  microfer compare --synthetic --limit 200 --epochs 1 --presets mini-xception thesis-bn     a first look
 
 Stopped, and started again with the same options, it goes on where it was: finished runs are not trained again. On two
 cores take networks of up to a few million parameters; the large ones are for a GPU: --smoke trains them for one epoch
-on a few images, which proves that they work and no more. Each run is one `train.py` in a folder of its own,
+on a few images, which proves that they work and no more. Each run is one `microfer train` in a folder of its own,
 --out/PRESET-SEED. ResNet50 and EfficientNet-B0 begin from scratch; with ImageNet weights of your own they are trained
-by `train.py --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
+by `microfer train --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, train and score every run, print and write."""
-    options = _parse()
+    options = _parse(arguments)
     from microfer.data.training_data import load_splits
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
@@ -94,8 +95,8 @@ def _print(headings: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:
     Console().print(table)
 
 
-def _parse() -> argparse.Namespace:
-    parser = command.parser(__doc__ or "", EXAMPLES)
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES, verb="compare")
     command.add_data_options(parser, "train on")
     parser.add_argument("--presets", nargs="+", default=list(NETWORKS), choices=NETWORKS, help="default: all")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="for all of them (default: strong)")
@@ -111,8 +112,4 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON on standard output")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return parser.parse_args(arguments)

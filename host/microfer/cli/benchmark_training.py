@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rich.table import Table
@@ -13,22 +14,23 @@ from microfer.model.networks import NETWORKS, network
 from microfer.training.recipe import RECIPES, recipe
 
 EXAMPLES = """
-  python host/benchmark_training.py
-  python host/benchmark_training.py --preset squeezenet --steps 40 --json
+  microfer benchmark-training
+  microfer benchmark-training --preset squeezenet --steps 40 --json
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = command.parser(
         "Print images a second of one training step, augmentation included, for each backend that is installed, and "
         "the ratio to tf_keras' fit with an ImageDataGenerator, measured in the same run. Needs no data.",
         EXAMPLES,
+        verb="benchmark-training",
     )
     parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="batch and augmentation (default: strong)")
     parser.add_argument("--steps", type=command.positive, default=20, help="timed steps of each way (default: 20)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     from microfer.studies.training_speed import PEER, measure
     from microfer.versions import package_versions
 
@@ -58,7 +60,3 @@ def main() -> None:
     for row in results:
         table.add_row(row.way, f"{row.images_per_second:,.0f}", f"{row.ratio:.2f}x")
     Console().print(table)
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -2,24 +2,25 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from microfer.cli import command
 from microfer.console import Console, console
 
 EXAMPLES = """
-  python host/compare_s3.py                          all networks; untrained ones are made once, in runs/s3/
-  python host/compare_s3.py thesis-bn mini-xception  some
-  python host/compare_s3.py --out runs/front         the picture of accuracy against cost too, and the rows as JSON
-  python host/compare_s3.py --results runs/compare/compare.json --out runs/front
-                                                     with the accuracies that host/compare.py measured in one budget
-  python host/compare_s3.py --json
+  microfer compare-s3                          all networks; untrained ones are made once, in runs/s3/
+  microfer compare-s3 thesis-bn mini-xception  some
+  microfer compare-s3 --out runs/front         the picture of accuracy against cost too, and the rows as JSON
+  microfer compare-s3 --results runs/compare/compare.json --out runs/front
+                                                     with the accuracies that microfer compare measured in one budget
+  microfer compare-s3 --json
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, estimate each network, print, draw."""
-    options = _options()
+    options = _options(arguments)
     from microfer.files import write_json
     from microfer.studies.accuracy.recorded import read_results
     from microfer.studies.chip.networks import compare, deployable, notes, rows_table
@@ -46,21 +47,18 @@ def main() -> None:
             console.print(line, highlight=False)
 
 
-def _options() -> argparse.Namespace:
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser(
         "Compare networks on an ESP32-S3 with ESP-NN: accuracy, weights, arena, instructions, time and frames a second "
         "of the network alone, all but the accuracy by the cost model of docs/cost-model.md.",
         EXAMPLES,
+        verb="compare-s3",
     )
     parser.add_argument("networks", nargs="*", help="names (default: all that fit the flash of a board)")
     parser.add_argument(
         "--cache", type=Path, default=Path("runs/s3"), help="folder for untrained networks (default: runs/s3)"
     )
-    parser.add_argument("--results", type=Path, metavar="FILE", help="a compare.json of host/compare.py")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="a compare.json of microfer compare")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="write front.png and networks.json there")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return parser.parse_args(arguments)

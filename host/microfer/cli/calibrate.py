@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,12 +19,12 @@ if TYPE_CHECKING:  # the worker processes import this file again, and need none 
     from microfer.tflite.metadata import ModelMetadata
 
 EXAMPLES = """
-  python host/calibrate.py model.tflite --data fer2013.csv                      measure, write nothing
-  python host/calibrate.py model.tflite --data fer2013.csv --out model.tflite   write the model anew, as a whole
-  python host/calibrate.py model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
-  python host/calibrate.py model.tflite --data fer2013.csv --report report      JSON and plots into a folder
-  python host/calibrate.py model.tflite --data fer2013.csv --label-smoothing 0.1 --out model.tflite
-                                                                               trained on labels smoothed by 0.1
+  microfer calibrate model.tflite --data fer2013.csv                      measure, write nothing
+  microfer calibrate model.tflite --data fer2013.csv --out model.tflite   write the model anew, as a whole
+  microfer calibrate model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
+  microfer calibrate model.tflite --data fer2013.csv --report report      JSON and plots into a folder
+  microfer calibrate model.tflite --data fer2013.csv --label-smoothing 0.1 --out model.tflite \
+      trained on labels smoothed by 0.1
 
 The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the very
 formula of the board: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to
@@ -35,9 +36,9 @@ exit status: 0 done, 2 something could not be read or fitted
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, run the model, fit, print and write."""
-    options = _parse()
+    options = _parse(arguments)
     from microfer.calibrate.calibrate import calibrate
     from microfer.calibrate.plots import coverage_figure, reliability_figure
     from microfer.data.fer2013 import load
@@ -145,9 +146,9 @@ def _rate(rate: float | None) -> str:
     return "-" if rate is None else f"{rate:.3f}"
 
 
-def _parse() -> argparse.Namespace:
-    parser = command.parser(__doc__ or "", EXAMPLES)
-    parser.add_argument("model", type=Path, help="the int8 .tflite that quantize.py wrote")
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES, verb="calibrate")
+    parser.add_argument("model", type=Path, help="the int8 .tflite that microfer quantize wrote")
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     parser.add_argument("--split", default="PublicTest", help="which images to fit on (default: PublicTest)")
     floor = parser.add_mutually_exclusive_group()
@@ -172,7 +173,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write calibration.json and two plots there")
     parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def _levels(text: str) -> int:
@@ -187,7 +188,3 @@ def _share(text: str) -> float:
     if not 0 < number <= 1:
         raise argparse.ArgumentTypeError(f"{number:g} is not above 0 and at most 1")
     return number
-
-
-if __name__ == "__main__":
-    command.run(main)

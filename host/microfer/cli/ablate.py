@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from microfer.studies.accuracy.ablation import Ablation
 
 EXAMPLES = """
-  python host/ablate.py --data fer2013.csv --epochs 10                 the default preset, three seeds
-  python host/ablate.py --data fer2013.csv --epochs 120 --preset thesis-bn --seeds 0 1 2 3 4         on a GPU
-  python host/ablate.py --synthetic --limit 200 --epochs 1 --seeds 0   a first look
+  microfer ablate --data fer2013.csv --epochs 10                 the default preset, three seeds
+  microfer ablate --data fer2013.csv --epochs 120 --preset thesis-bn --seeds 0 1 2 3 4         on a GPU
+  microfer ablate --synthetic --limit 200 --epochs 1 --seeds 0   a first look
 
 A run with everything and one without each factor, for every seed, in a folder of its own under --out. Stopped, and
 started again with the same options, it goes on where it was; two processes may share a folder with different --seeds,
@@ -26,9 +27,9 @@ and a last call with all of them writes the table. A gain under a point cannot b
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, train what is missing, print and write."""
-    options = _parse()
+    options = _parse(arguments)
     from microfer.data.training_data import load_splits
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
@@ -74,8 +75,8 @@ def _show(result: "Ablation", instead: dict[str, str]) -> None:
     Console().print(table)
 
 
-def _parse() -> argparse.Namespace:
-    parser = command.parser(__doc__ or "", EXAMPLES)
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES, verb="ablate")
     command.add_data_options(parser, "train on")
     parser.add_argument("--preset", default="s3", choices=PRESETS, help="the network (default: s3)")
     parser.add_argument("--factors", nargs="+", default=list(FACTORS), choices=FACTORS, help="default: all")
@@ -86,8 +87,4 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     parser.add_argument("--json", action="store_true", help="print the ablation as JSON on standard output")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return parser.parse_args(arguments)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +18,19 @@ if TYPE_CHECKING:  # the worker processes import this file again, and need none 
     from microfer.virtual_board.firmware_core import FirmwareCore
 
 EXAMPLES = """
-  python host/evaluate_detector.py                                    faces of LFW, and frames without a face
-  python host/evaluate_detector.py --data fer2013.csv                 faces of FER-2013's PublicTest as well
-  python host/evaluate_detector.py --data fer2013.csv --json          the same as JSON
-  python host/evaluate_detector.py --data fer2013.csv --box           which box around a face suits the network
-  python host/evaluate_detector.py --data fer2013.csv --box --out docs   and write its curve, as JSON and as a plot
+  microfer evaluate-detector                                    faces of LFW, and frames without a face
+  microfer evaluate-detector --data fer2013.csv                 faces of FER-2013's PublicTest as well
+  microfer evaluate-detector --data fer2013.csv --json          the same as JSON
+  microfer evaluate-detector --data fer2013.csv --box           which box around a face suits the network
+  microfer evaluate-detector --data fer2013.csv --box --out docs   and write its curve, as JSON and as a plot
 
 The detector is the firmware's C++, compiled for this computer. What it costs on the chip is in docs/face.md.
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, measure, print."""
-    options = _parse()
+    options = _parse(arguments)
     from microfer.data.fer2013 import load
     from microfer.virtual_board.firmware_core import open_core
 
@@ -126,8 +127,8 @@ def _box(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | Non
     return document
 
 
-def _parse() -> argparse.Namespace:
-    parser = command.parser(__doc__ or "", EXAMPLES)
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(__doc__ or "", EXAMPLES, verb="evaluate-detector")
     parser.add_argument("--data", type=Path, help="FER-2013: CSV, folder or zip (default: LFW's faces alone)")
     parser.add_argument("--scenes", type=command.positive, default=1000, metavar="N", help="scenes of a kind (1000)")
     parser.add_argument("--faceless", type=command.positive, default=2000, metavar="N", help="frames without (2000)")
@@ -137,8 +138,4 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=command.positive, metavar="N", help="with --box: processes (one per CPU)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the figures there: detector.json, or face-box.*")
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return parser.parse_args(arguments)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:  # the worker processes import this file again, and need none 
     from microfer.studies.robustness.measure import Robustness
 
 EXAMPLES = """
-  python host/robustness.py models/NAME/model.tflite --data fer2013.csv                   everything, on PublicTest
-  python host/robustness.py model.tflite --data fer2013.csv --limit 600                   a quick look
-  python host/robustness.py model.tflite --data fer2013.csv --only blur darkness --json   some of it, as JSON
-  python host/robustness.py model.tflite --data fer2013.csv --out report                  with plot and table as files
-  python host/robustness.py model.tflite --data fer2013.csv --detector opencv             no C++ compiler needed
+  microfer robustness models/NAME/model.tflite --data fer2013.csv                   everything, on PublicTest
+  microfer robustness model.tflite --data fer2013.csv --limit 600                   a quick look
+  microfer robustness model.tflite --data fer2013.csv --only blur darkness --json   some of it, as JSON
+  microfer robustness model.tflite --data fer2013.csv --out report                  with plot and table as files
+  microfer robustness model.tflite --data fer2013.csv --detector opencv             no C++ compiler needed
 
 The same seed and data give the same pixels. A drop is measured on the very same images, so its interval is narrower
 than those of the two accuracies. A .tflite runs in LiteRT's optimized kernels by default: 37 conditions take long in
@@ -28,9 +29,9 @@ the reference ones, whose bits differ a little and whose accuracy does not.
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, measure, print and write."""
-    options = _parse()
+    options = _parse(arguments)
     from microfer.data.fer2013 import load
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
@@ -90,11 +91,11 @@ def _show(result: "Robustness") -> None:
     console.print(table)
 
 
-def _parse() -> argparse.Namespace:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     from microfer.studies.robustness.corruptions import CORRUPTIONS
     from microfer.studies.robustness.measure import CAMERA
 
-    parser = command.parser(__doc__ or "", EXAMPLES)
+    parser = command.parser(__doc__ or "", EXAMPLES, verb="robustness")
     parser.add_argument("model", type=Path, help="a .tflite or a .keras file")
     parser.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     parser.add_argument("--split", default="PublicTest", help="which images of it (default: PublicTest)")
@@ -120,8 +121,4 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write robustness.json, .md and .png there")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return parser.parse_args(arguments)

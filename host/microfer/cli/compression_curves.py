@@ -1,27 +1,29 @@
 """Measure how accuracy and size change with pruning and with weight sharing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from microfer.cli import command
 
 EXAMPLES = """
-  python host/compression_curves.py models/s3-1/float.keras --data fer2013.zip      nothing is trained: minutes
-  python host/compression_curves.py best.keras --data fer2013.zip --epochs 10       heal as prune.py does: hours
-  python host/compression_curves.py best.keras --synthetic --limit 210 --out runs/trial       a first look
+  microfer compression-curves models/s3-1/float.keras --data fer2013.zip      nothing is trained: minutes
+  microfer compression-curves best.keras --data fer2013.zip --epochs 10       heal as microfer prune does: hours
+  microfer compression-curves best.keras --synthetic --limit 210 --out runs/trial       a first look
 
 Stopped, and started again with the same options, it goes on where it was: measured points are kept in --out/points, and
 each healing run is in a folder of its own, --out/sparsity-NN. With --epochs later on, only the healed points are added.
 Zeros and few values make the packed file smaller, not the network faster nor smaller in flash: for that take
-prune_channels.py. int8 accuracy is of LiteRT's optimized kernels.
+microfer prune-channels. int8 accuracy is of LiteRT's optimized kernels.
 """
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = command.parser(
         "Compress a trained network further and further and measure it each time, as float and as int8, with the size "
         "after gzip: the smallest weights cut at 0, 10 ... 90 % of all, and every convolution's values replaced by 2, "
         "4 ... 256 that k-means finds. Writes curves.md, curves.json and curves.png.",
         EXAMPLES,
+        verb="compression-curves",
     )
     parser.add_argument("network", type=Path, help="the .keras file to compress")
     command.add_data_options(parser, "measure and heal on")
@@ -40,7 +42,7 @@ def main() -> int:
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     from microfer.studies.compression.session import compression_curves
 
     return compression_curves(
@@ -54,7 +56,3 @@ def main() -> int:
         limit=options.limit,
         as_json=options.json,
     )
-
-
-if __name__ == "__main__":
-    command.run(main)

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 from rich.table import Table
 
-from microfer.cli.command import parser, run
+from microfer.cli.command import parser
 from microfer.console import Console, console
 from microfer.contract import LABELS
 from microfer.data import fer2013
@@ -15,40 +16,40 @@ from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, au
 from microfer.files import write_bytes, write_json
 
 EXAMPLES = """
-  python host/audit_data.py --data fer2013.zip
-  python host/audit_data.py --data fer2013.csv --out runs/audit-csv
-  python host/audit_data.py --data fer2013/ --json | jq .leaks
+  microfer audit --data fer2013.zip
+  microfer audit --data fer2013.csv --out runs/audit-csv
+  microfer audit --data fer2013/ --json | jq .leaks
 """
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the data set, look it through, print tables or JSON, save the report and the contact sheet."""
-    options = parser(__doc__, EXAMPLES)
-    options.add_argument(
+    wanted = parser(__doc__ or "", EXAMPLES, verb="audit")
+    wanted.add_argument(
         "--data", type=Path, required=True, help="the Kaggle CSV, a folder of images, or a zip of either"
     )
-    options.add_argument(
+    wanted.add_argument(
         "--out",
         type=Path,
         default=Path("runs/audit"),
         help="where audit.json and contact_sheet.png go (default: runs/audit); the sheet shows the data set's images, "
         "so keep it where the data set may be",
     )
-    options.add_argument("--json", action="store_true", help="print the report as JSON instead of tables")
-    arguments = options.parse_args()
+    wanted.add_argument("--json", action="store_true", help="print the report as JSON instead of tables")
+    options = wanted.parse_args(arguments)
 
-    dataset = fer2013.load(arguments.data)
+    dataset = fer2013.load(options.data)
     with console.status("comparing images"):
         report = audit(dataset)
     sheet = contact_sheet(dataset, f"{Path(dataset.source).name}: {len(dataset):,} images, do not pass on")
-    write_json(arguments.out / "audit.json", report.as_json())
-    write_bytes(arguments.out / "contact_sheet.png", cv2.imencode(".png", sheet)[1].tobytes())
-    if arguments.json:
+    write_json(options.out / "audit.json", report.as_json())
+    write_bytes(options.out / "contact_sheet.png", cv2.imencode(".png", sheet)[1].tobytes())
+    if options.json:
         json.dump(report.as_json(), sys.stdout, indent=2)
         print()
     else:
         show(report, Console())
-    console.print(f"saved: {arguments.out / 'audit.json'}, {arguments.out / 'contact_sheet.png'}", highlight=False)
+    console.print(f"saved: {options.out / 'audit.json'}, {options.out / 'contact_sheet.png'}", highlight=False)
 
 
 def show(report: Audit, out: Console) -> None:
@@ -112,7 +113,3 @@ def duplicates_table(title: str, counts: tuple[DuplicateCount, ...]) -> Table:
     table.add_section()
     table.add_row("all", *(f"{sum(column):,}" for column in zip(*columns, strict=True)) if columns else "0")
     return table
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,0 +1,122 @@
+"""Train a network on FER-2013."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from microfer.cli import command
+from microfer.model.networks import NETWORKS, network
+from microfer.training.recipe import RECIPES, recipe
+
+EXAMPLES = """
+  microfer train --data fer2013.csv --preset thesis-bn --recipe strong
+  microfer train --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
+  microfer train --synthetic --epochs 3                         a first look without FER-2013
+  microfer train --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
+  microfer train --data fer2013.csv --preset s3 --recipe balanced --start models/s3-1/float.keras \
+      --select macro_f1                                               a variant for which every class counts alike
+  microfer train --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
+      --teacher models/*/float.keras --teacher-views 6                 go on, taught by all releases together
+  microfer train --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
+      --teacher models/*/float.keras --teacher-once                    the same as fast as without teachers
+  KERAS_BACKEND=tensorflow microfer train --data fer2013.csv    choose the backend
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int | None:
+    options = _parse(arguments)
+    from microfer.training.distill import Distillation
+    from microfer.training.session import train
+
+    chosen = recipe(options.recipe)
+    if options.epochs is not None:
+        chosen = replace(chosen, epochs=options.epochs)
+    taught = Distillation(
+        options.teacher_weight, options.teacher_temperature, options.teacher_views, options.teacher_once
+    )
+    return train(
+        network(options.preset),
+        chosen,
+        data=None if options.synthetic else options.data,
+        out=options.out or Path("runs") / f"{options.preset}-{options.recipe}-{options.seed}",
+        seed=options.seed,
+        resume=options.resume,
+        precision=options.precision,
+        threads=options.threads,
+        limit=options.limit,
+        tensorboard=options.tensorboard,
+        teachers=options.teacher,
+        distillation=taught if options.teacher else None,
+        imagenet=options.imagenet,
+        start=options.start,
+        select=options.select,
+        as_json=options.json,
+    )
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = command.parser(
+        "Train a network on FER-2013: learn from Training, keep the epoch that does best on PublicTest. Each epoch "
+        "ends in a checkpoint, so a run may be killed at any moment and resumed.",
+        EXAMPLES,
+        verb="train",
+    )
+    command.add_data_options(parser, "train on")
+    parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
+    parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="train this many epochs instead of the recipe's; at a constant rate, as in recipe thesis, --resume takes "
+        "another number too",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--out", type=Path, help="folder to write (default: runs/PRESET-RECIPE-SEED)")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
+    )
+    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    command.add_limit_option(parser)
+    parser.add_argument(
+        "--teacher", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras networks to learn from too"
+    )
+    parser.add_argument(
+        "--teacher-weight", type=float, default=0.7, help="their part in the loss, above 0 to 1 (default: 0.7)"
+    )
+    parser.add_argument(
+        "--teacher-temperature", type=float, default=2.0, help="by which both sides are softened (default: 2)"
+    )
+    parser.add_argument(
+        "--teacher-views",
+        type=int,
+        default=0,
+        metavar="K",
+        help="show only K augmented views of each image, in turn, so that teachers answer each once: several or large "
+        "teachers cost K epochs' answers instead of all (default: a new view every epoch)",
+    )
+    parser.add_argument(
+        "--teacher-once",
+        action="store_true",
+        help="let teachers look at each image once, before training, as it is and mirrored; their mean answer stands "
+        "for all augmented views of it, of which every epoch shows a new one",
+    )
+    parser.add_argument(
+        "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="FILE",
+        help="a trained .keras of this preset to go on from, as recipes continued and balanced do",
+    )
+    parser.add_argument(
+        "--select", default="accuracy", choices=("accuracy", "macro_f1"), help="what the best epoch has most of"
+    )
+    parser.add_argument("--tensorboard", action="store_true", help="write a TensorBoard log as well")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser.parse_args(arguments)
