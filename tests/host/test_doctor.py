@@ -306,6 +306,61 @@ def test_a_missing_release_or_cascade_is_a_problem(monkeypatch, tmp_path):
     assert installation.check_release().outcome == Outcome.PROBLEM
 
 
+@pytest.fixture
+def locks(tmp_path, monkeypatch):
+    """Two locks: what runs, and what trains in addition."""
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    run, train = tmp_path / "run.lock", tmp_path / "train.lock"
+    run.write_text("numpy==2.4.6 \\\n")
+    train.write_text("keras==3.15.1 \\\nnumpy==2.4.6 \\\ntensorflow==2.21.0 \\\ntf-keras==2.21.0 \\\n")
+    return run, train
+
+
+TRAINS = {"keras": "3.15.1", "tensorflow": "2.21.0", "tf-keras": "2.21.0", "torch": "2.13.0"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "backend", "outcome", "part"),
+    [
+        (TRAINS, "torch", Outcome.OK, "Keras 3.15.1 on torch 2.13.0"),
+        (TRAINS, "tensorflow", Outcome.OK, "on tensorflow 2.21.0; with PyTorch it would be faster"),
+        (TRAINS, "foo", Outcome.PROBLEM, "KERAS_BACKEND=foo names no backend"),
+        (TRAINS, "jax", Outcome.PROBLEM, "KERAS_BACKEND=jax is not installed"),
+        ({}, "torch", Outcome.SKIPPED, "only training needs them"),
+        (TRAINS | {"tf-keras": None}, "torch", Outcome.WARNING, "missing: tf-keras"),
+        (
+            TRAINS | {"keras": "3.0"},
+            "torch",
+            Outcome.WARNING,
+            "1 of 3 differ from train.lock: keras 3.0 (lock: 3.15.1)",
+        ),
+    ],
+)
+def test_what_trains_is_looked_at(locks, monkeypatch, packages, backend, outcome, part):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    found = installation.check_training(*locks, packages.get)
+    assert found.outcome == outcome
+    assert part in found.text
+    if outcome in {Outcome.SKIPPED, Outcome.WARNING}:
+        assert "requirements/train.lock" in found.next_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+def test_what_builds_and_flashes_the_firmware_is_looked_at(tmp_path, monkeypatch):
+    monkeypatch.delenv("IDF_PATH", raising=False)
+    found = installation.check_platformio(None)
+    assert (found.outcome, "pip install platformio" in found.next_step) == (Outcome.SKIPPED, True)
+    monkeypatch.setenv("IDF_PATH", "/opt/esp-idf")
+    assert installation.check_platformio(None).text == "ESP-IDF in /opt/esp-idf instead"
+    command = tmp_path / "pio"
+    assert installation.check_platformio(command).outcome == Outcome.WARNING
+    command.write_text("#!/bin/sh\necho PlatformIO Core, version 6.1.18\n")
+    command.chmod(0o755)
+    assert installation.check_platformio(command).text == f"PlatformIO Core, version 6.1.18, {command}"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert installation.find_platformio() == command
+
+
 def test_this_computer_has_no_problem():
     assert is_healthy(installation.examine_installation())
 

@@ -50,9 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("", "", "", "found"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for is_text in (False, False, False, True):
+        table.add_column(overflow="fold", no_wrap=not is_text)
     group = ""
     for finding in findings:
         table.add_row(

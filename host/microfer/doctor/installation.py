@@ -1,22 +1,30 @@
-"""The doctor's look at this computer: Python, packages, TFLM, compiler, OpenCV, the released model."""
+"""The doctor's look at this computer: Python, packages, OpenCV, TFLM, compilers, the model, what trains and flashes."""
 
 import importlib.metadata
+import os
 import platform
 import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from microfer.doctor.finding import Finding, Group
-from microfer.errors import MicroferError
+from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.model.backend import choose_backend
 from microfer.release import REPOSITORY, default_model
 
 LOCK = REPOSITORY / "requirements" / "run.lock"
+TRAIN_LOCK = LOCK.with_name("train.lock")
 OLDEST, NEWEST = (3, 11), (3, 13)
 INSTALL = "python scripts/demo.py makes .venv with all of it; or pip install --require-hashes -r requirements/run.lock"
 
 STAND_INS = {"opencv-python-headless": ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")}
 """Other packages that bring the same: those who want OpenCV's window have the full build."""
+
+PATIENCE_S = 20
+"""For PlatformIO to say its version."""
 
 _PIN = re.compile(r"([A-Za-z0-9._-]+)==(\S+)(?:\s*;\s*(.*?))?\s*\\?$")
 _say = Group("computer")
@@ -41,6 +49,8 @@ def examine_installation() -> list[Finding]:
         check_tflm(),
         check_compiler(),
         check_release(),
+        check_training(LOCK, TRAIN_LOCK, installed_version),
+        check_platformio(find_platformio()),
     ]
 
 
@@ -58,13 +68,7 @@ def check_packages(lock: Path, version_of: VersionOf) -> Finding:
         pins = dict(read_pins(lock.read_text(encoding="utf-8").splitlines()))
     except OSError as error:
         return _say.warning("packages", f"{lock} cannot be read: {error.strerror}", "git checkout -- requirements")
-    missing, other = [], []
-    for name, wanted in pins.items():
-        found = version_of(name)
-        if found is None and not any(version_of(package) for package in STAND_INS.get(name, ())):
-            missing.append(name)
-        elif found not in {None, wanted}:
-            other.append(f"{name} {found} (lock: {wanted})")
+    missing, other = _compare(pins, version_of)
     if missing:
         return _say.problem("packages", f"missing: {_some(missing)}", INSTALL)
     if other:
@@ -129,6 +133,67 @@ def check_release() -> Finding:
         return _say.ok("model here", f"{read_metadata(read(path)).model_id} in {path.relative_to(REPOSITORY)}")
     except (MicroferError, ImportError) as error:
         return _say.problem("model here", str(error), "git checkout -- models, or name a .tflite to each command")
+
+
+def check_training(run_lock: Path, train_lock: Path, version_of: VersionOf) -> Finding:
+    """Return whether networks can be trained, pruned and quantized here; to watch a board nobody has to."""
+    check = "training"
+    try:
+        locks = [dict(read_pins(lock.read_text(encoding="utf-8").splitlines())) for lock in (run_lock, train_lock)]
+        backend = choose_backend()
+    except OSError as error:
+        return _say.warning(check, f"{error.filename} cannot be read: {error.strerror}", "git checkout -- requirements")
+    except MicroferError as error:
+        return _say.problem(check, str(error), "set KERAS_BACKEND as it says")
+    pins = {name: wanted for name, wanted in locks[1].items() if name not in locks[0]}
+    missing, other = _compare(pins, version_of)
+    if "keras" in missing and "tensorflow" in missing:
+        return _say.skipped(check, "Keras and TensorFlow are not installed; only training needs them", TRAIN_LOCK_HINT)
+    if missing:
+        return _say.warning(check, f"missing: {_some(missing)}", TRAIN_LOCK_HINT)
+    if other:
+        return _say.warning(
+            check, f"{len(other)} of {len(pins)} differ from {train_lock.name}: {_some(other)}", TRAIN_LOCK_HINT
+        )
+    if (version := version_of(backend)) is None:
+        return _say.problem(check, f"KERAS_BACKEND={backend} is not installed", f"unset it, or pip install {backend}")
+    text = f"Keras {version_of('keras')} on {backend} {version}"
+    return _say.ok(check, text if backend == "torch" else f"{text}; with PyTorch it would be faster")
+
+
+def find_platformio() -> Path | None:
+    """Return PlatformIO's command: on the search path, beside this Python, or where its own installer puts it."""
+    own = Path.home() / ".platformio" / "penv" / ("Scripts" if sys.platform == "win32" else "bin")
+    folders = (None, Path(sys.executable).parent, own)
+    found = (shutil.which("pio", path=None if folder is None else str(folder)) for folder in folders)
+    return next((Path(path) for path in found if path), None)
+
+
+def check_platformio(command: Path | None) -> Finding:
+    """Return whether the firmware can be built and flashed: PlatformIO's version, or ESP-IDF's folder."""
+    check = "platformio"
+    if command is None:
+        if folder := os.environ.get("IDF_PATH"):
+            return _say.ok(check, f"ESP-IDF in {folder} instead")
+        text = "neither PlatformIO nor ESP-IDF is here; only building the firmware needs one"
+        return _say.skipped(check, text, "python -m pip install platformio; see firmware/README.md")
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        return _say.warning(check, f"{command} does not start: {error}", "python -m pip install --upgrade platformio")
+    return _say.ok(check, f"{done.stdout.strip()}, {command}")
+
+
+def _compare(pins: dict[str, str], version_of: VersionOf) -> tuple[list[str], list[str]]:
+    """Return the packages that are missing, and those of another version, with both."""
+    missing, other = [], []
+    for name, wanted in pins.items():
+        found = version_of(name)
+        if found is None and not any(version_of(package) for package in STAND_INS.get(name, ())):
+            missing.append(name)
+        elif found not in {None, wanted}:
+            other.append(f"{name} {found} (lock: {wanted})")
+    return missing, other
 
 
 def _applies(marker: str | None) -> bool:
