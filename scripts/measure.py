@@ -6,9 +6,11 @@ python scripts/measure.py budget                   what a frame costs on the boa
 python scripts/measure.py size build/microfer.map  flash and RAM of each part of the firmware, the largest stack frames
 python scripts/measure.py runs --data fer2013.zip --runs runs/a runs/b
                                                    long trainings, scored for models/ABLATION.md
+python scripts/measure.py public --tflm ../tflite-micro --tiny ../tiny
+                                                   what the cost model says of networks that others publish
 python scripts/measure.py light --data fer2013.zip what the doctor's limits for light and sharpness come from
 
-Each has a --help of its own. `core`, `kernels`, `budget` and `runs` write measurements/NAME.json; then
+Each has a --help of its own. `core`, `kernels`, `budget`, `runs` and `public` write measurements/NAME.json; then
 `python scripts/pages.py` writes the pages. The programs of the first two are built with ESP-IDF 5.5 and run in QEMU
 (see firmware_qemu.py), which counts instructions, so the figures are the same on every computer:
 
@@ -151,6 +153,17 @@ def light(options: argparse.Namespace) -> int:
     return 0
 
 
+def public(options: argparse.Namespace) -> int:
+    """Estimate the networks that TFLM's repository and MLPerf Tiny carry, from clones of them."""
+    from microfer.files import write_json
+    from microfer.studies.chip.public_networks import measure
+
+    rows = measure({"tflm": options.tflm, "tiny": options.tiny})
+    write_json(options.out / "public-networks.json", {"networks": rows})
+    print(f"wrote {options.out / 'public-networks.json'}: {len(rows)} networks")
+    return 0
+
+
 def _log(path: Path) -> str:
     from microfer.files import read_bytes
 
@@ -162,6 +175,8 @@ def _measurements() -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from microfer.studies.chip.public_networks import REPOSITORIES
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(required=True, metavar="WHAT", title="what to measure")
 
@@ -195,6 +210,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     one.add_argument("--runs", type=Path, nargs="+", required=True, metavar="FOLDER", help="the first is the reference")
     one.add_argument("--reference", type=Path, metavar="FILE", help="add to those on record, whose first .keras it is")
+    one = verb(public, writes=True)
+    for name in ("tflm", "tiny"):
+        one.add_argument(f"--{name}", type=Path, required=True, metavar="FOLDER", help=f"clone of {REPOSITORIES[name]}")
     one = verb(light)
     one.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     one.add_argument("--split", default="PublicTest", help="which images of it (default: PublicTest)")

@@ -296,6 +296,11 @@ def test_the_firmwares_own_kernels_come_first_as_they_were_counted():
 def test_a_twin_of_a_counted_network_costs_the_same():
     twin = steps(read(MODELS / "s3-balanced-1" / "model.tflite"))
     assert own_kernels(twin, KERNELS) == own_kernels(steps(read(MODELS / "s3-1" / "model.tflite")), KERNELS)
+    thesis, records = steps(read(MODELS / "thesis-bn-2" / "model.tflite")), read_kernels(KERNELS)
+    for name, record in (("thesis, random weights", "thesis, random weights"), ("thesis-bn-2", "thesis-bn-1")):
+        own = own_kernels(thesis, KERNELS, name=name)
+        assert own is not None
+        assert own.instructions == records[record].instructions["microfer"]
 
 
 @pytest.mark.parametrize("release", sorted(path.parent.name for path in MODELS.glob("*/model.tflite")))

@@ -13,12 +13,14 @@ from microfer.calibrate.calibrate import MAX_ECE
 from microfer.calibrate.temperature import natural_floor
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import lint
+from microfer.cost.report import OwnKernels
 from microfer.data.synthetic import synthetic_dataset
 from microfer.files import fingerprint
 from microfer.model.presets import PRESETS
 from microfer.model.saved import read_config
 from microfer.model.table import macs, parameters
 from microfer.publish import make_release, model_card
+from microfer.publish.measured import release_speeds
 from microfer.publish.private_scores import private_score
 from microfer.release import MODEL_FILE, MODELS, default_model, with_releases
 from microfer.runtimes.runners import has_tflm, open_tflite
@@ -156,17 +158,27 @@ def test_the_card_quotes_the_measured_figures(folder: Path, metrics: dict[str, A
 def test_the_readme_quotes_the_default_release_and_lists_all() -> None:
     readme = (ROOT / "README.md").read_text()
     assert "\n".join(model_card.figures_table(metrics_of(default_model().parent))) in readme
-    for row in model_card.releases_table([metrics_of(folder) for folder in RELEASES]):
+    for row in model_card.releases_table([metrics_of(folder) for folder in RELEASES], release_speeds()):
         assert row in readme
+
+
+def test_a_release_has_milliseconds_and_a_rate_with_their_ranges_or_says_that_they_are_not_known(
+    metrics: dict[str, Any],
+) -> None:
+    own = OwnKernels(3_600_000, (), 80_000, 0.02, "test")
+    name = metrics["model_id"]
+    row = model_card.releases_table([metrics], {name: own})[-1]
+    assert row.endswith(f" 3.60 M ({metrics['chip']['instructions'] / 1e6:.1f} M) | 15 to 20 | 50 to 67 |")
+    assert model_card.releases_table([metrics], {name: None})[-1].endswith("| not known | not known |")
 
 
 def test_a_private_score_is_shown_for_the_very_model_that_was_scored(metrics: dict[str, Any]) -> None:
     score = private_score(metrics)
     assert score is not None
     assert score.accuracy == pytest.approx(score.correct / 3_589, abs=1e-4)
-    assert f"{100 * score.accuracy:.2f} %" in model_card.releases_table([metrics])[-1]
+    assert f"{100 * score.accuracy:.2f} %" in model_card.releases_table([metrics], {})[-1]
     changed = metrics | {"sha256": "0" * 64}
-    assert "not scored yet" in model_card.releases_table([changed])[-1]
+    assert "not scored yet" in model_card.releases_table([changed], {})[-1]
     assert not any("PrivateTest" in row for row in model_card.figures_table(changed))
 
 

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.arena or options.weights != "flash":
         placement = Placement(options.arena or network.placement.arena, options.weights)
         network = estimate(model, placement, components, verdict)
-    own = own_kernels(steps(model), MEASUREMENTS / KERNELS_FILE, options.weights)
+    own = own_kernels(steps(model), MEASUREMENTS / KERNELS_FILE, options.weights, _model_id(model))
     profile = None
     if found := _profile(options, model):
         profile = profile_in(found, options.port or str(options.profile))
@@ -76,6 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for line in report.finding_lines(findings):
         out.print(line, highlight=False, soft_wrap=True)
     return 1 if options.strict and findings else 0
+
+
+def _model_id(model: "TfliteModel") -> str:
+    """Return the name that the model carries, "" where it is not microfer's."""
+    from microfer.errors import MicroferError
+    from microfer.tflite.metadata import read_metadata
+
+    try:
+        return read_metadata(model).model_id
+    except MicroferError:
+        return ""
 
 
 def _profile(options: argparse.Namespace, model: "TfliteModel") -> dict[str, Any] | None:

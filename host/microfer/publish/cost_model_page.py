@@ -2,17 +2,26 @@
 
 import math
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from microfer.cost.costs import FITTED, fitted
 from microfer.cost.dispatch import path_of
-from microfer.cost.estimate import operator_estimate
-from microfer.cost.memory import Placement
+from microfer.cost.estimate import estimate, operator_estimate
+from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
 from microfer.cost.step import Step
-from microfer.json_reader import read_json
+from microfer.json_reader import read_json, typed
 from microfer.publish.pages import table
-from microfer.release import MEASUREMENTS
+from microfer.release import MEASUREMENTS, MODELS
+from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
 from microfer.studies.chip.networks import HEADERS, Row, cells
+from microfer.studies.chip.public_networks import PublicNetwork
+from microfer.tflite import tflite_file
+
+PUBLIC_HEADERS = (
+    *("network", "multiply-accumulates", "instructions, ESP-NN", "ms", "arena on the chip"),
+    *("arena on a computer", "published by others"),
+)
 
 
 def check_lines() -> list[str]:
@@ -51,7 +60,7 @@ def millisecond_lines() -> list[str]:
     """Return person_detection's range with the arena in either memory, beside what Espressif publishes."""
     network = next(one for one in _networks() if one["name"] == "person_detection")
     rows = []
-    for arena, published in (("internal", 47), ("psram", 54)):
+    for arena, published in _published()["person_detect_ms"].items():
         ones = [operator_estimate(step, path_of(step), Placement(arena)) for step, _ in _steps(network)]
         low, high = sum(one.shortest for one in ones), sum(one.longest or math.inf for one in ones)
         where = "internal RAM" if arena == "internal" else "PSRAM"
@@ -64,6 +73,69 @@ def fit_lines() -> list[str]:
     paths = read_json(FITTED, dict[str, Any])["fits"][-1]["paths"]
     rows = [(name, str(found["cases"]), f"{100 * found['error']:.0f} %") for name, found in paths.items()]
     return table(("path", "cases", "error, two standard deviations"), rows)
+
+
+def public_lines() -> list[str]:
+    """Return the networks that others publish: what is estimated, what TFLM takes, and what is published."""
+    published = _published()["networks"]
+    networks = typed(read_json(MEASUREMENTS / "public-networks.json", dict[str, Any])["networks"], list[PublicNetwork])
+    rows = [(*_public_cells(one), "; ".join(published.get(one.name, ()))) for one in networks]
+    return table(PUBLIC_HEADERS, rows, left=(0, len(PUBLIC_HEADERS) - 1))
+
+
+def _public_cells(one: PublicNetwork) -> tuple[str, ...]:
+    at_least = "" if one.instructions_at_most is not None else "≥ "
+    low, high = one.milliseconds
+    refused = f"refused: {one.refused.split(' / ')[0].split('.cc ')[-1].rstrip('.')}" if one.refused else ""
+    return (
+        f"[{one.name}]({one.repository}/blob/HEAD/{one.path})",
+        f"{'' if one.counts_all_macs else '≥ '}{one.macs:,}",
+        f"{at_least}{one.instructions:,}",
+        f"≥ {_ms(low)}" if high is None else f"{_ms(low)} to {_ms(high)}",
+        f"{'' if one.arena_is_exact else '≥ '}{one.arena_bytes:,}",
+        refused or f"{one.tflm_bytes:,}",
+    )
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:.1f}" if milliseconds >= 10 else f"{milliseconds:.2f}"
+
+
+def speed_lines() -> list[str]:
+    """Return multiply-accumulates a cycle: of the releases, estimated, and of other kernels, as published."""
+    rows = [row for folder in sorted(MODELS.glob("*/model.tflite")) if (row := _release_speed(folder)) is not None]
+    for one in _published()["speeds"]:
+        cycles = one["milliseconds"] * 1e-3 * CLOCK_HZ
+        cores = "" if one["cores"] == 1 else ", both cores"
+        rate, source = f"{one['macs'] / cycles:.2f}", f"published, {one['source']}"
+        rows.append((one["what"], f"{one['kernels']}{cores}", f"{one['milliseconds']:.4g}", rate, source))
+    headers = ("what", "kernels", "ms at 240 MHz", "multiply-accumulates a cycle", "whose figure")
+    return table(headers, rows, left=(0, 1, 4))
+
+
+def _release_speed(model: Path) -> tuple[str, ...] | None:
+    """Return the row of a release that was counted with the firmware's own kernels itself."""
+    network = estimate(tflite_file.read(model))
+    name = model.parent.name
+    own = own_kernels([one.step for one in network.operators], MEASUREMENTS / KERNELS_FILE, name=name)
+    if own is None or not own.source.endswith(f", {name}"):
+        return None
+    low, high = (network.macs / (seconds * CLOCK_HZ) for seconds in (own.longest_s, own.shortest_s))
+    times = f"{1e3 * own.shortest_s:.1f} to {1e3 * own.longest_s:.1f}"
+    return name, "microfer's own", times, f"{low:.2f} to {high:.2f}", "estimated from counted instructions"
+
+
+def _published() -> dict[str, Any]:
+    return read_json(MEASUREMENTS / "published.json", dict[str, Any])
+
+
+def memory_lines() -> list[str]:
+    """Return how fast each memory fills the data cache, and who measured that."""
+    rows = [
+        (name, str(one.line_bytes), f"{1e9 * one.line_s:.0f}", f"{one.bytes_per_s / 1e6:.1f}", one.source)
+        for name, one in SPEEDS.items()
+    ]
+    return table(("memory", "bytes a line", "ns a line", "MB/s", "measured by others"), rows, left=(0, 4))
 
 
 def network_lines() -> list[str]:

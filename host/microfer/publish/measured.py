@@ -5,18 +5,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from microfer.cost.report import OwnKernels
+from microfer.cost.step import steps
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_bytes
 from microfer.json_reader import read_json, typed
 from microfer.link import protocol_page
 from microfer.publish import chip_tables, cost_model_page, model_card, presets_page
 from microfer.publish.pages import Part
-from microfer.release import MEASUREMENTS, MODELS, REPOSITORY, with_releases
+from microfer.release import MEASUREMENTS, MODEL_FILE, MODELS, REPOSITORY, with_releases
 from microfer.studies import training_speed
 from microfer.studies.accuracy import ablation, smoke, table, tried
 from microfer.studies.accuracy.recorded import DRAWN_FACES
+from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
 from microfer.studies.compression import page as compression
 from microfer.studies.compression.curves import Curves
+from microfer.tflite import tflite_file
 
 DOCS = REPOSITORY / "docs"
 README = REPOSITORY / "README.md"
@@ -64,7 +68,10 @@ def chip_parts() -> list[Part]:
     cost, presets, kernels = DOCS / "cost-model.md", DOCS / "s3-presets.md", DOCS / "kernels.md"
     return [
         Part(cost, "check", cost_model_page.check_lines),
+        Part(cost, "memory", cost_model_page.memory_lines),
         Part(cost, "milliseconds", cost_model_page.millisecond_lines),
+        Part(cost, "macs a cycle", cost_model_page.speed_lines),
+        Part(cost, "public", cost_model_page.public_lines),
         Part(cost, "fit", cost_model_page.fit_lines),
         Part(cost, "networks", cost_model_page.network_lines),
         Part(presets, "shapes", presets_page.shape_lines),
@@ -128,9 +135,14 @@ def _figures() -> list[str]:
 def _releases() -> list[str]:
     found = [read_json(file, dict[str, Any]) for file in _metrics_files()]
     default = _default()
-    return model_card.releases_table(
-        sorted(found, key=lambda metrics: (metrics["model_id"] != default, metrics["model_id"]))
-    )
+    found.sort(key=lambda metrics: (metrics["model_id"] != default, metrics["model_id"]))
+    return model_card.releases_table(found, release_speeds())
+
+
+def release_speeds() -> dict[str, OwnKernels | None]:
+    """Return what each release takes with the firmware's own kernels; None where no such network was counted."""
+    models = {file.parent.name: tflite_file.read(file.with_name(MODEL_FILE)) for file in _metrics_files()}
+    return {name: own_kernels(steps(model), MEASUREMENTS / KERNELS_FILE, name=name) for name, model in models.items()}
 
 
 def _comparison() -> list[str]:

@@ -3,9 +3,11 @@
 Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv:1810.03993).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from microfer.contract import LABELS
+from microfer.cost.report import OwnKernels, rates
 from microfer.parity.limits import Limits
 from microfer.publish.private_scores import private_score
 from microfer.release import FLOAT_FILE
@@ -75,20 +77,34 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
 
 
 RELEASES_HEADER = (
-    "| release | PublicTest, int8 (selected on) | macro-F1 | PrivateTest | parameters | model.tflite | with ESP-NN |",
-    "|---|---|---|---|---|---|---|",
+    "| release | PublicTest, int8 (selected on) | macro-F1 | PrivateTest | parameters | model.tflite | "
+    "instructions (with ESP-NN) | ms | a second |",
+    "|---|---|---|---|---|---|---|---|---|",
 )
 
 
-def releases_table(releases: list[dict[str, Any]]) -> list[str]:
-    """Return all releases side by side as the lines of a Markdown table, from each one's `metrics.json`."""
+def releases_table(releases: list[dict[str, Any]], speeds: Mapping[str, OwnKernels | None]) -> list[str]:
+    """Return all releases side by side as the lines of a Markdown table, from each one's `metrics.json`.
+
+    speeds: model_id -> what it takes with the firmware's own kernels, None where that was not counted.
+    """
     rows = (
         f"| [{one['model_id']}](models/{one['model_id']}/README.md) | {_percent(one['int8']['accuracy'])} | "
         f"{one['int8']['macro_f1']:.3f} | {_private(one)} | {one['parameters']:,} | "
-        f"{one['bytes']['int8'] / 1024:.0f} KiB | {one['chip']['instructions'] / 1e6:.1f} M instructions |"
+        f"{one['bytes']['int8'] / 1024:.0f} KiB | {_speed(one, speeds.get(one['model_id']))} |"
         for one in releases
     )
     return [*RELEASES_HEADER, *rows]
+
+
+def _speed(metrics: dict[str, Any], own: OwnKernels | None) -> str:
+    """Return the cells of instructions, milliseconds and inferences a second, with the firmware's own kernels."""
+    with_esp_nn = f"{metrics['chip']['instructions'] / 1e6:.1f} M"
+    if own is None:
+        return f"not known ({with_esp_nn}) | not known | not known"
+    times = f"{1e3 * own.shortest_s:.0f} to {1e3 * own.longest_s:.0f}"
+    rate = rates(own.shortest_s, own.longest_s).replace("..", " to ")
+    return f"{own.instructions / 1e6:.2f} M ({with_esp_nn}) | {times} | {rate}"
 
 
 def _private(metrics: dict[str, Any]) -> str:

@@ -18,6 +18,9 @@ from microfer.json_reader import parse
 KERNELS_FILE = "kernels.json"
 OWN, ESP_NN = "microfer", "esp-nn"
 KERNELS = {OWN: "own kernels", ESP_NN: "ESP-NN"}
+UNTRAINED = ", random weights"
+"""Ends the name of a record of a network that nobody trained."""
+
 _OPERATOR_KEYS = {OWN: "microfer", ESP_NN: "esp_nn"}
 
 
@@ -75,7 +78,7 @@ def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Pat
         MicroferError: the record is of a network of other shapes, or the file is damaged.
     """
     records = read_kernels(path)
-    alike = (one for name, one in records.items() if re.fullmatch(rf"{re.escape(preset)}(-\d+|, random weights)", name))
+    alike = (one for name, one in records.items() if re.fullmatch(rf"{re.escape(preset)}(-\d+|{UNTRAINED})", name))
     found = records.get(release or "") or next(alike, None)
     if found is not None and found.operators != tuple(_shape(step) for step in steps):
         raise MicroferError(
@@ -85,18 +88,20 @@ def record_of(release: str | None, preset: str, steps: Sequence[Step], path: Pat
     return found
 
 
-def own_kernels(steps: Sequence[Step], path: Path, weights: str = "flash") -> OwnKernels | None:
+def own_kernels(steps: Sequence[Step], path: Path, weights: str = "flash", name: str = "") -> OwnKernels | None:
     """Return what a network of these operators takes with the firmware's own kernels; None where none was counted.
 
-    Weights and scales do not matter for the count, shapes do. weights: the memory that the weights lie in.
+    Weights and scales hardly matter for the count, shapes do. weights: the memory that the weights lie in. name: of
+    the model, whose own record comes before one of the same operators, and any release's before random weights'.
 
     Raises:
         MicroferError: the record is missing or damaged.
     """
     shapes = tuple(_shape(step) for step in steps)
-    found = next((one for one in read_kernels(path).values() if one.operators == shapes), None)
-    if found is None:
+    alike = [one for one in read_kernels(path).values() if one.operators == shapes]
+    if not alike:
         return None
+    found = min(alike, key=lambda one: (one.name != name, UNTRAINED in one.name))
     shortest = found.instructions[OWN] / CLOCK_HZ
     read = sum(_weights_read(step) for step in steps)
     return OwnKernels(
