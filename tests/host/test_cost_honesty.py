@@ -348,8 +348,8 @@ def test_the_command_prints_totals_and_findings_where_the_table_goes(tmp_path):
 
 def test_a_float_tflite_is_not_called_quantized():
     path = str(Path("tests") / "golden" / "tiny_float_io.tflite")
-    command = [sys.executable, "host/describe_model.py", path]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "microfer", "describe", str(REPOSITORY / path)]
+    done = subprocess.run(command, cwd=REPOSITORY / "host", capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "is a converted network" in done.stderr
     assert "quantized" not in done.stderr
