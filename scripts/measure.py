@@ -77,8 +77,8 @@ def kernels(options: argparse.Namespace) -> int:
 def budget(options: argparse.Namespace) -> int:
     """Draw and write what frames cost: steps as `core` counted them, networks as `kernels` did or as estimated."""
     from microfer.files import write_json
+    from microfer.markdown import table
     from microfer.metrics.plots import save
-    from microfer.publish.pages import table
     from microfer.studies.chip import frame_budget
     from microfer.studies.chip.firmware_facts import read_firmware
     from microfer.studies.chip.timeline import timeline_figure

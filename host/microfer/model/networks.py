@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from microfer.errors import MicroferError
+from microfer.errors import named
 from microfer.model import baselines
 from microfer.model.baselines import BASELINES, Baseline
 from microfer.model.presets import PRESETS, SqueezeNet
@@ -18,9 +18,7 @@ def network(name: str) -> Network:
     Raises:
         MicroferError: there is none, with the names that there are.
     """
-    if name not in NETWORKS:
-        raise MicroferError(f"no preset is called {name!r}; there are: {', '.join(NETWORKS)}")
-    return NETWORKS[name]
+    return named(NETWORKS, name, "preset")
 
 
 def to_json(config: Network) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
 from microfer.contract import InputLayout
-from microfer.errors import MicroferError
+from microfer.errors import MicroferError, named
 from microfer.json_reader import JsonError, Length, Range, parse, typed
 from microfer.model.limits import Blocks, Filters, Kernel, Name, Rate, Stride
 
@@ -150,6 +150,4 @@ def preset(name: str) -> SqueezeNet:
     Raises:
         MicroferError: there is none, with the names that there are.
     """
-    if name not in PRESETS:
-        raise MicroferError(f"no preset is called {name!r}; there are: {', '.join(PRESETS)}")
-    return PRESETS[name]
+    return named(PRESETS, name, "preset")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from microfer.publish.pages import table
+from microfer.markdown import table
 from microfer.studies.chip import frame_budget, kernel_report
 from microfer.studies.chip.firmware_facts import read_firmware
 from microfer.studies.detector.report import EVERY_WINDOW, FIRMWARE, OPENCV

@@ -11,7 +11,7 @@ from microfer.cost.estimate import estimate, operator_estimate
 from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
 from microfer.cost.step import Step
 from microfer.json_reader import read_json, typed
-from microfer.publish.pages import table
+from microfer.markdown import table
 from microfer.release import MEASUREMENTS, MODELS
 from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
 from microfer.studies.chip.networks import HEADERS, Row, cells

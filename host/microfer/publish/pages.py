@@ -1,7 +1,7 @@
 """Measured figures inside hand-written Markdown: a block between two comments is made by a command, never by hand."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +57,3 @@ def with_block(page: Path, name: str, lines: Sequence[str]) -> str:
     if count != 1:
         raise MicroferError(f"{page} has {count} blocks named {name!r}, expected one")
     return changed
-
-
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
-    """Return the lines of a Markdown table. left: the columns that are aligned to the left, counted from 0."""
-    rule = "|".join("---" if number in left else "---:" for number in range(len(headers)))
-    return [f"| {' | '.join(headers)} |", f"|{rule}|", *[f"| {' | '.join(row)} |" for row in rows]]

@@ -11,7 +11,7 @@ from microfer.cost.estimate import Estimate, estimate
 from microfer.cost.lint import lint
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
-from microfer.publish.pages import table
+from microfer.markdown import table
 from microfer.release import MEASUREMENTS
 from microfer.studies.chip.frame_budget import UNTRAINED, find_model
 from microfer.studies.chip.kernel_record import ESP_NN, KERNELS_FILE, OWN, KernelRecord, record_of

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, NUM_CLASSES
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
+from microfer.markdown import table
 from microfer.model.networks import Network
 from microfer.training.recipe import Recipe
 
@@ -81,9 +82,9 @@ def measure(
 
 def table_lines(document: dict[str, Any]) -> list[str]:
     """Return what `microfer benchmark-training --json` printed as the lines of a Markdown table."""
-    rows = [f"| {row['way']} | {row['images_per_second']:,.0f} | {row['ratio']:.2f} |" for row in document["results"]]
+    rows = ((row["way"], f"{row['images_per_second']:,.0f}", f"{row['ratio']:.2f}") for row in document["results"])
     machine = f"{document['processor']}, {document['cores']} cores"
-    return [f"| {document['preset']}, on {machine} | images/s | ratio |", "|---|---:|---:|", *rows]
+    return table((f"{document['preset']}, on {machine}", "images/s", "ratio"), rows)
 
 
 def _images_per_second(way: Way, config: Network, recipe: Recipe, steps: int) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import NUM_CLASSES
-from microfer.errors import MicroferError
+from microfer.errors import named
 from microfer.json_reader import parse
 from microfer.training.augment import Augmentation
 
@@ -122,6 +122,4 @@ def recipe(name: str) -> Recipe:
     Raises:
         MicroferError: there is none, with the names that there are.
     """
-    if name not in RECIPES:
-        raise MicroferError(f"no recipe is called {name!r}; there are: {', '.join(RECIPES)}")
-    return RECIPES[name]
+    return named(RECIPES, name, "recipe")

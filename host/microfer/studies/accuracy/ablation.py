@@ -15,6 +15,7 @@ from scipy.stats import t as student
 
 from microfer.errors import MicroferError
 from microfer.json_reader import only_fields, typed
+from microfer.markdown import table
 from microfer.metrics.metrics import classification_metrics
 from microfer.metrics.plots import BLUE, FAINT, INK, PALE_BLUE, plain
 from microfer.model.presets import SqueezeNet
@@ -167,11 +168,10 @@ def markdown(result: Ablation) -> list[str]:
         f"{100 * mean(result.accuracies):.2f} % ({', '.join(f'{100 * one:.2f}' for one in result.accuracies)}), "
         f"macro-F1 {result.macro_f1:.3f}.",
         "",
-        "| factor | the recipe | in its place | accuracy without it | it adds, points | seed by seed "
-        "| 95 % interval | macro-F1 without it |",
-        "|---|---|---|---:|---:|---|---|---:|",
     ]
-    return lines + [f"| {' | '.join(cells(one))} |" for one in result.effects]
+    headers = ("factor", "the recipe", "in its place", "accuracy without it", "it adds, points", "seed by seed",
+               "95 % interval", "macro-F1 without it")  # fmt: skip
+    return lines + table(headers, map(cells, result.effects), left=(0, 1, 2, 5, 6))
 
 
 def cells(one: Effect) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from microfer.files import read_bytes
+from microfer.markdown import table
 from microfer.model import saved
 from microfer.model.backend import choose_backend
 from microfer.studies.accuracy.runs import Budget, keras_macs, train
@@ -60,10 +61,9 @@ def markdown(rows: Sequence[Smoke]) -> list[str]:
         "Not trained for lack of time: one epoch each, on the images named here, to show that they train. Their "
         "accuracies wait for a GPU: name them with `--presets` there.",
         "",
-        "| network | parameters | million MACs | images | loss (a guess: 1.95) | seconds |",
-        "|---|---:|---:|---:|---:|---:|",
     ]
-    return lines + [f"| {' | '.join(cells(row))} |" for row in rows]
+    headers = ("network", "parameters", "million MACs", "images", "loss (a guess: 1.95)", "seconds")
+    return lines + table(headers, map(cells, rows))
 
 
 def cells(row: Smoke) -> list[str]:

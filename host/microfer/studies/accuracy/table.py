@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from microfer.errors import MicroferError
 from microfer.json_reader import only_fields, typed
+from microfer.markdown import table
 from microfer.metrics.metrics import classification_metrics, mcnemar_p, wilson_interval
 from microfer.metrics.plot_names import name_points
 from microfer.metrics.plots import BLUE, INK, ORANGE, plain, whole_percents
@@ -125,11 +126,10 @@ def markdown(result: Comparison) -> list[str]:
         f"`{result.reference}`.",
         f"PrivateTest is {PRIVATE_TEST}.",
         "",
-        "| network | seeds | parameters | million MACs | accuracy (95 % interval; seeds) | macro-F1 "
-        "| int8 (drop, points) | int8 KiB | p | minutes | PrivateTest |",
-        "|---|---:|---:|---:|---|---:|---|---:|---:|---:|---|",
     ]
-    return lines + [f"| {' | '.join(cells(row))} | |" for row in result.rows]
+    headers = ("network", "seeds", "parameters", "million MACs", "accuracy (95 % interval; seeds)", "macro-F1",
+               "int8 (drop, points)", "int8 KiB", "p", "minutes", "PrivateTest")  # fmt: skip
+    return lines + table(headers, ([*cells(row), ""] for row in result.rows), left=(0, 4, 6, 10))
 
 
 def cells(row: Row) -> list[str]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
+from microfer.markdown import table
 from microfer.metrics.metrics import classification_metrics, mcnemar_p, wilson_interval
 from microfer.studies.accuracy.runs import Scored, score, score_file
 from microfer.training.loop import finished
@@ -114,12 +115,9 @@ def _tried(name: str, record: dict[str, Any], scored: Scored, labels: Labels, fi
 
 def markdown(rows: Sequence[Tried]) -> list[str]:
     """Return the runs as the lines of a Markdown table."""
-    lines = [
-        "| run | network | recipe, epochs | seed | learned from | accuracy (95 % interval) | macro-F1 "
-        "| mean recall | lowest recall | int8 | p | minutes | PrivateTest |",
-        "|---|---|---|---:|---|---|---:|---:|---|---:|---:|---:|---|",
-    ]
-    return lines + [f"| {' | '.join(cells(row))} | |" for row in rows]
+    headers = ("run", "network", "recipe, epochs", "seed", "learned from", "accuracy (95 % interval)", "macro-F1",
+               "mean recall", "lowest recall", "int8", "p", "minutes", "PrivateTest")  # fmt: skip
+    return table(headers, ([*cells(row), ""] for row in rows), left=(0, 1, 2, 4, 5, 8, 12))
 
 
 def cells(row: Tried) -> list[str]:

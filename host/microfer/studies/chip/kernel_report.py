@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from microfer import markdown
 from microfer.contract import MOST_GATHERED_BYTES
 from microfer.cost.memory import CLOCK_HZ
 from microfer.errors import MicroferError
@@ -231,14 +232,12 @@ def name_of(metadata: ModelMetadata) -> str:
 
 def others_table(report: dict[str, Any]) -> list[str]:
     """Return the lines of a Markdown table: each measured model's whole inference by backend, the default one first."""
-    lines = [
-        "| model | ESP-NN | microfer | arena with ESP-NN | arena with microfer | golden scores equal |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     models = {report["model"]: report["networks"]} | {name: one["networks"] for name, one in report["others"].items()}
     for name, networks in models.items():
         spent = [f"{networks[backend]['instructions'] / 1e6:.2f} M" for backend in BACKENDS]
         arenas = [f"{int(networks[backend]['arena_bytes']) / 1024:.0f} KiB" for backend in BACKENDS]
         equal = "" if name.endswith("random weights") else networks["microfer"]["equal"]
-        lines.append(f"| {name} | {' | '.join([*spent, *arenas])} | {equal} |")
-    return lines
+        rows.append((name, *spent, *arenas, equal))
+    headers = ("model", "ESP-NN", "microfer", "arena with ESP-NN", "arena with microfer", "golden scores equal")
+    return markdown.table(headers, rows)

@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 from rich.table import Table
 
 from microfer.contract import OFFICIAL_COUNTS
+from microfer.markdown import table
 from microfer.metrics.plots import BLUE, FAINT, INK, ORANGE, PALE_BLUE, plain
 from microfer.parity.compare import Accuracy
 from microfer.studies.accuracy.table import PRIVATE_TEST
@@ -135,7 +136,7 @@ def markdown(result: Curves) -> list[str]:
         f"{100 * max(PUBLIC_TEST) / sum(PUBLIC_TEST):.1f} % in PublicTest, is that of a network that answers one "
         "class to nearly everything.",
         "",
-        *_rows(CUT_HEADINGS, cut_cells(result)),
+        *table(CUT_HEADINGS, cut_cells(result), LEFT),
         "",
         "## Few values",
         "",
@@ -148,7 +149,7 @@ def markdown(result: Curves) -> list[str]:
         "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are "
         "here too.",
         "",
-        *_rows(VALUE_HEADINGS, value_cells(result)),
+        *table(VALUE_HEADINGS, value_cells(result), LEFT),
         "",
         "\"kernels packed\" is computed, no file is written and TFLM reads none: log2 of the values in bits a weight "
         "and a float32 table a kernel, for the convolutions' kernels alone, which take "
@@ -248,11 +249,6 @@ def _healing(result: Curves) -> str:
         f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains, at a rate that rises with "
         f"their share. Less than {least:.0%} was not healed."
     )
-
-
-def _rows(headings: tuple[str, ...], rows: list[list[str]]) -> list[str]:
-    rule = "|".join("---" if heading in LEFT else "---:" for heading in headings)
-    return [f"| {' | '.join(headings)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _table(title: str, headings: tuple[str, ...], rows: list[list[str]]) -> Table:

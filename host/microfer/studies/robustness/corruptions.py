@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, PIXEL_MAX
-from microfer.errors import MicroferError
+from microfer.errors import named
 from microfer.pictures.opencv import cv2
 
 Crops = npt.NDArray[np.uint8]
@@ -123,7 +123,4 @@ CORRUPTIONS = (
 
 def corruption(name: str) -> Corruption:
     """Return the corruption called `name`. Raises MicroferError with the names that there are."""
-    for one in CORRUPTIONS:
-        if one.name == name:
-            return one
-    raise MicroferError(f"no corruption is called {name!r}; there are: {', '.join(c.name for c in CORRUPTIONS)}")
+    return named({one.name: one for one in CORRUPTIONS}, name, "corruption")

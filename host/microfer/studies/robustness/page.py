@@ -5,6 +5,7 @@ from itertools import groupby
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from microfer.markdown import table
 from microfer.metrics.plots import BLUE, FAINT, INK, ORANGE, plain
 from microfer.studies.robustness.measure import CAMERA, Robustness
 
@@ -45,16 +46,22 @@ def markdown(result: Robustness) -> list[str]:
         f"images, seed {result.seed}."
         + (f" Camera chain: {result.camera}; accuracy of the faces that were found." if result.camera else ""),
         "",
-        "| what | strength | unit | accuracy | 95 % interval | drop, points | its interval | found |",
-        "|---|---:|---|---:|---|---:|---|---:|",
     ]
-    lines += [
-        f"| {row.kind} | {row.strength:g} | {row.unit} | {_percent(row.accuracy)} | {_percent(row.low)} to "
-        f"{_percent(row.high)} | {row.drop_points:+.1f} | {row.drop_low:+.1f} to {row.drop_high:+.1f} | "
-        f"{_percent(row.found) if row.kind == CAMERA else ''} |"
+    rows = (
+        (
+            row.kind,
+            f"{row.strength:g}",
+            row.unit,
+            _percent(row.accuracy),
+            f"{_percent(row.low)} to {_percent(row.high)}",
+            f"{row.drop_points:+.1f}",
+            f"{row.drop_low:+.1f} to {row.drop_high:+.1f}",
+            _percent(row.found) if row.kind == CAMERA else "",
+        )
         for row in result.rows
-    ]
-    return lines
+    )
+    headers = ("what", "strength", "unit", "accuracy", "95 % interval", "drop, points", "its interval", "found")
+    return lines + table(headers, rows, left=(0, 2, 4, 6))
 
 
 def _percent(rate: float) -> str:
