@@ -27,6 +27,8 @@ from microfer.studies.accuracy.ablation import (
 from microfer.studies.accuracy.runs import Scored
 from microfer.training.recipe import recipe
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 LABELS = np.arange(70) % 7
 

@@ -16,6 +16,8 @@ from microfer.model.backend import choose_backend
 from microfer.model.presets import SqueezeNet
 from microfer.training.average import average
 
+pytestmark = pytest.mark.tensorflow
+
 TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
 
 

@@ -12,6 +12,8 @@ import pytest
 from microfer.errors import MicroferError
 from microfer.model import backend
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 LOGGED = b"""\

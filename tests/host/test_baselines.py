@@ -21,6 +21,8 @@ from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 OWN = [name for name, config in BASELINES.items() if not isinstance(config, Application)]
 TINY = (

@@ -236,7 +236,7 @@ def test_a_link_that_does_not_come_back_ends_the_check_in_finite_time(tmp_path):
         begin_s = time.monotonic()
         with pytest.raises(LinkLostError, match="did not come back"):
             compare(board, tmp_path, on_step=stop_listening)
-        assert time.monotonic() - begin_s < 15
+        assert time.monotonic() - begin_s < 60
     assert len(json.loads((tmp_path / STATE_NAME).read_text())["scores"]) == 3
 
 

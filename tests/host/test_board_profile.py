@@ -4,7 +4,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -166,10 +165,8 @@ def test_a_board_with_another_model_is_refused_with_what_to_do():
 
 def test_a_firmware_that_does_not_know_the_command_is_told_to_be_flashed():
     with ProfileBoard(always=ErrorCode.COMMAND_UNKNOWN) as board:
-        begin_s = time.monotonic()
         with pytest.raises(MicroferError, match=r"test-board, firmware 0\.1\.0.*flash the firmware of this microfer"):
             timed(board)
-        assert time.monotonic() - begin_s < 5
         assert board.asked == 1
         assert board.settings == FOUND
 

@@ -18,6 +18,8 @@ from microfer.oracle.prediction import Predictor, settings_of
 from microfer.tflite import tflite_file
 from microfer.tflite.metadata import ModelMetadata, embed_metadata, read_metadata
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 

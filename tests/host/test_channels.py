@@ -17,6 +17,8 @@ from microfer.model.presets import SqueezeNet, preset
 from microfer.model.table import parameters
 from microfer.tflite import tflite_file
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = SqueezeNet(
     "small", ((16, 32), (16, 32), (16, 32)), pool_after=(2,), bypass=True, norm="all", stem_filters=32,

@@ -18,6 +18,8 @@ from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable, layout
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
+pytestmark = pytest.mark.tensorflow
+
 FACES = synthetic_dataset(20, 0)
 
 

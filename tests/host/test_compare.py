@@ -22,6 +22,8 @@ from microfer.studies.accuracy.runs import Budget, Scored, train
 from microfer.studies.accuracy.smoke import Smoke
 from microfer.studies.accuracy.table import SHORT, cells, compare, comparison_figure, markdown, short_cells
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 LABELS = np.arange(70) % 7
 BUDGET = Budget("strong", epochs=3, data=None)

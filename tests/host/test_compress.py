@@ -1,18 +1,17 @@
 """Pruning and quantization: what becomes zero, what becomes int8, and when the gate closes."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
-from microfer.data.synthetic import synthetic_dataset
-from microfer.errors import MicroferError
-from microfer.model.presets import SqueezeNet
-
-pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
-
 from microfer.compress import prune, quantize
 from microfer.compress.session import fine_tuning
+from microfer.data.synthetic import synthetic_dataset
+from microfer.errors import MicroferError
 from microfer.model import convert
 from microfer.model.build import build
+from microfer.model.presets import SqueezeNet
 from microfer.parity.limits import Limits
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 from microfer.tensor import encode_float
@@ -20,6 +19,11 @@ from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.metadata import ModelMetadata, embed_metadata, read_metadata
 from microfer.training.recipe import recipe
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed"),
+]
 
 TINY = SqueezeNet(
     "tiny", ((4, 8), (4, 8)), pool_after=(1,), bypass=True, norm="all", stem_filters=16, activation_limit=6.0

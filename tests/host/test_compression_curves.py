@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,26 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from microfer.errors import MicroferError
-from microfer.model.presets import SqueezeNet
-
-pytest.importorskip("tensorflow", reason="TensorFlow is not installed (requirements/train.lock)")
-
 from microfer.compress import one_shot
 from microfer.compress.one_shot import OneShot, clustered, cut_smallest, packed_bytes
 from microfer.compress.prune import overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import representative_images
 from microfer.data.synthetic import synthetic_dataset
+from microfer.errors import MicroferError
 from microfer.model import saved
 from microfer.model.build import build
 from microfer.model.convert import quantize
+from microfer.model.presets import SqueezeNet
 from microfer.parity.compare import Accuracy
 from microfer.studies.compression import curves
 from microfer.studies.compression import session as curves_session
 from microfer.studies.compression.curves import Curves, Int8Kernel, Point, Step, int8_kernels, keep, kept
 from microfer.studies.compression.page import curves_figure, cut_cells, markdown, tables, value_cells
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed"),
+]
 
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet(

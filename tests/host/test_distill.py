@@ -19,6 +19,8 @@ from microfer.training import checkpoint, loop
 from microfer.training.distill import Distillation, Teachers, softened, split_targets
 from microfer.training.recipe import recipe
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
 

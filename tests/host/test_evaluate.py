@@ -19,6 +19,8 @@ from microfer.runtimes.runners import has_tflm, open_model
 from microfer.tensor import decode_scores
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 FLOAT = ROOT / "tests" / "golden" / "tiny_float_io.tflite"

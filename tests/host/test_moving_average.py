@@ -14,6 +14,8 @@ from microfer.training import loop
 from microfer.training.moving_average import MovingAverage, split_state
 from microfer.training.recipe import recipe
 
+pytestmark = pytest.mark.tensorflow
+
 
 class Model:
     """Weights alone, as Keras gives them."""

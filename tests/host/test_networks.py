@@ -10,6 +10,8 @@ from microfer.model.graph import nodes
 from microfer.model.presets import PRESETS, SqueezeNet, preset
 from microfer.model.table import layers, macs, parameters
 
+pytestmark = pytest.mark.tensorflow
+
 
 def conv(kernel: int, inputs: int, filters: int, bias: bool = True) -> int:
     return kernel * kernel * inputs * filters + (filters if bias else 0)

@@ -23,6 +23,8 @@ from microfer.parity.limits import Limits
 from microfer.parity.page import render
 from microfer.runtimes import runners
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 FLOAT = ROOT / "tests" / "golden" / "tiny_float_io.tflite"

@@ -30,6 +30,8 @@ from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.metadata import read_metadata
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 LEAST_ACCURACY = {"thesis-bn": 0.65, "nano": 0.63}
 """Of other presets: a point less than the default release has."""

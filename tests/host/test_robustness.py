@@ -14,6 +14,8 @@ from microfer.studies.robustness.corruptions import CORRUPTIONS, corruption
 from microfer.studies.robustness.measure import measure
 from microfer.studies.robustness.page import markdown, robustness_figure
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 FACES = synthetic_dataset(2, 0, "PublicTest")

@@ -21,6 +21,8 @@ from microfer.runtimes.runners import LiteRTRunner, open_model, open_tflite
 from microfer.runtimes.sqnr import layer_sqnr, spread, worst_layer
 from microfer.tensor import decode_scores, encode_float, encode_int8
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[2]
 INT8 = ROOT / "tests" / "golden" / "tiny_int8.tflite"
 FLOAT_IO = ROOT / "tests" / "golden" / "tiny_float_io.tflite"

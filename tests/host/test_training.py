@@ -24,6 +24,8 @@ from microfer.training import checkpoint, loop
 from microfer.training.recipe import recipe
 from microfer.training.session import Screen
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 TINY = SqueezeNet("tiny", fires=((2, 4), (2, 4)), pool_after=(1,), bypass=True, norm="all", stem_filters=8)
 

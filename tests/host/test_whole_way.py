@@ -12,6 +12,8 @@ import pytest
 from microfer.errors import MicroferError
 from microfer.publish.pages import Part
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).parents[2]
 
 

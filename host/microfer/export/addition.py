@@ -9,6 +9,7 @@ The weights are the ratios of the scales. Of the offset each of the 65,536 pairs
 in all of them gives TFLM's answer for every pair, so the search for it is its proof.
 """
 
+import functools
 from dataclasses import dataclass
 
 from microfer.export.requantization import quantized_multiplier, requantized
@@ -71,8 +72,12 @@ def tflm_sums(a: Quantization, b: Quantization, output: Quantization) -> list[li
     ]
 
 
+@functools.lru_cache(maxsize=256)
 def addition_constants(a: Quantization, b: Quantization, output: Quantization) -> AdditionConstants | str:
-    """Return constants that equal TFLM for all inputs, for an ADD whose output has int8's whole range; or why none."""
+    """Return constants that equal TFLM for all inputs, for an ADD whose output has int8's whole range; or why none.
+
+    An answer is kept: the proof takes a tenth of a second, and one model is often exported more than once.
+    """
     if 2 * max(a.scale, b.scale) >= (1 << LEFT_SHIFT) * output.scale:
         return "its output's scale is too small"
     ratios = a.scale / output.scale, b.scale / output.scale
