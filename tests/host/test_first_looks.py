@@ -99,6 +99,23 @@ def test_on_a_terminal_it_is_asked_before_something_is_overwritten(
     command.confirm_overwrite(tmp_path / "new", force=False)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("train", "--synthetic", "--seed", "-1"), "argument --seed: -1 is no seed: they go from 0 to 4294967295"),
+        (("train", "--synthetic", "--threads", "all"), "argument --threads: 'all' is no whole number"),
+        (("prune", "x.keras", "--synthetic", "--sparsity", "50"), "50 is no share from 0 to 1: for 50 % write 0.5"),
+        (("prune-channels", "x.keras", "--synthetic", "--instructions", "nan"), "nan is no share from 0 to 1"),
+        (("quantize", "x.keras", "--synthetic", "--model-id", "x", "--images", "0"), "argument --images: 0 is below 1"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_before_anything_runs(arguments, said, capsys, run_host) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_host(*arguments)
+    assert ended.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("display", ["--headless", "--json"])
 def test_steps_without_a_keyboard_are_refused(display: str, tmp_path: Path, run_host) -> None:
     Recorder(tmp_path / "short.mfrec", "port").close()

@@ -81,7 +81,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--preset", default="s3", choices=PRESETS, help="the network (default: s3)")
     parser.add_argument("--factors", nargs="+", default=list(FACTORS), choices=FACTORS, help="default: all")
     parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--seeds", type=command.seed, nargs="+", default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="folder (default: runs/ablation)")
     command.add_limit_option(parser)
     parser.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="see train.py")

@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="folder of a finished microfer train --start")
     parser.add_argument("--start", type=Path, required=True, help="the .keras that it started from")
     command.add_data_options(parser, "score on")
-    parser.add_argument("--share", type=float, default=0.5, help="of the run's weights in the mean (default: 0.5)")
+    parser.add_argument(
+        "--share", type=command.share, default=0.5, help="of the run's weights in the mean (default: 0.5)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/mean"), help="folder to write (default: runs/mean)")
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the accuracies as JSON")

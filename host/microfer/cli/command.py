@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from rich.markup import escape
 from rich.prompt import Confirm
@@ -19,6 +19,8 @@ from microfer.errors import MicroferError
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says of an output that takes no more: a full disk, a limit, a quota."""
+
+_Number = TypeVar("_Number", int, float)
 
 
 def parser(description: str, examples: str = "", verb: str = "") -> argparse.ArgumentParser:
@@ -66,7 +68,7 @@ def add_gate_options(parser: argparse.ArgumentParser, drop_points: float, agreem
 
 def share(text: str) -> float:
     """Return an option's text as a number from 0 to 1, for `add_argument(type=...)`."""
-    number = float(text)
+    number = _number(text, float)
     if not 0 <= number <= 1:
         meant = f": for {number:g} % write {number / 100:g}" if 1 < number <= 100 else ""
         raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 1{meant}")
@@ -75,10 +77,26 @@ def share(text: str) -> float:
 
 def positive(text: str) -> int:
     """Return an option's text as a whole number of at least 1, for `add_argument(type=...)`."""
-    number = int(text)
+    number = _number(text, int)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is below 1")
     return number
+
+
+def seed(text: str) -> int:
+    """Return an option's text as a seed of random numbers, which NumPy and Keras take from 0 to 2^32 - 1."""
+    number = _number(text, int)
+    if not 0 <= number < 1 << 32:
+        raise argparse.ArgumentTypeError(f"{number} is no seed: they go from 0 to {(1 << 32) - 1}")
+    return number
+
+
+def _number(text: str, kind: Callable[[str], _Number]) -> _Number:
+    try:
+        return kind(text)
+    except ValueError as error:
+        what = "whole number" if kind is int else "number"
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from error
 
 
 def add_force_option(parser: argparse.ArgumentParser) -> None:

@@ -101,7 +101,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--presets", nargs="+", default=list(NETWORKS), choices=NETWORKS, help="default: all")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="for all of them (default: strong)")
     parser.add_argument("--epochs", type=command.positive, required=True, help="of every run")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="a run of each preset for each (default: 0)")
+    parser.add_argument(
+        "--seeds", type=command.seed, nargs="+", default=[0], help="a run of each preset for each (default: 0)"
+    )
     parser.add_argument("--also", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras files beside")
     parser.add_argument("--smoke", nargs="+", default=[], choices=NETWORKS, help="train these for one epoch only")
     parser.add_argument("--smoke-images", type=command.positive, default=512, help="on so many (default: 512)")

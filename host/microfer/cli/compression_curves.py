@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--heal-from",
-        type=float,
+        type=command.share,
         default=0.5,
         metavar="S",
         help="with --epochs: heal sparsities of S, 0 to 1, and more, for less is cut without a loss (default: 0.5)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/curves"), help="folder to write (default: runs/curves)")
     parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
     command.add_limit_option(parser)

@@ -132,7 +132,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="FER-2013: CSV, folder or zip (default: LFW's faces alone)")
     parser.add_argument("--scenes", type=command.positive, default=1000, metavar="N", help="scenes of a kind (1000)")
     parser.add_argument("--faceless", type=command.positive, default=2000, metavar="N", help="frames without (2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of all scenes (0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of all scenes (0)")
     parser.add_argument("--box", action="store_true", help="measure which box around a found face suits the network")
     parser.add_argument("--model", type=Path, help="with --box: another .tflite than the release")
     parser.add_argument("--workers", type=command.positive, metavar="N", help="with --box: processes (one per CPU)")

@@ -21,10 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("network", type=Path, help="the .keras file to prune")
     command.add_data_options(parser, "train on")
-    parser.add_argument("--sparsity", type=float, default=0.5, help="share of zeros to reach, 0..1 (default: 0.5)")
+    parser.add_argument(
+        "--sparsity", type=command.share, default=0.5, help="share of zeros to reach, 0..1 (default: 0.5)"
+    )
     parser.add_argument("--epochs", type=int, default=5, help="of pruning and healing together (default: 5)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="augmentation and loss (default: strong)")
-    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write (default: runs/pruned)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
     command.add_limit_option(parser)

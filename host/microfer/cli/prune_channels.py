@@ -27,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("network", type=Path, help="the .keras file to prune")
     command.add_data_options(parser, "train on")
     parser.add_argument(
-        "--instructions", type=float, default=0.5, metavar="SHARE", help="share of them to keep, 0..1 (default: 0.5)"
+        "--instructions",
+        type=command.share,
+        default=0.5,
+        metavar="SHARE",
+        help="share of them to keep, 0..1 (default: 0.5)",
     )
     parser.add_argument(
         "--multiple", type=int, default=16, choices=(8, 16), help="keep channels in multiples of this (default: 16)"
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--teacher", type=Path, nargs="*", metavar="FILE", help="networks to learn from (default: the whole one)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/channels"), help="folder to write (default: runs/channels)"
     )

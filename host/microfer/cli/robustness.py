@@ -108,7 +108,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("firmware", "opencv"),
         help="what finds the face for the camera chain: the firmware, compiled here, or OpenCV (default: firmware)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
     parser.add_argument(
         "--limit", type=command.positive, metavar="N", help="only N images of the split, chosen by a fixed seed"
     )

@@ -187,7 +187,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     board.add_argument("--frames", type=command.positive, metavar="N", help="end after N camera frames")
     board.add_argument("--seconds", type=_positive_number, metavar="S", help="end after S seconds")
     board.add_argument("--fast", action="store_true", help="no waiting, a simulated clock, starts with the first host")
-    board.add_argument("--seed", type=int, default=0, help="of the drawn scene and of all faults (default: 0)")
+    board.add_argument("--seed", type=command.seed, default=0, help="of the drawn scene and of all faults (default: 0)")
     board.add_argument("--json", action="store_true", help="print one JSON object a line: ready, notes, end")
     _add_faults(parser)
     return parser.parse_args(arguments)
