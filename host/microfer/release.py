@@ -9,7 +9,17 @@ from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
 from microfer.json_reader import read_json
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parent
+"""This package; Python runs it, with a verb, as it does a script."""
+
+IS_CHECKOUT = (PACKAGE.parents[1] / "models" / "DEFAULT").is_file()
+
+REPOSITORY = PACKAGE.parents[1] if IS_CHECKOUT else PACKAGE / "installed"
+"""The checkout; without one, what `pip install` brought of it, see setup.py: the same files at the same places."""
+
+WORK = REPOSITORY if IS_CHECKOUT else Path()
+"""Below it lies what commands write that are not told where: the folder that one is in, without a checkout."""
+
 MODELS = REPOSITORY / "models"
 """One folder a release; the file DEFAULT beside them holds the name of the default one."""
 

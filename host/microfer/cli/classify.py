@@ -17,7 +17,7 @@ from microfer.pictures.faces import FaceFinder
 from microfer.pictures.opencv import cv2, open_window
 from microfer.pictures.picture_answers import BoxChange, PictureAnswer, PictureClassifier
 from microfer.pictures.pictures import ColorFrame, Picture
-from microfer.release import REPOSITORY, default_model
+from microfer.release import WORK, default_model
 
 NO_FACE, PROBLEM = 1, 2
 """Exit status where no picture holds a face, and where a picture could not be read or written."""
@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE", help="picture, or folder of pictures")
     options.add_argument("--webcam", nargs="?", type=int, const=0, metavar="N", help="webcam N, or the first one")
     options.add_argument("--show", action="store_true", help="open a window (needs the full opencv-python)")
-    options.add_argument("--out", type=Path, default=REPOSITORY / "demo-output", help="folder for annotated pictures")
+    options.add_argument("--out", type=Path, default=WORK / "demo-output", help="folder for annotated pictures")
     options.add_argument("--model", type=Path, help="another int8 .tflite than the shipped one")
     options.add_argument("--json", action="store_true", help="print the answers as JSON on standard output")
     options.add_argument("--min-size", type=int, default=40, metavar="PX", help="smallest face looked for (40 pixels)")

@@ -15,7 +15,7 @@ from microfer.cli.command import parser
 from microfer.cli.invocation import typed
 from microfer.console import Console, console
 from microfer.demo.settings import SECONDS, DemoSettings, Display
-from microfer.release import REPOSITORY
+from microfer.release import WORK
 
 if TYPE_CHECKING:
     from microfer.demo.summary import Outcome
@@ -91,7 +91,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     display.add_argument("--headless", action="store_true", help="show it in the terminal, not in a window")
     display.add_argument("--json", action="store_true", help="show progress only; the summary as JSON")
     options.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
-    options.add_argument("--out", type=Path, default=REPOSITORY / "demo-output", help="folder of the screenshot")
+    options.add_argument("--out", type=Path, default=WORK / "demo-output", help="folder of the screenshot")
     options.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the release)")
     parsed = options.parse_args(arguments)
     if parsed.webcam is not None and parsed.sources:

@@ -14,7 +14,7 @@ from microfer.cost.estimate import estimate
 from microfer.cost.lint import Finding, lint, pinned
 from microfer.export.export import Export, export_model
 from microfer.export.kernel_plan import plan_kernels
-from microfer.release import MANIFEST, REPOSITORY, default_model
+from microfer.release import IS_CHECKOUT, MANIFEST, WORK, default_model
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.graph import TfliteModel
@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted.add_argument(
         "--out",
         type=Path,
-        default=REPOSITORY / "firmware" / "lib" / "generated",
-        help="folder for the C++ files (default: firmware/lib/generated)",
+        default=WORK / "firmware" / "lib" / "generated" if IS_CHECKOUT else Path("generated"),
+        help="folder for the C++ files (default: firmware/lib/generated; without a checkout, generated)",
     )
     wanted.add_argument("--json", action="store_true", help="print a JSON report on standard output")
     wanted.add_argument(

@@ -11,7 +11,7 @@ from typing import NoReturn
 from microfer import __version__
 from microfer.cli.packages import enter
 from microfer.cli.verbs import GROUPS, STATUSES, VERBS
-from microfer.release import REPOSITORY
+from microfer.release import IS_CHECKOUT, REPOSITORY
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -54,7 +54,7 @@ def run_verb(name: str, arguments: Sequence[str]) -> int:
 
 def _whole(lock: str) -> str:
     """Return what makes an environment whole that lacks something."""
-    if (REPOSITORY / "requirements").is_dir():
+    if IS_CHECKOUT:
         return (
             f"python -m pip install --require-hashes -r {REPOSITORY / 'requirements' / lock}.lock; if that is .venv, "
             "delete it: the next start makes it anew"

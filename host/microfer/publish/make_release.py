@@ -18,7 +18,7 @@ from microfer.model import saved
 from microfer.model.table import macs, parameters
 from microfer.parity.limits import Limits
 from microfer.publish import measured, model_card
-from microfer.release import FLOAT_FILE, MODELS, REPOSITORY, with_releases
+from microfer.release import FLOAT_FILE, MODELS, PACKAGE, with_releases
 from microfer.tflite import tflite_file
 from microfer.tflite.metadata import ModelMetadata, read_metadata
 from microfer.training.distill import Distillation
@@ -163,7 +163,7 @@ def _sizes(content: bytes) -> dict[str, int]:
 
 
 def _command(verb: str, *arguments: object) -> None:
-    command = [sys.executable, str(REPOSITORY / "host" / "microfer"), verb, *map(str, arguments)]
+    command = [sys.executable, str(PACKAGE), verb, *map(str, arguments)]
     process = subprocess.run(command, check=False)
     if process.returncode:
         raise MicroferError(f"microfer {verb} ended with status {process.returncode}: the model is not released")

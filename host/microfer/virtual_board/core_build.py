@@ -17,7 +17,7 @@ from pathlib import Path
 from microfer.errors import MicroferError
 from microfer.export.export import generate
 from microfer.files import read_bytes
-from microfer.release import REPOSITORY
+from microfer.release import IS_CHECKOUT, REPOSITORY
 from microfer.virtual_board.objects import Compiler, Sources, compile_objects, first_lines, run, sweep_builds
 
 FIRMWARE = REPOSITORY / "firmware"
@@ -122,7 +122,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ, repository: Path =
     """Return where built libraries are kept: MICROFER_CACHE, else .cache in the repository, else the user's cache."""
     if named := environment.get("MICROFER_CACHE"):
         return Path(named) / "core"
-    if os.access(repository, os.W_OK):
+    if IS_CHECKOUT and os.access(repository, os.W_OK):
         return repository / ".cache" / "core"
     home = {"win32": environment.get("LOCALAPPDATA"), "darwin": str(Path.home() / "Library" / "Caches")}
     user = home.get(sys.platform) or environment.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")

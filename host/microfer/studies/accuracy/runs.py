@@ -19,7 +19,7 @@ from microfer.files import atomic_path, read_bytes
 from microfer.model import networks, saved
 from microfer.model.baselines import Application
 from microfer.model.networks import Network
-from microfer.release import REPOSITORY
+from microfer.release import PACKAGE
 from microfer.runtimes.parallel import run_parallel
 from microfer.runtimes.runners import KerasRunner, LiteRTRunner
 from microfer.training import loop
@@ -66,7 +66,7 @@ def train(name: str, seed: int, budget: Budget, out: Path) -> Path:
         MicroferError: a run in the folder had other settings, or training failed.
     """
     folder = out / f"{name}-{seed}"
-    command = [sys.executable, str(REPOSITORY / "host" / "train.py"), "--preset", name, "--recipe", budget.recipe]
+    command = [sys.executable, str(PACKAGE), "train", "--preset", name, "--recipe", budget.recipe]
     command += ["--epochs", str(budget.epochs), "--seed", str(seed), "--out", str(folder)]
     command += ["--precision", budget.precision]
     command += ["--data", str(budget.data)] if budget.data else ["--synthetic"]

@@ -15,7 +15,7 @@ from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.json_reader import parse
 from microfer.model.networks import network
-from microfer.release import MEASUREMENTS, REPOSITORY
+from microfer.release import MEASUREMENTS, WORK
 from microfer.studies.accuracy.recorded import releases
 from microfer.studies.chip.firmware_facts import FirmwareFacts
 from microfer.studies.chip.kernel_record import ESP_NN, KERNELS, KERNELS_FILE, record_of
@@ -23,7 +23,7 @@ from microfer.tflite import tflite_file
 
 SCHEMA = "microfer.frame-budget/1"
 CORE_FILE = "core-on-chip.json"
-UNTRAINED = REPOSITORY / "runs" / "s3"
+UNTRAINED = WORK / "runs" / "s3"
 """The folder of untrained networks."""
 
 NETWORKS = ("thesis-bn", "s3", "nano")
