@@ -8,8 +8,8 @@ from collections.abc import Callable
 from microfer.cli.invocation import typed
 from microfer.cli.verbs import STATUSES
 
-MANY = 4
-"""More choices than these stand in an option's help, not in its place."""
+MANY_CHARACTERS = 32
+"""Choices of more than these stand in an option's help, not in its place."""
 
 
 _STARTS = re.compile(r" +(\w+=\S+ )?(microfer|python|pip|pio|ssh) ")
@@ -49,7 +49,7 @@ class HelpFormatter(argparse.HelpFormatter):
 
 def _has_many(action: argparse.Action) -> bool:
     """Return whether the choices would fill the usage."""
-    return len(list(action.choices or ())) > MANY
+    return len(",".join(map(str, action.choices or ()))) > MANY_CHARACTERS
 
 
 def epilog(examples: str) -> str:

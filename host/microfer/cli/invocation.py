@@ -1,6 +1,7 @@
 """How a person types a verb here: `microfer train`, `python -m microfer train` or `python host/train.py`."""
 
 import re
+import shlex
 import shutil
 import sys
 from functools import cache
@@ -22,7 +23,9 @@ def _typed(verb: str) -> str:
     if isinstance(way, str):
         return f"{way} {verb}"
     script = VERBS[verb].script
-    return f"{_python()} {way / script}" if script else f"{_python()} {way / 'host' / 'microfer'} {verb}"
+    if script:
+        return f"{_python()} {shlex.quote(str(way / script))}"
+    return f"{_python()} {shlex.quote(str(way / 'host' / 'microfer'))} {verb}"
 
 
 @cache
