@@ -8,7 +8,8 @@ from tests.host.random_graphs import RandomGraph, make
 from microfer.cost.arena import host_planned
 from microfer.cost.document import document
 from microfer.cost.estimate import estimate, plans
-from microfer.cost.lint import REFUSED, lint
+from microfer.cost.faults import REFUSED
+from microfer.cost.lint import lint
 from microfer.runtimes.judge import judge_all
 from microfer.runtimes.runners import has_tflm
 from microfer.tflite.graph import TfliteModel

@@ -17,7 +17,8 @@ from microfer.cost.costs import KEYED_BY, fitted, versions
 from microfer.cost.dispatch import path_of
 from microfer.cost.document import document
 from microfer.cost.estimate import Estimate, estimate, operator_estimate
-from microfer.cost.lint import CUSTOM_OPERATOR, NO_KERNEL, REFUSED, Finding, lint
+from microfer.cost.faults import CUSTOM_OPERATOR, NO_KERNEL, REFUSED, Finding
+from microfer.cost.lint import lint
 from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
 from microfer.cost.report import finding_lines, summary, table
 from microfer.cost.step import steps

@@ -12,7 +12,8 @@ import pytest
 from microfer.cost.arena import Arena
 from microfer.cost.dispatch import path_of
 from microfer.cost.estimate import Estimate, operator_estimate
-from microfer.cost.lint import Finding, lint, pinned
+from microfer.cost.faults import Finding, pinned
+from microfer.cost.lint import lint
 from microfer.cost.memory import Placement
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
@@ -114,6 +115,18 @@ def test_uneven_padding_is_wrong_by_kernel_and_release(kernel: tuple[int, int], 
     step = conv(kernel=kernel, stride=(2, 2), output=(6, 6, 32), before=(half - 1,) * 2, after=(half,) * 2)
     found = [one for one in lint(network(step), {**PINS, "esp-nn": version}) if one.rule == "asymmetric SAME padding"]
     assert [one.is_error for one in found] == [is_error]
+
+
+def test_faults_of_a_release_are_not_claimed_of_a_newer_one() -> None:
+    newer = {"esp-nn": "1.5.0", "esp-tflite-micro": "1.4.3"}
+    step = conv(kernel=(5, 5), stride=(2, 2), before=(1, 1), after=(2, 2), bias_bytes=0)
+    known, unknown = (lint(network(step), components) for components in (PINS, newer))
+    rules = ("asymmetric SAME padding", "convolution without a bias")
+    assert [one.is_error for one in known if one.rule in rules] == [True, True]
+    later = [one for one in unknown if one.rule in rules]
+    assert [one.is_error for one in later] == [False, False]
+    assert any("1.5.0 is not known" in one.problem for one in later)
+    assert any("nobody looked at 1.4.3" in one.problem for one in later)
 
 
 def test_an_operator_that_tflm_lacks_is_an_error_and_comes_first() -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from microfer.cost.arena import Buffer, height, place
 from microfer.cost.costs import fitted
 from microfer.cost.dispatch import path_of
 from microfer.cost.estimate import estimate, operator_estimate
 from microfer.cost.memory import Placement
+from microfer.cost.planner import Buffer, height, place
 from microfer.cost.profile import corrected, factors, read_profile
 from microfer.cost.step import Step, steps
 from microfer.errors import MicroferError

@@ -11,7 +11,8 @@ from microfer.console import console
 from microfer.cost import report
 from microfer.cost.document import finding_document
 from microfer.cost.estimate import estimate
-from microfer.cost.lint import Finding, lint, pinned
+from microfer.cost.faults import Finding, pinned
+from microfer.cost.lint import lint
 from microfer.export.export import Export, export_model
 from microfer.export.kernel_plan import plan_kernels
 from microfer.release import IS_CHECKOUT, MANIFEST, WORK, default_model

@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from microfer.cost import report
     from microfer.cost.document import document
     from microfer.cost.estimate import estimate
-    from microfer.cost.lint import lint, pinned
+    from microfer.cost.faults import pinned
+    from microfer.cost.lint import lint
     from microfer.cost.memory import Placement
     from microfer.cost.profile import corrected, profile_in, write_factors
     from microfer.cost.step import steps

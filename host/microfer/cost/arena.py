@@ -1,64 +1,19 @@
 """How much tensor arena a network takes on the ESP32-S3: activations and ESP-NN's scratch as TFLM places them, and its
 own records for a 32-bit chip.
 
-TFLM's greedy planner (greedy_memory_planner.cc of esp-tflite-micro 1.4.0) lays the buffers so that those in use at the
-same time do not overlap: the largest first, each at the lowest offset at which it fits between those placed before it
-that are alive together with it.
-
 Sizes are those of esp-tflite-micro 1.4.0's structures under GCC for the ESP32-S3; what each operator's kernel keeps is
 read from its Init and Prepare. Standard library alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from microfer.cost.dispatch import host_scratch
-from microfer.cost.path import Path, round_up
+from microfer.cost.path import round_up
+from microfer.cost.planner import ALIGNMENT, Lifetimes, Plan, arena_bytes, height, place
 from microfer.cost.step import Step
-from microfer.tflite.graph import Subgraph, Tensor, TfliteModel
-from microfer.tflite.validate import called_subgraphs
+from microfer.tflite.graph import Tensor, TfliteModel
 from microfer.tflite.verdict import Verdict
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """What is to be placed: a size in bytes, and the first and last moment, both included, at which it is in use."""
-
-    size: int
-    first: int
-    last: int
-    label: str = ""
-
-
-def place(buffers: list[Buffer]) -> list[int]:
-    """Return the offset of each buffer, in the order given."""
-    # TFLM lists the buffers backwards and sorts by bubbles, which keeps that order among equals.
-    order = sorted(range(len(buffers) - 1, -1, -1), key=lambda number: -buffers[number].size)
-    offsets = [0] * len(buffers)
-    placed: list[int] = []
-    for number in order:
-        wanted = buffers[number]
-        alive = [other for other in placed if _meet(buffers[other], wanted)]
-        offset = 0
-        for other in sorted(alive, key=lambda other: offsets[other]):
-            if offsets[other] - offset >= wanted.size:
-                break
-            offset = max(offset, offsets[other] + buffers[other].size)
-        offsets[number] = offset
-        placed.append(number)
-    return offsets
-
-
-def height(buffers: list[Buffer], offsets: list[int]) -> int:
-    """Return how many bytes the placed buffers take together."""
-    return max((offset + buffer.size for buffer, offset in zip(buffers, offsets, strict=True)), default=0)
-
-
-def _meet(one: Buffer, other: Buffer) -> bool:
-    return one.first <= other.last and other.first <= one.last
-
-
-ALIGNMENT = 16
 
 ALLOCATORS = (36, 44, 36, 8)
 """Arena, greedy planner, allocator, builtin data: bytes of each, in the order in which they are made."""
@@ -121,10 +76,6 @@ PLANNING_BYTES = 24 + 40
 """What planning takes for each tensor and scratch buffer, given back afterwards."""
 
 
-Plan = tuple[tuple[Step, ...], tuple[Path, ...]]
-"""The operators of one subgraph, and how each is computed."""
-
-
 @dataclass(frozen=True)
 class Arena:
     """The device's arena in bytes.
@@ -159,7 +110,7 @@ def device_arena(model: TfliteModel, plans: tuple[Plan, ...], verdict: Verdict |
 
     verdict: what TFLM on this computer laid out; where this differs from what the model of it says, the greater counts.
     """
-    lives = _Lifetimes(model.subgraphs)
+    lives = Lifetimes(model.subgraphs)
     tensors = list(lives.tensors())
     scratch = list(lives.scratch(plans, lambda _, path: path.scratch_bytes))
     buffers = [*tensors, *scratch]
@@ -188,7 +139,7 @@ def device_arena(model: TfliteModel, plans: tuple[Plan, ...], verdict: Verdict |
 
 def host_planned(model: TfliteModel, plans: tuple[Plan, ...]) -> int:
     """Return the bytes of tensors and scratch as TFLM lays them on a computer, without ESP-NN."""
-    lives = _Lifetimes(model.subgraphs)
+    lives = Lifetimes(model.subgraphs)
     buffers = [*lives.tensors(), *lives.scratch(plans, host_scratch)]
     return height(buffers, place(buffers))
 
@@ -204,72 +155,6 @@ def _unknown(model: TfliteModel, plans: tuple[Plan, ...]) -> tuple[str, ...]:
     if OFFLINE_PLAN in model.metadata:
         found.append("the file brings a plan of its own")
     return tuple(found)
-
-
-class _Lifetimes:
-    """When each tensor and each operator's scratch is in use, counted as TFLM's AllocationInfoBuilder does."""
-
-    def __init__(self, graphs: tuple[Subgraph, ...]) -> None:
-        self.now = 0
-        self._graphs = graphs
-        self._first: dict[tuple[int, int], int] = {}
-        self._last: dict[tuple[int, int], int] = {}
-        self._spans: dict[tuple[int, int], tuple[int, int]] = {}
-        self._handles: set[tuple[int, int]] = set()
-        self._mark(0)
-
-    def operator_at(self, moment: int) -> int:
-        """Return the operator of the first subgraph that is at work at a moment; 0 before the first one."""
-        ends = ((number, last) for (graph, number), (_, last) in self._spans.items() if graph == 0)
-        return next((number for number, last in ends if moment <= last), 0)
-
-    def tensors(self) -> Iterator[Buffer]:
-        """Yield the tensors that the planner places, in the order of the file."""
-        for graph, subgraph in enumerate(self._graphs):
-            for number, tensor in enumerate(subgraph.tensors):
-                size = round_up(_bytes(tensor), ALIGNMENT)
-                key = graph, number
-                if size and not tensor.data_bytes and not tensor.is_variable and key not in self._handles:
-                    yield Buffer(size, self._first.get(key, -1), self._last.get(key, -1), tensor.name)
-
-    def scratch(self, plans: tuple[Plan, ...], sizes: Callable[[Step, Path], tuple[int, ...]]) -> Iterator[Buffer]:
-        """Yield the scratch buffers, in the order in which the kernels ask for them. sizes: of one operator."""
-        for graph, (steps, paths) in enumerate(plans):
-            for step, path in zip(steps, paths, strict=True):
-                first, last = self._spans.get((graph, step.index), (-1, -1))
-                for size in filter(None, sizes(step, path)):
-                    yield Buffer(round_up(size, ALIGNMENT), first, last, f"scratch of operator {step.index}")
-
-    def _mark(self, graph: int) -> None:
-        subgraph = self._graphs[graph]
-        for number in subgraph.inputs:
-            self._use(graph, number, creates=True)
-        for index, operator in enumerate(subgraph.operators):
-            self.now += 1
-            first = self.now
-            for number in operator.outputs:
-                self._first.setdefault((graph, number), self.now)
-                if operator.name == "VAR_HANDLE":  # whose kernel keeps the handle itself
-                    self._handles.add((graph, number))
-            for inner in called_subgraphs(operator):
-                self.now += 1
-                self._mark(inner)
-            for number in (*operator.inputs, *operator.outputs):
-                self._use(graph, number)
-            spanned = self._spans.get((graph, index), (first, first))
-            self._spans[graph, index] = spanned[0], self.now
-        for number in subgraph.outputs:
-            self._use(graph, number, creates=True)
-
-    def _use(self, graph: int, number: int, *, creates: bool = False) -> None:
-        if creates:
-            self._first.setdefault((graph, number), self.now)
-        self._last[graph, number] = self.now
-
-
-def _bytes(tensor: Tensor) -> int:
-    """Return what a tensor takes in the arena, where TFLM gives each value of 4 bits a byte."""
-    return tensor.elements if tensor.type == "INT4" else tensor.value_bytes or tensor.elements
 
 
 def _kept(model: TfliteModel, plans: tuple[Plan, ...], scratch_count: int) -> int:
@@ -300,7 +185,7 @@ def _kept(model: TfliteModel, plans: tuple[Plan, ...], scratch_count: int) -> in
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if tensor.is_variable:
-                take(_bytes(tensor), ALIGNMENT)
+                take(arena_bytes(tensor), ALIGNMENT)
     for ends in (model.inputs, model.outputs):
         take(POINTER * len(ends), ALIGNMENT)
         for number in ends:

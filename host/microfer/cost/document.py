@@ -4,7 +4,7 @@ from typing import Any
 
 from microfer.cost.costs import versions
 from microfer.cost.estimate import Estimate, OperatorEstimate
-from microfer.cost.lint import Finding
+from microfer.cost.faults import Finding
 from microfer.cost.memory import SPEEDS
 from microfer.cost.report import OwnKernels
 from microfer.tflite.verdict import Verdict

@@ -6,11 +6,12 @@ Standard library alone, so that the export can check a network in PlatformIO's P
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from microfer.cost.arena import Arena, Plan, device_arena
+from microfer.cost.arena import Arena, device_arena
 from microfer.cost.costs import KEYED_BY, Costs, fitted
 from microfer.cost.dispatch import path_of
 from microfer.cost.memory import CLOCK_HZ, KEPT_IN_CACHE_BYTES, SPEEDS, Placement, fits_internal
 from microfer.cost.path import Path
+from microfer.cost.planner import Plan
 from microfer.cost.step import Step, steps
 from microfer.tflite.graph import TfliteModel
 from microfer.tflite.verdict import Verdict

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from microfer.cost.estimate import Estimate, OperatorEstimate
-from microfer.cost.lint import Finding
+from microfer.cost.faults import Finding
 from microfer.cost.memory import CLOCK_HZ, fits_internal
 from microfer.cost.profile import Profile
 from microfer.files import atomic_path
