@@ -126,6 +126,46 @@ TEST(ACameraThatStopsIsStartedAgain) {
   EXPECT(status.state == CameraState::kRunning && status.restarts == 1 && status.timeouts == 2 && status.frames == 3);
 }
 
+TEST(QuickTriesAreCountedAnewAfterEachStart) {
+  Kept kept;
+  kept.camera.answers = false;
+  for (int i = 0; i < CameraKeeper::kQuickTries - 1; ++i) EXPECT(kept.keeper.Step() == CameraKeeper::kQuickRetryMs);
+  kept.camera.answers = true;
+  for (int i = 0; i < 2; ++i) EXPECT(kept.keeper.Step() == 0);
+  kept.camera.answers = kept.camera.sends = false;
+  for (int i = 0; i < CameraKeeper::kTimeoutsToRestart; ++i) (void)kept.keeper.Step();
+  for (int i = 0; i < CameraKeeper::kQuickTries - 1; ++i) EXPECT(kept.keeper.Step() == CameraKeeper::kQuickRetryMs);
+  EXPECT(kept.keeper.status().state == CameraState::kStopped);
+  EXPECT(kept.keeper.Step() == CameraKeeper::kSlowRetryMs);
+}
+
+TEST(TimeoutsWithFramesBetweenThemDoNotRestartTheCamera) {
+  Kept kept;
+  for (int i = 0; i < 2; ++i) (void)kept.keeper.Step();
+  for (int time = 0; time < 5; ++time) {
+    for (const bool sends : {false, true}) {
+      kept.camera.sends = sends;
+      EXPECT(kept.keeper.Step() == 0);
+    }
+  }
+  EXPECT(kept.keeper.status().timeouts == 5 && kept.keeper.status().restarts == 0 && kept.camera.stops == 0);
+}
+
+TEST(AFrameWhoseRowsOverlapIsDropped) {
+  Kept kept;
+  (void)kept.keeper.Step();
+  kept.camera.stride_bytes = kFrameWidthPx - 1;
+  EXPECT(kept.keeper.Step() == 0);
+  EXPECT(kept.keeper.status().wrong_size == 1 && kept.frames.Take() == nullptr && kept.camera.held == 0);
+}
+
+TEST(TimesThatDoNotFitThirtyTwoBitsAreTheLongestThatDo) {
+  FakeClock clock;
+  clock.now_us = std::uint64_t{1} << 40;
+  EXPECT(ElapsedUs(clock, 0) == UINT32_MAX);
+  EXPECT(ElapsedUs(clock, (std::uint64_t{1} << 40) - 5) < 100);
+}
+
 TEST(ACameraThatStopsForGoodBecomesMissing) {
   Kept kept;
   for (int i = 0; i < 3; ++i) (void)kept.keeper.Step();

@@ -134,6 +134,27 @@ TEST(EachFrameGetsItsPrediction) {
   }
 }
 
+TEST(AnotherFaceIsNotSmoothedIntoTheOneBefore) {
+  Bench bench;
+  bench.detector.box = {0, 0, 24, 24};
+  bench.Start();
+  bench.Turn(2);
+  bench.detector.box = {36, 30, 24, 24};
+  // Each frame shows another expression, so what is smoothed is never one of them alone.
+  for (int frame = 0; frame < 20; ++frame) {
+    bench.Forget();
+    bench.classifier.scores.fill(-128);
+    bench.classifier.scores[static_cast<std::size_t>(frame % 7)] = 127;
+    bench.Turn(1);
+    const auto predictions = bench.Sent<protocol::Prediction>();
+    EXPECT(predictions.size() == 1);
+    if (predictions.empty() || predictions[0].face_x_px < 30) continue;
+    EXPECT(predictions[0].smoothed_q16[frame % 7] == kOneQ16);
+    return;
+  }
+  EXPECT(false);  // the other face was never seen
+}
+
 TEST(NoFaceIsAnAnswer) {
   Bench bench;
   bench.detector.sees_face = false;

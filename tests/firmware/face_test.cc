@@ -309,6 +309,67 @@ TEST(ABoxThatJumpsIsHalvedOnItsWay) {
   EXPECT(rig.track.source == TrackSource::kDetected && rig.track.face.left_px == 42);
 }
 
+TEST(ABoxThatGrowsIsCorrectedByAQuarter) {
+  Rig rig;
+  rig.detector.See({kPatch});
+  EXPECT(rig.Follow(PictureWith(kPatch)));
+  rig.detector.See({{38, 28, 64, 64}});
+  for (int frame = 0; frame < 4; ++frame) EXPECT(rig.Follow(PictureWith(kPatch)));
+  EXPECT(rig.track.source == TrackSource::kDetected && rig.track.face.width_px == 61);
+}
+
+TEST(AFaceThatWasNotFollowedWellIsWhereTheDetectorSeesIt) {
+  Rig rig;
+  rig.detector.See({kPatch});
+  EXPECT(rig.Follow(PictureWith(kPatch)));
+  rig.detector.See({{60, 30, 60, 60}});  // more than a quarter of its side away
+  for (int frame = 0; frame < 4; ++frame) EXPECT(rig.Follow(PictureWith(kPatch)));
+  EXPECT(rig.track.face.left_px == 60 && !rig.track.is_new_face);
+}
+
+TEST(OfTwoFacesThatAreAsNearTheFirstIsTheSame) {
+  Rig rig;
+  rig.detector.See({kPatch});
+  EXPECT(rig.Follow(PictureWith(kPatch)));
+  rig.detector.See({{36, 30, 60, 60}, {44, 30, 60, 60}});
+  for (int frame = 0; frame < 4; ++frame) EXPECT(rig.Follow(PictureWith(kPatch)));
+  EXPECT(rig.track.face.left_px == 38);
+}
+
+TEST(MissesAreCountedAnewOnceTheFaceIsSeenAgain) {
+  std::array<std::uint8_t, kTrackerWorkspaceBytes> workspace{};
+  ScriptedDetector detector;
+  FaceTracker tracker(detector, TrackerSettings{1, 2}, workspace);
+  const Picture picture = PictureWith(kPatch);
+  Track track;
+  for (int time = 0; time < 2; ++time) {
+    detector.See({kPatch});
+    EXPECT(tracker.Follow(View(picture), track) == DetectOutcome::kOk && track.source == TrackSource::kDetected);
+    detector.See({});
+    for (int miss = 0; miss < 2; ++miss) {
+      EXPECT(tracker.Follow(View(picture), track) == DetectOutcome::kOk && track.source == TrackSource::kTracked);
+    }
+  }
+  EXPECT(tracker.Follow(View(picture), track) == DetectOutcome::kOk && track.source == TrackSource::kNone);
+}
+
+TEST(AFrameThatTheDetectorRefusesDoesNotMoveTheFace) {
+  std::array<std::uint8_t, kTrackerWorkspaceBytes> workspace{};
+  ScriptedDetector detector;
+  FaceTracker tracker(detector, TrackerSettings{2, 2}, workspace);
+  Track track;
+  detector.See({kPatch});
+  EXPECT(tracker.Follow(View(PictureWith(kPatch)), track) == DetectOutcome::kOk);
+  EXPECT(tracker.Follow(View(PictureWith(kPatch)), track) == DetectOutcome::kOk);
+  detector.outcome = DetectOutcome::kFrameTooLarge;
+  EXPECT(tracker.Follow(View(PictureWith({51, 30, 60, 60})), track) == DetectOutcome::kFrameTooLarge);
+  detector.outcome = DetectOutcome::kOk;
+  detector.See({});
+  // 22 pixels from where it was last are out of reach; 11 from the refused frame would not be.
+  EXPECT(tracker.Follow(View(PictureWith({62, 30, 60, 60})), track) == DetectOutcome::kOk);
+  EXPECT(track.face.left_px != 62);
+}
+
 TEST(AForgottenFaceIsNewWhenItIsSeenAgain) {
   Rig rig;
   rig.detector.See({kPatch});

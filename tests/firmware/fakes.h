@@ -43,7 +43,7 @@ class FakeCamera final : public Camera {
   CaptureOutcome Capture(GrayView& frame) override {
     if (!sends) return CaptureOutcome::kTimeout;
     pixels.assign(static_cast<std::size_t>(width_px) * static_cast<std::size_t>(height_px), ++gray);
-    frame = {pixels.data(), width_px, height_px, width_px};
+    frame = {pixels.data(), width_px, height_px, stride_bytes == 0 ? width_px : stride_bytes};
     ++held;
     return CaptureOutcome::kFrame;
   }
@@ -54,6 +54,7 @@ class FakeCamera final : public Camera {
   bool sends = true;
   int width_px = kFrameWidthPx;
   int height_px = kFrameHeightPx;
+  int stride_bytes = 0;  // 0: the rows lie one after the other
   int starts = 0;
   int stops = 0;
   int held = 0;  // frames not given back

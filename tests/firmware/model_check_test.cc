@@ -1,5 +1,6 @@
 #include "pipeline/model_check.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "check.h"
@@ -58,6 +59,36 @@ TEST(EachDifferenceFromTheContractIsNamed) {
   facts = Right();
   facts.output.zero_point += 1;
   EXPECT(Says(facts, "output's zero point"));
+}
+
+TEST(NoScaleButTheContractsPasses) {
+  for (const float scale : {std::nanf(""), HUGE_VALF, 0.0F, -kInputScale}) {
+    ModelFacts facts = Right();
+    facts.input.scale = scale;
+    EXPECT(Says(facts, "input's scale"));
+    facts = Right();
+    facts.output.scale = scale;
+    EXPECT(Says(facts, "output's scale"));
+  }
+}
+
+TEST(ACountOrAZeroPointOnEitherSideIsRefused) {
+  for (const std::size_t count : {std::size_t{0}, std::size_t{2}}) {
+    ModelFacts facts = Right();
+    facts.num_inputs = count;
+    EXPECT(Says(facts, "one input"));
+    facts = Right();
+    facts.num_outputs = count;
+    EXPECT(Says(facts, "one output"));
+  }
+  for (const int step : {-1, 1}) {
+    ModelFacts facts = Right();
+    facts.input.zero_point += step;
+    EXPECT(Says(facts, "input's zero point"));
+    facts = Right();
+    facts.output.zero_point += step;
+    EXPECT(Says(facts, "output's zero point"));
+  }
 }
 
 TEST(AnotherShapeIsRefused) {

@@ -214,6 +214,22 @@ TEST(SettingsThatCannotBeAreNotValid) {
   EXPECT(settings.valid());
   settings.newest_part_q16 = 0;
   EXPECT(!settings.valid());
+  settings.newest_part_q16 = kOneQ16;  // no smoothing
+  EXPECT(settings.valid());
+  settings.newest_part_q16 = kOneQ16 + 1;
+  EXPECT(!settings.valid());
+  settings = {};
+  settings.hysteresis_q16 = kOneQ16;
+  EXPECT(settings.valid());
+  settings.hysteresis_q16 = kOneQ16 + 1;
+  EXPECT(!settings.valid());
+  settings = {};
+  settings.inverse_temperature_q16 = (1U << 21) - 1;
+  EXPECT(settings.valid());
+  settings.inverse_temperature_q16 = 1U << 21;
+  EXPECT(!settings.valid());
+  settings.inverse_temperature_q16 = 0;
+  EXPECT(!settings.valid());
   EXPECT(!SettingsOf(0.001F, 0.0F, 0).valid());
   EXPECT(!SettingsOf(1.0F, 1.0F, 0).valid());
   EXPECT(SettingsOf(1.0F, 0.0F, 30).valid());

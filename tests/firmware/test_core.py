@@ -171,7 +171,12 @@ def clang_tool(name):
 
 
 def test_the_cpp_is_formatted():
-    files = [path for folder in (LIB, HERE) for path in folder.rglob("*") if path.suffix in (".h", ".cc")]
+    files = [
+        path
+        for folder in (LIB, HERE, HERE.with_name("fuzz"))
+        for path in folder.rglob("*")
+        if path.suffix in (".h", ".cc")
+    ]
     ours = [str(path.relative_to(ROOT)) for path in files if LIB / "generated" not in path.parents]
     command = [clang_tool("clang-format"), "--dry-run", "--Werror", *ours]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -15,8 +15,9 @@ bool IsShape(Span<const int> shape, const int (&expected)[kRank]) {
   return true;
 }
 
-// Exactly equal, with no compiler's warning about comparing floats.
-bool IsSame(float a, float b) { return !(a < b) && !(b < a); }
+// Exactly equal, with no compiler's warning about comparing floats; NaN is equal
+// to nothing.
+bool IsSame(float a, float b) { return a <= b && b <= a; }
 
 }  // namespace
 
