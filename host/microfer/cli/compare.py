@@ -83,7 +83,7 @@ def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
     if smokes:
         console.print("one epoch on a few images, to show that they train; their accuracies wait for a GPU")
         _print(("network", "parameters", "MMACs", "images", "loss", "seconds"), map(smoke.cells, smokes))
-    console.print(f"PrivateTest is {PRIVATE_TEST}", highlight=False, soft_wrap=True)
+    console.print(PRIVATE_TEST, highlight=False, soft_wrap=True)
 
 
 def _print(headings: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> None:

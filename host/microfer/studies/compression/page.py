@@ -123,7 +123,7 @@ def markdown(result: Curves) -> list[str]:
         f"Measured on {result.images:,} images of {_split(result)}. `{result.source}`, SHA-256 "
         f"`{result.origin['network_sha256']}`. int8 accuracy is of LiteRT's optimized kernels; sizes are of the "
         ".tflite without microfer's metadata, gzip is of level 9; \"same class\" is how often float and int8 agree.",
-        f"PrivateTest is {PRIVATE_TEST}.",
+        PRIVATE_TEST,
         "",
         "## Zeros",
         "",
