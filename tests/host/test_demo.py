@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from tests.host.board_client import needs_compiler
 
+from microfer.cli import demo
 from microfer.cli.demo import main
 from microfer.contract import CROP_SIZE
 from microfer.demo import scenes, session
@@ -281,6 +282,15 @@ def test_a_webcam_that_is_lost_ends_the_demo_all_the_same(tiny, tmp_path, monkey
     assert summary["problems"] == ["webcam 0 delivers no frame"]
     assert 5 < check_frames(summary)["captured"] < 20
     assert time.monotonic() - begin_s < 30
+
+
+def test_the_summary_is_wrapped_between_words_and_fits_80_columns():
+    text = "100 captured: 92 shown, 8 dropped on the board (a newer frame came first: 8), 0 lost on the link"
+    lines = demo._hanging("frames      ", text, 80)
+    assert [line[:12] for line in lines] == ["frames      ", " " * 12]
+    assert " ".join(line[12:] for line in lines) == text
+    assert max(map(len, (*lines, *(f"  {what:16} {how}" for what, how in demo._next_steps())))) <= 80
+    assert demo._hanging("screenshot  ", "/a/path" * 20, 80) == ["screenshot  " + "/a/path" * 20]
 
 
 @pytest.mark.parametrize(

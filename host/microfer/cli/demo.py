@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,18 +122,27 @@ def _print_people(outcome: "Outcome") -> None:
     out = Console(file=sys.stdout)
     content = outcome.as_dict()
     out.print(_perceived(content["perceived"]))
-    facts = [f"{name:10}  {text}" for name, text in _facts(content)]
+    width = out.width if out.is_terminal else sys.maxsize
+    facts = [line for name, text in _facts(content) for line in _hanging(f"{name:10}  ", text, width)]
     for line in (*facts, "", "next:", *(f"  {what:16} {how}" for what, how in _next_steps())):
-        out.print(line, highlight=False, markup=False, soft_wrap=True)  # a path is to be copied as a whole
+        out.print(line, highlight=False, markup=False, soft_wrap=True)  # paths and commands are to be copied as a whole
     _print_problems(outcome)
+
+
+def _hanging(head: str, text: str, width: int) -> list[str]:
+    """Return the lines of `head` and `text`, wrapped between words, all of the text to the right of the head."""
+    rest = " " * len(head)
+    return textwrap.wrap(
+        text, width, initial_indent=head, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _next_steps() -> list[tuple[str, str]]:
     return [
         ("your own face", typed("microfer demo --webcam, or name pictures")),
-        ("flash a board", "pio run -e xiao_esp32s3_sense -t upload; see firmware/README.md"),
+        ("flash a board", "pio run -t upload; see firmware/README.md"),
         ("watch it", typed("microfer view; see docs/viewer.md")),
-        ("train a network", typed("microfer train --data fer2013.csv; see README.md, Daily use")),
+        ("train a network", typed("microfer train --data fer2013.csv; see README.md")),
     ]
 
 
