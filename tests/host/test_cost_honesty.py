@@ -20,7 +20,7 @@ from microfer.cost.estimate import Estimate, estimate, operator_estimate
 from microfer.cost.faults import CUSTOM_OPERATOR, NO_KERNEL, REFUSED, Finding
 from microfer.cost.lint import lint
 from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
-from microfer.cost.report import finding_lines, summary, table
+from microfer.cost.report import finding_lines, summary, table, wrapped
 from microfer.cost.step import steps
 from microfer.release import MEASUREMENTS, MODELS, REPOSITORY
 from microfer.runtimes.judge import judge, judge_all
@@ -165,6 +165,7 @@ def test_a_kernel_that_tflm_has_not_and_one_that_the_firmware_has_not_are_told_a
         (finding,) = lint(estimate(read(graph.build())))
         assert (finding.rule, finding.is_error) == (rule, True)
         assert words in finding.problem
+        assert not estimate(read(graph.build())).counts_all_macs
 
 
 def test_a_variable_tensor_is_kept_in_the_arena():
@@ -284,7 +285,7 @@ def test_the_firmwares_own_kernels_come_first_as_they_were_counted():
     network = estimate(model)
     lines = summary(network, own)
     assert lines[1].startswith(f"own kernels   {own.instructions / 1e6:.2f} M instructions, ")
-    assert lines[1].endswith(f"arena {own.arena_bytes / 1024:.0f} KiB")
+    assert lines[2].startswith(f"              arena {own.arena_bytes / 1024:.0f} KiB; as built by default")
     assert own.longest_s == pytest.approx(
         own.instructions / CLOCK_HZ + network.weight_bytes / SPEEDS["flash"].bytes_per_s, rel=0.01
     )
@@ -317,6 +318,15 @@ def test_the_table_fits_eighty_columns_and_cuts_nothing(release):
         assert not any("…" in line for line in lines)
 
 
+def test_sentences_fit_a_terminal_and_stay_whole():
+    network = estimate(read(MODELS / "thesis-bn-1" / "model.tflite"), components={**versions(), "esp-nn": "1.5.0"})
+    for line in summary(network, own_kernels([one.step for one in network.operators], KERNELS)):
+        shown = wrapped(line, 80).splitlines()
+        assert max(map(len, shown)) <= 80
+        assert " ".join(" ".join(shown).split()) == " ".join(line.split())
+        assert all(further.startswith(" " * 14) for further in shown[1:])
+
+
 def test_findings_that_say_the_same_are_one_line():
     one = Finding("rule", 3, True, "problem", "fix", 10.0, 5)
     (line,) = finding_lines([one, replace(one, operator=7)])
@@ -339,6 +349,7 @@ def test_the_command_prints_totals_and_findings_where_the_table_goes(tmp_path):
     command = [sys.executable, "host/profile_s3.py", str(path), "--strict"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()[1:4])
     for words in ("FULLY_CONNECTED*", "own kernels   not known", "no upper limit is known", "refused by TFLM"):
         assert words in done.stdout
     done = subprocess.run([*command, "--json"], cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -73,9 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Console(width=report.WIDE_COLUMNS if options.wide else None)
     out.print(report.table(network, own, wide=options.wide))
     for line in report.summary(network, own, verdict) + (report.origin(profile) if profile else []):
-        out.print(line, highlight=False, soft_wrap=True, markup=False)
+        # In a pipe a line stays one, for those who search it.
+        text = report.wrapped(line, out.width) if out.is_terminal else line
+        out.print(text, highlight=False, soft_wrap=True, markup=False)
     for line in report.finding_lines(findings):
-        out.print(line, highlight=False, soft_wrap=True)
+        out.print(line, highlight=False, soft_wrap=not out.is_terminal)
     return 1 if options.strict and findings else 0
 
 

@@ -14,6 +14,7 @@ from microfer.cost.path import Path
 from microfer.cost.planner import Plan
 from microfer.cost.step import Step, steps
 from microfer.tflite.graph import TfliteModel
+from microfer.tflite.operators import RESOLVER_METHODS
 from microfer.tflite.verdict import Verdict
 
 VECTOR_MACS = 16
@@ -91,8 +92,9 @@ class Estimate:
 
     @property
     def counts_all_macs(self) -> bool:
-        """Whether the multiply-accumulates of every operator are known: not of custom ones and of subgraphs."""
-        return not any(one.step.is_custom or one.path.runs for one in self.operators)
+        """Whether the multiply-accumulates of every operator are known: not of those TFLM has not, and of subgraphs."""
+        known = (one.step.kind in RESOLVER_METHODS and not one.step.is_custom for one in self.operators)
+        return all(known) and not any(one.path.runs for one in self.operators)
 
     @property
     def weight_bytes(self) -> int:

@@ -1,5 +1,6 @@
 """An estimate as a table, as JSON and as a chart."""
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,10 @@ WIDE_COLUMNS = 150
 
 MILLIONS_FROM = 1e5
 
-LEGEND = "own, ESP-NN: instructions. ms: with ESP-NN. *: not the fastest code (--wide names it)"
+LEGEND = "own, ESP-NN: instructions. ms: with ESP-NN. *: not the fastest code, see --wide"
+
+SENTENCE_AT = 14
+"""Column at which the sentences of a summary begin, behind what they are about."""
 
 MOST_NAMED = 12
 """Operators that a sentence names."""
@@ -157,9 +161,9 @@ def _own_lines(own: OwnKernels | None) -> list[str]:
     if own is None:
         return ["own kernels   not known: a network of these operators was not counted with them (docs/kernels.md)"]
     return [
-        f"own kernels   {own.instructions / 1e6:.2f} M instructions, {_range(own.shortest_s, own.longest_s)}, "
-        f"arena {own.arena_bytes / 1024:.0f} KiB",
-        f"              as the firmware is built by default; counted on the emulated chip ({own.source})",
+        f"own kernels   {own.instructions / 1e6:.2f} M instructions, {_range(own.shortest_s, own.longest_s)}",
+        f"              arena {own.arena_bytes / 1024:.0f} KiB; as built by default, counted on the emulated chip",
+        f"              ({own.source})",
     ]
 
 
@@ -184,8 +188,8 @@ def _assumptions(network: Estimate) -> list[str]:
         return ["              no upper limit is known, as not all of it was counted"]
     where = {"internal": "internal RAM", "psram": "PSRAM", "unknown": "PSRAM, if it must"}[network.placement.arena]
     return [
-        "              from one instruction a cycle at 240 MHz to all memory traffic on top,",
-        f"              weights in {network.placement.weights}, arena in {where}",
+        "              from one instruction a cycle at 240 MHz to all memory traffic on top",
+        f"              (weights in {network.placement.weights}, arena in {where})",
     ]
 
 
@@ -219,12 +223,17 @@ def summary(network: Estimate, own: OwnKernels | None = None, verdict: Verdict |
             f"NOT COUNTED   {_named(network.unknown)}: never measured, so instructions and time are lower limits"
         )
     if not network.counts_all_macs:
-        lines.append("MACs          without those of custom operators and of subgraphs")
+        lines.append("MACs          without those of operators that TFLM has not, and of subgraphs")
     if network.outside:
         lines.append(
             f"OUTSIDE       {_named(network.outside)}: larger than any that was measured, so the ± does not hold for it"
         )
     return lines
+
+
+def wrapped(line: str, columns: int) -> str:
+    """Return a line of `summary` in lines of so many columns, the further ones below where its sentence begins."""
+    return textwrap.fill(line, columns, subsequent_indent=" " * SENTENCE_AT, drop_whitespace=True)
 
 
 def _named(operators: tuple[OperatorEstimate, ...]) -> str:
