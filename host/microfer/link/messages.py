@@ -95,9 +95,9 @@ class Answer(Code):
 class FaceSource(Code):
     """Where the face box of a frame comes from."""
 
-    NONE = 0, "there is no box"
+    NONE = 0, "no box"
     DETECTED = 1, "the detector ran on this frame and found it"
-    TRACKED = 2, "the tracker carried it on from an earlier frame"
+    TRACKED = 2, "the tracker followed it from an earlier frame"
 
 
 class ResetReason(Code):
@@ -105,35 +105,35 @@ class ResetReason(Code):
 
     UNKNOWN = 0, "the chip does not say"
     POWER_ON = 1, "power came on"
-    PIN = 2, "reset button or the host's reset line"
-    SOFTWARE = 3, "the firmware restarted, as after the command reboot"
+    PIN = 2, "the reset button or the host's reset line"
+    SOFTWARE = 3, "the firmware restarted itself, as after the command reboot"
     PANIC = 4, "the firmware crashed; the core dump in flash says where"
     TASK_WATCHDOG = 5, "a task hung"
-    OTHER_WATCHDOG = 6, "an interrupt hung, or the boot did"
-    BROWNOUT = 7, "the supply voltage broke down: try another cable or port"
+    OTHER_WATCHDOG = 6, "an interrupt or the boot hung"
+    BROWNOUT = 7, "the supply voltage dropped: try another cable or port"
     DEEP_SLEEP = 8, "the chip woke from deep sleep"
     OTHER = 9, "another reason, such as the USB or debug interface"
 
 
 class ErrorCode(Code):
-    """What went wrong on the board, and what to do. The board goes on running after each of them."""
+    """What went wrong on the board, and what to do. The board keeps running after all of them."""
 
     CAMERA_MISSING = (
         1,
-        "no camera sensor answered: switch off, seat the ribbon cable, check which board this is",
+        "no camera sensor answered: switch off, reseat the ribbon cable, check that this is the right board",
     )
     CAMERA_STOPPED = (
         2,
-        "the camera stopped sending; the board starts it again by itself: mind it only if it repeats",
+        "the camera stopped sending; the board restarts it: only worry if this repeats",
     )
-    FRAME_SIZE = 3, "a camera frame had another size than asked for and was dropped: the sensor is not a supported one"
+    FRAME_SIZE = 3, "a camera frame had the wrong size and was dropped: the sensor is not supported"
     MODEL_REFUSED = 4, "the model in flash does not fit the firmware: export it again and flash the whole firmware"
     ARENA_TOO_SMALL = 5, "the tensor arena does not hold the model: take a smaller model or a board with PSRAM"
-    INVOKE_FAILED = 6, "the network could not run on a crop; if it repeats, flash again and look at the self-test"
+    INVOKE_FAILED = 6, "the network could not run on a crop; if this repeats, flash again and look at the self-test"
     SELF_TEST_FAILED = 7, "an output differs from the host's: compare the model's SHA-256 and the kernel versions"
     COMMAND_DAMAGED = 8, "a frame from the host arrived damaged and was dropped: send it again, try another cable"
     COMMAND_TOO_LONG = 9, "a frame from the host was longer than any command: is another program sending to this port?"
-    COMMAND_UNKNOWN = 10, "the command's type is not one that this firmware knows: flash the firmware of this microfer"
+    COMMAND_UNKNOWN = 10, "this firmware does not know the command: flash the firmware of this microfer"
     COMMAND_REFUSED = 11, "a field of the command has a value that is not allowed; the text names it"
     OUT_OF_MEMORY = 12, "not enough memory at the start: is PSRAM switched on for this board?"
     PROFILE_FAILED = 13, "the network's operators could not be timed; the text says why"
@@ -191,14 +191,14 @@ class Prediction(Message):
     invoke_us: Annotated[int, U32, "running the network"]
     prediction_us: Annotated[int, U32, "calibrating, smoothing, deciding"]
     answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
-    label: Annotated[int, LABEL, "index into the labels, where uncertain the most probable one; 255 = no face"]
+    label: Annotated[int, LABEL, "index into the labels; the most probable one if uncertain; 255 = no face"]
     face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
     raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
 
 
 @dataclass(frozen=True)
 class CropPreview(Message):
-    """The very crop that the network saw. Sent only while the host asks for previews."""
+    """The crop that the network saw. Sent only while the host asks for previews."""
 
     TYPE: ClassVar[int] = 0x03
     frame: Annotated[int, U32, "number of the camera frame, as in its prediction"]
@@ -207,7 +207,7 @@ class CropPreview(Message):
 
 @dataclass(frozen=True)
 class Statistics(Message):
-    """How the board fares. Sent once a period, and as the answer to stream settings. Counts run from the start."""
+    """How the board is doing. Sent once a period, and in answer to stream settings. Counts run from the start."""
 
     TYPE: ClassVar[int] = 0x04
     uptime_us: Annotated[int, TIME_US, "time since the board's start"]
@@ -224,7 +224,7 @@ class Statistics(Message):
     frames_predicted: Annotated[int, U32, "frames that got their prediction, no face included"]
     dropped_busy: Annotated[int, U32, "frames replaced by a newer one before they were looked at"]
     dropped_size: Annotated[int, U32, "frames of a wrong size"]
-    dropped_invoke: Annotated[int, U32, "frames on which the network could not run"]
+    dropped_invoke: Annotated[int, U32, "frames on which the network failed to run"]
     camera_timeouts: Annotated[int, U32, "times that the camera sent nothing in time"]
     camera_restarts: Annotated[int, U32, "times that the camera was started again"]
     link_sent: Annotated[int, U32, "frames handed to the serial port"]
@@ -246,7 +246,7 @@ class InferResult(Message):
 
 @dataclass(frozen=True)
 class BoardError(Message):
-    """Something went wrong; the board goes on."""
+    """Something went wrong; the board keeps running."""
 
     TYPE: ClassVar[int] = 0x06
     code: Annotated[ErrorCode, one_of(ErrorCode), "what went wrong"]

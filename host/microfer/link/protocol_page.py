@@ -113,19 +113,19 @@ _INTRODUCTION = """\
 
 <!-- Made by scripts/pages.py from host/microfer/link/messages.py: change it there. -->
 
-Binary frames over a serial port, USB or a TCP connection, protocol version {version}. Host and board use the same
-layouts: `host/microfer/link/` reads and writes them in Python, `firmware/lib/protocol/` and the exported `messages.h`
-in C++. Numbers are little-endian, fields follow each other without padding, units stand in the names: `_us`, `_ms`,
-`_px`, `_bytes`, `_c`; `_q16` is a number in 1/65536.
+The link carries binary frames over a serial port, USB or a TCP connection. This is protocol version {version}. Host
+and board use the same layouts: `host/microfer/link/` reads and writes them in Python, `firmware/lib/protocol/` and
+the exported `messages.h` in C++. Numbers are little-endian, and fields follow each other without padding. Names end
+in their units: `_us`, `_ms`, `_px`, `_bytes`, `_c`; `_q16` is a number in 1/65536.
 
 ## A frame
 
     00  COBS( header  payload  CRC-32 )  00
 
-[COBS](https://doi.org/10.1109/90.769765) takes every zero out of the frame, so that a zero byte always is a delimiter.
-A frame has one on either side: boot messages, log lines and noise before it end at the first, and either of the two
-between neighbouring frames may get lost. Nothing between two delimiters is nothing. The longest frame has {longest}
-bytes between its delimiters.
+[COBS](https://doi.org/10.1109/90.769765) removes every zero from the frame, so that a zero byte is always a
+delimiter. Each frame has one on either side: the first ends any boot message, log line or noise before the frame, and
+of the two between neighbouring frames, one may get lost. Nothing between two delimiters means nothing. The longest
+frame has {longest} bytes between its delimiters.
 
 The header, then the payload, then the CRC-32 (that of zlib, PNG and Ethernet) of header and payload:
 
@@ -140,32 +140,33 @@ The header, then the payload, then the CRC-32 (that of zlib, PNG and Ethernet) o
 
 | outcome | what it is | what is counted |
 |---|---|---|
-| message | intact, of this version, a known type | and the frames that its sequence number says are missing |
+| message | intact, of this version, a known type | itself, and the frames that are missing by its sequence number |
 | damaged | neither a frame nor text: bad COBS, too short, another CRC-32 | by cause |
-| cut | the same, begun before the reader was there, or without end when the stream ended | nobody's fault |
+| cut | the same, but it began before the reader did, or the stream ended before it did | as nobody's fault |
 | too long | more bytes without a zero than any frame has; dropped up to the next one | once |
 | other version | intact, of another protocol version | refused, with what to do |
-| unknown type | intact, but no message that the other end sends | refused |
+| unknown type | intact, but not a message that the other end sends | refused |
 | malformed | intact, but of a wrong length, or with a value that its field cannot have | refused, names the field |
-| text | printable ASCII: boot messages, log lines, a panic's report | handed on |
+| text | printable ASCII: boot messages, log lines, a panic's report | passed on |
 
-Every byte is counted once. A gap in the sequence means frames lost on the way, or dropped whole by a board whose
-port was full; `link_dropped` of the statistics tells the two apart. A sequence number that goes back means a restart.
+Every byte is counted once. A gap in the sequence means that frames were lost on the way, or that the board dropped
+them whole because its port was full; `link_dropped` in the statistics tells which. A sequence number that goes back
+means a restart.
 
 ## Versions
 
-Any change of a layout, a number or a meaning raises the version. A new command, with the answers that it alone brings
-about, does not: a board that does not know it answers with `COMMAND_UNKNOWN`.
+Any change to a layout, a number or a meaning raises the version. A new command with answers of its own does not: a
+board that does not know it answers with `COMMAND_UNKNOWN`.
 
-Fixed for all time, so that two versions can tell each other apart instead of reading garbage: the frame above with its
-header and CRC-32, the types 0x01 (hello) and 0x81 (ask for hello), and the first two fields of the hello. A board
-answers an intact frame of another version with its hello; a host that reads a hello of another version names the board
-and its firmware, and says which side to update.
+Some things never change, so that two versions recognise each other instead of reading garbage: the frame above with
+its header and CRC-32, the types 0x01 (hello) and 0x81 (ask for hello), and the first two fields of the hello. A board
+answers an intact frame of another version with its hello. A host that reads a hello of another version names the
+board and its firmware, and says which side to update.
 
 ## Privacy
 
-No pixel leaves the board unless the host asks: `CropPreview` is sent only while `previews` is on, and it is off after
-every start. `Prediction` holds no pixel.
+No pixel leaves the board unless the host asks for it: `CropPreview` is sent only while `previews` is on, which is off
+after every start. `Prediction` contains no pixels.
 """
 
 

@@ -26,7 +26,7 @@ def render(metrics: dict[str, Any]) -> str:
         (
             f"# Model card: {metrics['model_id']}",
             "",
-            "Written by `scripts/release.py` from `metrics.json`, whose figures the commands below print again.",
+            "Written by `scripts/release.py` from `metrics.json`. The commands below print these figures again.",
             "",
             *_what_it_is(metrics),
             *_figures(metrics),
@@ -170,12 +170,12 @@ def _what_it_is(metrics: dict[str, Any]) -> list[str]:
         f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores seven "
         f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
         f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
-        "training recipe and whatever `microfer describe` shows to differ are microfer's own.",
+        "training recipe and all other differences that `microfer describe` shows are microfer's own.",
         "",
         f"- SHA-256 of `model.tflite`: `{metrics['sha256']}`",
-        f"- tensor arena of the host's TFLM interpreter: {arena_text}. It is not the board's: ESP-NN takes its scratch "
-        "from the arena too, and a host does not see that.",
-        f"- trained by recipe `{metrics['training']['settings']['recipe']['name']}` for "
+        f"- tensor arena of the host's TFLM interpreter: {arena_text}. A board needs more, because ESP-NN "
+        "takes its scratch from the arena too.",
+        f"- trained with recipe `{metrics['training']['settings']['recipe']['name']}` for "
         f"{metrics['training']['epochs']} epochs in {metrics['training']['seconds'] / 60:.0f} minutes "
         f"({metrics['training']['settings']['engine']}), best epoch {metrics['training']['best_epoch']}; then "
         + ("averaged, then " if metrics["training"].get("averaged") else "")
@@ -194,8 +194,8 @@ def _start(settings: dict[str, Any]) -> list[str]:
         return []
     chosen = {"accuracy": "the most accurate epoch", "macro_f1": "the epoch with the highest macro-F1"}
     return [
-        f"- it went on from the weights of `{start['file']}` (SHA-256 {start['sha256'][:16]}...), and "
-        f"{chosen[settings['select']]} was kept"
+        f"- training began with the weights of `{start['file']}` (SHA-256 {start['sha256'][:16]}...) and kept "
+        f"{chosen[settings['select']]}"
     ]
 
 
@@ -204,9 +204,9 @@ def _averaged(averaged: dict[str, Any] | None) -> list[str]:
         return []
     accuracy = averaged["validation_accuracy"]
     return [
-        f"- its weights are the mean of those that it went on from ({_percent(accuracy['start'])}, float) and of those "
-        f"that training found ({_percent(accuracy['trained'])}), which have {100 * averaged['share']:.0f} % of it: "
-        f"{_percent(accuracy['mean'])}"
+        f"- its weights are a mean of those that training began with ({_percent(accuracy['start'])}, float) and those "
+        f"that it found ({_percent(accuracy['trained'])}), with a share of {100 * averaged['share']:.0f} % for the "
+        f"latter: {_percent(accuracy['mean'])}"
     ]
 
 
@@ -217,8 +217,8 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
         *figures_table(metrics),
         "",
         "One view of each image, no test-time augmentation. PublicTest chose the epoch and checked the gates, so its "
-        "figures lean to the optimistic side. PrivateTest took no part in making the model; each release is scored on "
-        "it once, afterwards.",
+        "figures are slightly optimistic. PrivateTest took no part in making the model; each release is scored on it "
+        "once, afterwards.",
         "",
         *_what_pruning_does(metrics["pruning"]),
         "![learning curves](curves.png)",
@@ -232,7 +232,7 @@ def _teachers(distillation: dict[str, Any] | None) -> list[str]:
     files = ", ".join(f"`{one['file']}` (SHA-256 {one['sha256'][:16]}...)" for one in distillation["teachers"])
     asked = "each image, as it is and mirrored" if distillation.get("once") else "the same views"
     return [
-        f"- it learned from labels and from trained networks' answers to {asked}: {files}, with weight "
+        f"- it learned from labels and from the answers of trained networks to {asked}: {files}, with weight "
         f"{distillation['weight']:g} at temperature {distillation['temperature']:g}"
         + (f"; {distillation['views']} views of each image, in turn" if distillation.get("views") else "")
     ]
@@ -243,8 +243,8 @@ def _what_pruning_does(pruning: dict[str, Any] | None) -> list[str]:
         return []
     sizes = pruning["float32_gzip_bytes"]
     return [
-        "Pruning sets weights to zero and leaves the flatbuffer's size and the latency as they are, because TFLM "
-        f"stores and multiplies zeros like any other weight. The float32 weights shrink from {sizes['before']:,} to "
+        "Pruning sets weights to zero. It changes neither the file's size nor the latency, because TFLM stores and "
+        f"multiplies zeros like any other weight. The float32 weights shrink from {sizes['before']:,} to "
         f"{sizes['after']:,} bytes under gzip.",
         "",
     ]
@@ -280,12 +280,13 @@ def _confidence(calibration: dict[str, Any]) -> list[str]:
         "",
         f"The board shows (p - {calibration['score_floor']}/256)^(1/T), at least 0, scaled to add up to one, with "
         f"T = {calibration['temperature']:g}, and says "
-        f'"uncertain" below {calibration["uncertain_below"]:g}. What is taken away is what smoothed labels gave to '
-        "every class in training; it is not fitted. Temperature and threshold were fitted on PublicTest. "
+        f'"uncertain" below {calibration["uncertain_below"]:g}. The subtracted floor is what label smoothing '
+        "gives to every class in training; it is not fitted. Temperature and threshold were fitted on PublicTest. "
         "All three travel in `model.tflite`. "
-        f"The true label is left without any confidence on {_percent(after['lost_truths'])} of the "
-        "images. With so many images a perfectly calibrated model would be measured at an error of "
-        f"{_percent(after['perfect_ece'])}, and 97.5 % of the time under {_percent(after['perfect_ece_high'])}.",
+        f"On {_percent(after['lost_truths'])} of the images the true label is left without any confidence. "
+        "On this number of images, a perfectly calibrated model would be measured at an error of "
+        f"{_percent(after['perfect_ece'])} on average, and below {_percent(after['perfect_ece_high'])} in 97.5 % of "
+        "cases.",
         "",
         *(f"Missed: {sentence}." for sentence in calibration["misses"]),
         *([""] if calibration["misses"] else []),
@@ -321,8 +322,8 @@ def _commands(metrics: dict[str, Any]) -> list[str]:
         *metrics["commands"],
         "```",
         "",
-        "Sums in floating point depend on the processor and its libraries, so a run elsewhere ends near these figures, "
-        "not on them. `parity.json` is the parity certificate; `microfer parity --page "
+        "Floating-point sums depend on the processor and its libraries, so a run elsewhere ends near these figures, "
+        "not exactly on them. `parity.json` is the parity certificate; `microfer parity --page "
         f"models/{metrics['model_id']}` makes a page of it.",
         "",
     ]
@@ -335,22 +336,22 @@ def _use(int8: dict[str, Any]) -> list[str]:
         "## Intended use",
         "",
         "- Learning and teaching embedded machine learning; research on small networks and quantization.",
-        "- Toys, art and interfaces that react to a face, where a wrong answer harms nobody and people know of it.",
+        "- Toys, art and interfaces that react to a face, if a wrong answer harms nobody and people know about it.",
         "",
         "## Prohibited use",
         "",
         "- Emotion recognition at work and in education (banned in the EU: AI Act, Art. 5(1)(f)), and any "
-        "high-risk use (Annex III 1(c)) without what the law asks for.",
+        "high-risk use (Annex III 1(c)) that does not meet the law's requirements.",
         "- Decisions about people: hiring, grading, insurance, policing, border control, health, credit.",
-        "- Covert observation; inferring what somebody feels, intends or thinks. A face shown is not an emotion felt: "
-        "the network repeats what annotators saw in a picture, and no more.",
+        "- Covert observation; inferring what somebody feels, intends or thinks. A shown expression is not a felt "
+        "emotion: the network only repeats what annotators saw in a picture.",
         "",
         "## Limits",
         "",
         f"- It is wrong about {100 * (1 - int8['accuracy']):.0f} faces in 100, most often about {most}, {more} and "
         f"{third}. Show uncertainty, smooth over time, and let people switch it off.",
-        "- Trained on faces cropped by a frontal detector; profiles, occlusion, darkness and masks are outside of it.",
-        "- FER-2013 carries no demographic labels, so how errors differ between groups of people is unknown.",
+        "- Trained on faces cropped by a frontal detector, so not on profiles, occlusion, darkness or masks.",
+        "- FER-2013 has no demographic labels, so it is unknown how errors differ between groups of people.",
         "",
     ]
 
@@ -360,11 +361,11 @@ def _data_faults(metrics: dict[str, Any]) -> list[str]:
     return [
         "## The data and its faults",
         "",
-        "FER-2013 (Goodfellow et al. 2013): faces from a web search, labelled by its words and by people. Labels are "
-        "noisy: people agree with them on about 65 % of the images (estimate of its authors). Faces are posed "
-        "or scraped without consent for this use. `microfer audit --data PATH` lists exact and near "
+        "FER-2013 (Goodfellow et al. 2013): faces from a web search, labelled by the search terms and by people. The "
+        "labels are noisy: people agree with about 65 % of them (its authors' estimate). Faces are posed, or were "
+        "collected without consent for this use. `microfer audit --data PATH` lists exact and near "
         f"duplicates within and across splits, conflicting labels and blank images; {repeated} of {count:,} PublicTest "
-        "images also stand in Training, pixel for pixel. No image of it is in this repository.",
+        "images are also in Training, pixel for pixel. No image of it is in this repository.",
     ]
 
 

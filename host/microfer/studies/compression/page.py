@@ -122,37 +122,36 @@ def markdown(result: Curves) -> list[str]:
         "",
         f"Measured on {result.images:,} images of {_split(result)}. `{result.source}`, SHA-256 "
         f"`{result.origin['network_sha256']}`. int8 accuracy is of LiteRT's optimized kernels; sizes are of the "
-        ".tflite without microfer's metadata, gzip is of level 9; \"same class\" is how often float and int8 agree.",
+        ".tflite without microfer's metadata; gzip has level 9; \"same class\" is how often float and int8 agree.",
         PRIVATE_TEST,
         "",
         "## Zeros",
         "",
-        "The smallest kernel values of the convolutions are zero, those that `microfer prune` takes: one threshold for "
-        "the whole network on a value's magnitude times the root of its layer's gradient, each layer keeping its "
-        f"largest 1 %. \"cut\" is at once, without training. {_healing(result)} A few int8 values are zero before any "
-        "is cut: those too small for their channel's scale. **Neither the flatbuffer's size nor the "
-        "latency changes: TFLM stores and multiplies zeros like any other weight.** Only what is packed, such as a "
-        "download, gets smaller. An accuracy below the share of the most frequent class, "
-        f"{100 * max(PUBLIC_TEST) / sum(PUBLIC_TEST):.1f} % in PublicTest, is that of a network that answers one "
-        "class to nearly everything.",
+        "The smallest kernel values of the convolutions are set to zero, as `microfer prune` does: one threshold for "
+        "the whole network on a value's magnitude times the root of its layer's gradient, while each layer keeps its "
+        f"largest 1 %. \"cut\" means at once, without training. {_healing(result)} A few int8 values are zero before "
+        "any is cut, because they are too small for their channel's scale. **Neither the flatbuffer's size nor the "
+        "latency changes: TFLM stores and multiplies zeros like any other weight.** Only packed files, such as "
+        "downloads, get smaller. An accuracy below the share of the most frequent class, "
+        f"{100 * max(PUBLIC_TEST) / sum(PUBLIC_TEST):.1f} % in PublicTest, means that the network gives nearly the "
+        "same answer to everything.",
         "",
         *table(CUT_HEADINGS, cut_cells(result), LEFT),
         "",
         "## Few values",
         "",
-        "Every convolution's kernel has its values replaced by the nearest of so many centroids (k-means in one "
-        "dimension over all values of the kernel), without training; biases and normalizations stay as they are. The "
-        "int8 kernels hold more different values than that: normalization is folded into them and their scales are "
-        "per output channel, so that one centroid becomes another int8 value in another channel. In one channel there "
-        "are never more than were asked for. Where float and int8 agree less with few values, one reason may be that "
-        "all weights that share a value share its rounding error, which then does not average out; that was not "
-        "looked into. \"int8 values a kernel\" is the median over the kernels. Flatbuffer and latency stay as they are "
-        "here too.",
+        "The values of every convolution's kernel are replaced by the nearest of a number of centroids (k-means in one "
+        "dimension over all values of the kernel), without training. Biases and normalizations stay as they are. The "
+        "int8 kernels have more different values than that: normalization is folded into them, and each output channel "
+        "has its own scale, so that one centroid becomes different int8 values in different channels. Within a channel "
+        "there are never more than asked for. With few values, float and int8 agree less. One reason may be that all "
+        "weights that share a value share its rounding error, which then does not average out; this was not examined. "
+        "\"int8 values a kernel\" is the median over the kernels. File size and latency do not change here either.",
         "",
         *table(VALUE_HEADINGS, value_cells(result), LEFT),
         "",
-        "\"kernels packed\" is computed, no file is written and TFLM reads none: log2 of the values in bits a weight "
-        "and a float32 table a kernel, for the convolutions' kernels alone, which take "
+        "\"kernels packed\" is only computed; TFLM reads no such file. It counts log2 of the number of values in bits "
+        "for each weight and a float32 table for each kernel, for the convolutions' kernels alone, which take "
         f"{result.whole.int8_kernel_bytes:,} bytes as int8.",
     ]  # fmt: skip
 
@@ -245,9 +244,9 @@ def _healing(result: Curves) -> str:
         return "Nothing was healed (`--epochs`)."
     least = min((point.asked for point in result.of("healed")), default=0.0)
     return (
-        f'"healed" is after {result.epochs} epochs of `microfer prune` (recipe `{result.recipe}`, seed '
-        f"{result.origin['seed']}), at its best epoch; it grows the zeros while it trains, at a rate that rises with "
-        f"their share. Less than {least:.0%} was not healed."
+        f'"healed" means after {result.epochs} epochs of `microfer prune` (recipe `{result.recipe}`, seed '
+        f"{result.origin['seed']}), at the best epoch. It adds zeros while it trains, with a learning rate that rises "
+        f"with their share. Below {least:.0%} nothing was healed."
     )
 
 
