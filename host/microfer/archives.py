@@ -8,12 +8,16 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from microfer.errors import shown
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
 MOST_MEMBERS = 10_000
 """Members of an archive that are looked at; a checkpoint has some hundreds, a .keras file five."""
+
+LONGEST_SAID = 200
 
 READ_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
@@ -39,7 +43,7 @@ def members(path: Path | str) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-        raise ArchiveError(str(error)) from error
+        raise ArchiveError(_said(error)) from error
     if len(archive.infolist()) > MOST_MEMBERS:
         archive.close()
         raise ArchiveError(f"it has more than {MOST_MEMBERS:,} members")
@@ -62,7 +66,7 @@ def read_member(archive: zipfile.ZipFile, name: str, longest: int) -> bytes:
         with archive.open(name) as file:
             return file.read()  # never more than `file_size`, which zipfile checks together with the CRC
     except READ_ERRORS as error:
-        raise ArchiveError(f"{name} is damaged: {error}") from error
+        raise ArchiveError(f"{name} is damaged: {_said(error)}") from error
 
 
 def read_arrays(path: Path | str) -> "dict[str, npt.NDArray[Any]]":
@@ -84,8 +88,14 @@ def read_arrays(path: Path | str) -> "dict[str, npt.NDArray[Any]]":
             except ArchiveError:
                 raise
             except READ_ERRORS as error:
-                raise ArchiveError(f"{one.filename} is damaged: {error}") from error
+                raise ArchiveError(f"{one.filename} is damaged: {_said(error)}") from error
     return found
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says, but not the kilobytes that zipfile shows where a length is damaged."""
+    text = str(error)
+    return text if len(text) <= LONGEST_SAID else text[: LONGEST_SAID - 3] + "..."
 
 
 def _array(file: IO[bytes], member: zipfile.ZipInfo) -> "npt.NDArray[Any]":
@@ -109,7 +119,7 @@ def _array_header(file: IO[bytes], name: str) -> "tuple[tuple[int, ...], bool, n
     try:
         shape, by_columns, dtype = readers[np.lib.format.read_magic(file)](file)
     except Exception as error:  # NumPy lets a literal's tokenizer, its parser and many others speak
-        raise ArchiveError(f"{name} has no readable header of an array ({error!r})") from error
+        raise ArchiveError(f"{name} has no readable header of an array ({shown(error)})") from error
     if not all(type(length) is int and length >= 0 for length in shape):
         raise ArchiveError(f"{name} has the shape {shape}")
     return shape, by_columns, dtype
