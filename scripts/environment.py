@@ -15,6 +15,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,9 @@ LOCKS = ("run", "train", "dev")
 OLDEST, NEWEST = (3, 11), (3, 13)
 STAMP = "microfer.json"
 INSIDE = "MICROFER_INSIDE_VENV"
+TYPED = "MICROFER_TYPED"
+"""How a person typed what runs, where that is not the name of a script."""
+
 _UNREACHABLE = re.compile(
     r"NameResolutionError|Temporary failure in name resolution|getaddrinfo failed|Failed to establish a new connection"
     r"|ConnectTimeoutError|Network is unreachable|Cannot connect to proxy|RemoteDisconnected|Connection refused"
@@ -79,17 +83,20 @@ def prepare(lock: str, root: Path = ROOT) -> Path:
     _check_python()
     venv = root / ".venv"
     hashes = {name: _hash(root / "requirements" / f"{name}.lock") for name in LOCKS}
-    if _stamp(venv).get(lock) == hashes[lock]:
+    is_complete = _command_of(venv).exists() or not os.access(venv, os.W_OK)
+    if is_complete and _stamp(venv).get(lock) == hashes[lock]:
         return _python_of(venv)
     with _alone(root):
         installed = _stamp(venv)  # read again: another start may have been at work until now
         if installed.get(lock) == hashes[lock]:
+            _write_command(venv, root)
             return _python_of(venv)
         if not installed:
             _make(venv)
         wanted = max({lock, *installed} & set(LOCKS), key=LOCKS.index)
         _write_stamp(venv, "installing", {})
         _install(venv, root / "requirements" / f"{wanted}.lock")
+        _write_command(venv, root)
         _write_stamp(venv, "ready", {name: hashes[name] for name in LOCKS[: LOCKS.index(wanted) + 1]})
     return _python_of(venv)
 
@@ -117,6 +124,23 @@ def _hash(lock: Path) -> str:
 
 def _python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _command_of(venv: Path) -> Path:
+    return venv / ("Scripts/microfer.cmd" if os.name == "nt" else "bin/microfer")
+
+
+def _write_command(venv: Path, root: Path) -> None:
+    """Write the command `microfer` of an active `.venv`: it runs this checkout, without being installed into it."""
+    package = root / "host" / "microfer"
+    text = f'#!/bin/sh\n{TYPED}=microfer exec "$(dirname "$0")/python" {shlex.quote(str(package))} "$@"\n'
+    if os.name == "nt":
+        text = f'@setlocal\n@set {TYPED}=microfer\n@"%~dp0python.exe" "{package}" %*\n'
+    path = _command_of(venv)
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.chmod(0o755)
+    temporary.replace(path)
 
 
 def _stamp(venv: Path) -> dict[str, str]:

@@ -136,12 +136,9 @@ def clone(tmp_path: Path) -> Path:
     root = tmp_path / "a clone"
     for folder in ("host/microfer/cli", "scripts", "requirements", "models", ".venv/bin"):
         (root / folder).mkdir(parents=True)
-    for name in ("__init__", "__main__", "errors", "files", "json_reader", "release"):
-        shutil.copy(ROOT / "host" / "microfer" / f"{name}.py", root / "host" / "microfer")
-    for path in (ROOT / "host" / "microfer" / "cli").glob("*.py"):
-        shutil.copy(path, root / "host" / "microfer" / "cli")
-    for path in (*(ROOT / "host").glob("*.py"), ROOT / "scripts" / "environment.py"):
-        shutil.copy(path, root / path.relative_to(ROOT))
+    for pattern in ("host/*.py", "host/microfer/*.py", "host/microfer/cli/*.py", "scripts/environment.py"):
+        for path in ROOT.glob(pattern):
+            shutil.copy(path, root / path.relative_to(ROOT))
     (root / "models" / "DEFAULT").write_text("s3-1")
     locks = {name: sha256(name.encode()).hexdigest() for name in ("run", "train", "dev")}
     for name in locks:
@@ -164,6 +161,15 @@ def test_a_python_without_the_packages_enters_the_environment_from_any_folder(
     line = [sys.executable, "-S", clone / started, *options, "--json"]
     done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, f"entered with {' '.join([str(clone / started), *options])} --json\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the Python of this clone is a shell script")
+def test_the_environment_has_the_command(clone: Path, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-S", clone / "host" / "train.py"], check=True, capture_output=True)
+    (clone / ".venv" / "bin" / "python").write_text('#!/bin/sh\necho "$MICROFER_TYPED" "$@"\n')
+    line = [clone / ".venv" / "bin" / "microfer", "train", "--data", "a b"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == f"microfer {clone / 'host' / 'microfer'} train --data a b\n"
 
 
 def test_a_shim_works_from_another_folder(tmp_path: Path) -> None:

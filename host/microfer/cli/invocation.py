@@ -1,5 +1,6 @@
 """How a person types a verb here: `microfer train`, `python -m microfer train` or `python host/train.py`."""
 
+import os
 import re
 import shlex
 import shutil
@@ -31,6 +32,8 @@ def _typed(verb: str) -> str:
 @cache
 def _way() -> str | Path:
     """Return what stands before a verb, or the folder of a checkout, as seen from here."""
+    if said := os.environ.get("MICROFER_TYPED"):  # by the command in .venv, see scripts/environment.py
+        return said
     main = sys.modules["__main__"]
     if getattr(getattr(main, "__spec__", None), "name", "") == "microfer.__main__":
         return f"{_python()} -m microfer"
