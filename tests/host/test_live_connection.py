@@ -196,6 +196,12 @@ def test_a_device_that_is_not_there_and_an_unknown_scheme_say_what_to_do():
         open_port("carrier://x")
 
 
+@pytest.mark.skipif(not HAS_PTY, reason="no devices of POSIX here")
+def test_a_device_that_is_no_serial_port_is_named_as_such():
+    with pytest.raises(PortError, match=r"cannot open /dev/null: inappropriate ioctl for device. It is no serial port"):
+        open_port("/dev/null")
+
+
 @pytest.mark.parametrize("address", ["socket://bla", "socket://:5333", "rfc2217://bla:port", "socket://bla:99999"])
 def test_an_address_without_host_or_port_is_answered_with_an_example(address):
     with pytest.raises(PortError, match=rf"{address} names no host with a port: .*socket://127.0.0.1:5333"):

@@ -20,7 +20,8 @@ from microfer.viewer.viewer import KEYS, Viewer
 
 HIGHEST_PORT = 65_535
 
-EXAMPLES = """
+EXAMPLES = (
+    """
   microfer view                                  the board on USB, in a window or the terminal
   microfer view --port 127.0.0.1:5333            a virtual board
   microfer view --web --previews                 a page in the browser, with the crops
@@ -30,7 +31,13 @@ EXAMPLES = """
   microfer view --replay morning.mfrec --export-csv x.csv --export-mp4 x.mp4
 
 keys in the terminal, on the page and in the window (space: pause, or next step):
-""" + "\n".join(f"  {key}  {doc}" for key, _, doc in KEYS)
+"""
+    + "\n".join(f"  {key}  {doc}" for key, _, doc in KEYS)
+    + """
+
+exit status: 0 predictions arrived, 1 none did, 2 something cannot be used or the options are wrong, 130 Ctrl-C
+"""
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,15 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser(
         "Show what a board sees and answers. No picture leaves the board unless --previews or the key v asks for it. "
-        "A lost board is connected again by itself. The exit status is 0 where predictions arrived, 1 where none did, "
-        "2 after an error.",
+        "A lost board is connected again by itself.",
         EXAMPLES,
         verb="view",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--port", help="/dev/ttyACM0, COM5, HOST:PORT (default: the board found on USB)")
     source.add_argument("--replay", metavar="FILE", help="play a recording instead of watching a board")
-    parser.add_argument("--baud", type=command.positive, default=DEFAULT_BAUD, help="for UART bridges (%(default)s)")
+    parser.add_argument("--baud", type=command.positive, default=DEFAULT_BAUD, help="for UART bridges")
     display = parser.add_mutually_exclusive_group()
     display.add_argument("--headless", action="store_const", const="terminal", dest="display", help="the terminal view")
     display.add_argument("--web", action="store_const", const="web", dest="display", help="a page in the browser")
@@ -88,9 +94,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
     parser.add_argument("--previews", action="store_true", help="ask the board for the 48x48 crops that it sees")
     parser.add_argument("--record", metavar="FILE", help="keep the link's bytes and their times in a new file")
-    parser.add_argument(
-        "--snapshots", metavar="FOLDER", default="captures", help="where the keys s and r save (%(default)s)"
-    )
+    parser.add_argument("--snapshots", metavar="FOLDER", default="captures", help="where the keys s and r save")
     speed = parser.add_mutually_exclusive_group()
     speed.add_argument("--speed", type=float, default=1.0, help="of a replay: 2 = twice as fast, inf = at once")
     speed.add_argument("--step", action="store_true", help="replay prediction by prediction, at the key n")

@@ -184,6 +184,8 @@ def _reason(error: Exception) -> str:
 def _number(error: BaseException) -> int | None:
     """Return the system's number of an error, or of the one from which pyserial made it."""
     number = getattr(error, "errno", None)
+    if number is None and isinstance(error, PORT_ERRORS) and error.args:  # termios' error has no other place for it
+        number = error.args[0]
     if isinstance(number, int):
         return number
     return None if error.__context__ is None else _number(error.__context__)
@@ -202,6 +204,8 @@ def _advice(name: str, error: Exception) -> str:
         return f"You may not use it: {_permission_advice(name)}"
     if name.isdigit():
         return f"A number alone is no port: write socket://127.0.0.1:{name} for a TCP port of this computer"
+    if number == errno.ENOTTY:
+        return "It is no serial port"
     if number == errno.ENOENT or "filenotfound" in text:
         here = ", ".join(port.device for port in find_ports()) or "none"
         return f"It is not there. Boards found: {here}. {_no_port_advice()}"
