@@ -90,6 +90,18 @@ def test_in_80x24_the_crop_is_shown_at_half_its_size(feed):
     assert first.style.bgcolor.triplet.red == int(pixels[2:4, :2].mean())
 
 
+@pytest.mark.parametrize(("messages", "has_legend", "has_raw"), [(2, True, True), (4, False, True), (5, False, False)])
+def test_in_80x24_messages_take_room_from_the_scores_and_the_keys_stay(feed, messages, has_legend, has_raw):
+    feed.message(preview(39))
+    view = replace(feed.view(), warnings=("a warning of one line",) * messages)
+    lines = text_of(view, 80, 24).splitlines()
+    assert len(lines) <= 24
+    assert "q  quit" in lines[-1]
+    assert any("this frame alone" in line for line in lines) == has_legend
+    assert any("85 %" in line for line in lines) == has_raw
+    assert any("▀" * 24 in line for line in lines)
+
+
 def test_a_crop_goes_with_its_face_and_its_place_stays(feed):
     feed.message(preview(39))
     feed.message(prediction(40, Answer.NO_FACE), after_ms=50)

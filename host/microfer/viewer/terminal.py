@@ -1,5 +1,6 @@
 """The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys. 80x24 are enough."""
 
+import textwrap
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -32,6 +33,10 @@ LEAST_REDRAW_S = 0.02
 FRAME_WIDTH = 4
 """Columns that a panel takes beside its content; and two lines."""
 SCORES_WIDTH = 46
+SCORES_LINES = 5 + 2 * len(LABELS)
+OTHER_LINES = 3
+"""Header, timeline and keys."""
+
 FIGURES_WIDTH = 34
 NAMES_WIDTH = 17
 ROOMY_HEIGHT = 34
@@ -90,21 +95,23 @@ def render(view: View, width: int, height: int) -> RenderableType:
     """Return the view for a terminal of this size; what has no room is left out, the figures first, then the crop."""
     middle = Table.grid(padding=(0, 1), pad_edge=False)
     columns: list[RenderableType] = []
-    side = _crop_side(view, width, height)
+    space = [Text()] if height >= ROOMY_HEIGHT else []
+    said = _messages(view)
+    lines = sum(max(1, len(textwrap.wrap(line, width))) for line in said.plain.splitlines())
+    room = height - OTHER_LINES - lines - 2 * len(space)
+    side = _crop_side(view, width, room)
     has_figures = width >= (side and side + FRAME_WIDTH) + SCORES_WIDTH + FIGURES_WIDTH
     if side:
         middle.add_column(width=side + FRAME_WIDTH)
-        has_brief = not has_figures and height >= side // 2 + 11
+        has_brief = not has_figures and room >= side // 2 + 5
         columns.append(Group(_crop(view, side), _brief(view)) if has_brief else _crop(view, side))
     middle.add_column(width=min(SCORES_WIDTH, width - 2))
-    columns.append(scores(view.frame))
+    columns.append(scores(view.frame, room))
     if has_figures:
         middle.add_column()
-        columns.append(figures(view, height - 6))
+        columns.append(figures(view, room - 1))
     middle.add_row(*columns)
-    space = [Text()] if height >= ROOMY_HEIGHT else []
     line = timeline(view.timeline, width - 6)
-    said = _messages(view)
     return Group(_header(view), *space, middle, *space, line, *([said] if said else []), _keys(view))
 
 
@@ -114,15 +121,16 @@ def summary(view: View) -> RenderableType:
     return Group(head, figures(view, 99), _messages(view))
 
 
-def _crop_side(view: View, width: int, height: int) -> int:
+def _crop_side(view: View, width: int, room: int) -> int:
     """Return how many columns the crop takes: a pixel each, or one for 2x2 pixels, or 0 where it is not shown.
 
-    Where previews are asked for it keeps its place, so that nothing jumps when a face comes or goes.
+    room: lines that it may take. Where previews are asked for it keeps its place, so that nothing jumps when a face
+    comes or goes.
     """
     if view.crop is None and not view.previews:
         return 0
     for side in (CROP_SIZE, CROP_SIZE // 2):
-        if width >= side + FRAME_WIDTH + SCORES_WIDTH + 2 and height >= side // 2 + 6:
+        if width >= side + FRAME_WIDTH + SCORES_WIDTH + 2 and room >= side // 2 + 2:
             return side
     return 0
 
@@ -175,8 +183,11 @@ def gray_style(upper: int, lower: int) -> Style:
     return Style(color=Color.from_rgb(upper, upper, upper), bgcolor=Color.from_rgb(lower, lower, lower))
 
 
-def scores(frame: FrameView | None) -> RenderableType:
-    """Return the answer and seven bars: in blocks the smoothed scores, in lines below the raw ones."""
+def scores(frame: FrameView | None, room: int = SCORES_LINES) -> RenderableType:
+    """Return the answer and seven bars: in blocks the smoothed scores, in lines below the raw ones.
+
+    room: lines that it may take; with fewer than `SCORES_LINES` it leaves out the legend, then the raw scores.
+    """
     if frame is None:
         return Panel(Text("no prediction yet", "dim"), width=SCORES_WIDTH, title="perceived expression")
     color = color_of(frame.answer, frame.label)
@@ -191,10 +202,12 @@ def scores(frame: FrameView | None) -> RenderableType:
         style = f"bold {color_of(Shown.LABEL, label)}" if is_best else ""
         smoothed, raw = frame.smoothed[index], frame.raw[index]
         table.add_row(Text(label, style), _bar(smoothed, style or "grey62"), Text(f"{100 * smoothed:4.0f} %", style))
-        line = Text("─" * round(raw * BAR_WIDTH), "cyan")
-        table.add_row("", line, Text(f"{100 * raw:4.0f} %", "cyan dim"))
+        if room >= SCORES_LINES - 2:
+            line = Text("─" * round(raw * BAR_WIDTH), "cyan")
+            table.add_row("", line, Text(f"{100 * raw:4.0f} %", "cyan dim"))
     note = Text.assemble(("█", "grey62"), " smoothed   ", ("─", "cyan"), " this frame alone", style="dim")
-    return Panel(Group(head, Text(), table, note), title=f"frame {frame.number}", width=SCORES_WIDTH)
+    parts = (head, Text(), table, note) if room >= SCORES_LINES else (head, table)
+    return Panel(Group(*parts), title=f"frame {frame.number}", width=SCORES_WIDTH)
 
 
 def figures(view: View, height: int) -> RenderableType:
