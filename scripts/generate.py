@@ -8,7 +8,8 @@ python scripts/generate.py scores runs/int8/model.tflite
 
 cascade     firmware/lib/face/frontal_face.cc, from OpenCV's frontal face cascade
 prediction  firmware/lib/prediction/tables.h, the tables by which confidences are calibrated
-costs       host/microfer/cost/fitted.json, the cost model's fit to measurements/s3-sweep.json
+costs       host/microfer/cost/fitted.json and own_fitted.json, the cost model's fits to measurements/s3-sweep.json
+            and kernels.json
 golden      firmware/golden/, the pictures of the boot self-test
 
 Every model carries its answers to the golden pictures. After a change of those, run `scores` for the model that
@@ -66,16 +67,27 @@ def prediction() -> Files:
 
 
 def costs() -> Files:
-    """Return the cost model's fit."""
+    """Return the cost model's fits: to the sweep, and to the networks counted with the firmware's own kernels."""
+    from microfer.cost import own
     from microfer.cost.costs import FITTED
+    from microfer.cost.step import steps
     from microfer.files import json_text
     from microfer.json_reader import read_json
-    from microfer.release import MEASUREMENTS
-    from microfer.studies.chip.cost_fit import fitted
+    from microfer.release import MEASUREMENTS, MODEL_FILE, MODELS
+    from microfer.studies.chip.cost_fit import fitted, own_fitted
+    from microfer.studies.chip.kernel_record import KERNELS_FILE, read_kernels
+    from microfer.tflite import tflite_file
 
     before = read_json(FITTED, dict[str, Any]) if FITTED.is_file() else {}
     fits = fitted(read_json(MEASUREMENTS / "s3-sweep.json", dict[str, Any]), before)
-    return {FITTED: json_text(fits).encode()}
+    records = {
+        name: record
+        for name, record in read_kernels(MEASUREMENTS / KERNELS_FILE).items()
+        if (MODELS / name / MODEL_FILE).is_file()
+    }
+    networks = {name: steps(tflite_file.read(MODELS / name / MODEL_FILE)) for name in records}
+    counted = own_fitted(records, networks)
+    return {FITTED: json_text(fits).encode(), own.FITTED: json_text(counted).encode()}
 
 
 def golden() -> Files:

@@ -1,6 +1,7 @@
 """What the cost model says of networks beyond those it was fitted to: what is so, or that it is not known."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,11 +21,13 @@ from microfer.cost.estimate import Estimate, estimate, operator_estimate
 from microfer.cost.faults import CUSTOM_OPERATOR, NO_KERNEL, REFUSED, Finding
 from microfer.cost.lint import lint
 from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
+from microfer.cost.own import estimated
 from microfer.cost.report import finding_lines, summary, table, wrapped
 from microfer.cost.step import steps
 from microfer.release import MEASUREMENTS, MODELS, REPOSITORY
 from microfer.runtimes.judge import judge, judge_all
 from microfer.runtimes.runners import has_tflm
+from microfer.studies.chip.cost_fit import own_fitted
 from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels, read_kernels
 from microfer.tflite.tflite_file import read
 
@@ -285,14 +288,48 @@ def test_the_firmwares_own_kernels_come_first_as_they_were_counted():
     network = estimate(model)
     lines = summary(network, own)
     assert lines[1].startswith(f"own kernels   {own.instructions / 1e6:.2f} M instructions, ")
-    assert lines[2].startswith(f"              arena {own.arena_bytes / 1024:.0f} KiB; as built by default")
+    assert lines[2].startswith(
+        f"              arena {own.arena_bytes / 1024:.0f} KiB; as the firmware is built by default"
+    )
     assert own.longest_s == pytest.approx(
         own.instructions / CLOCK_HZ + network.weight_bytes / SPEEDS["flash"].bytes_per_s, rel=0.01
     )
     assert document(network, (), own)["own_kernels"]["instructions"] == own.instructions
-    other = own_kernels(steps(read(convolution().build())), KERNELS)
-    assert other is None
-    assert summary(network, other)[1].startswith("own kernels   not known")
+    assert own_kernels(steps(read(convolution().build())), KERNELS) is None
+
+
+@pytest.mark.parametrize("name", ["nano-1", "s3-1", "thesis-bn-1", "thesis-bn-c50-1"])
+def test_a_counted_network_is_within_the_error_of_a_fit_to_the_others(name, monkeypatch):
+    records = {one: record for one, record in read_kernels(KERNELS).items() if (MODELS / one).is_dir()}
+    networks = {one: steps(read(MODELS / one / "model.tflite")) for one in records}
+    others = {one: record for one, record in records.items() if one != name}
+    monkeypatch.setattr("microfer.cost.own._fit", lambda: own_fitted(others, networks))
+    own = estimated(estimate(read(MODELS / name / "model.tflite")))
+    assert own is not None
+    assert 0.1 < own.error < 0.2
+    assert own.instructions == pytest.approx(records[name].instructions["microfer"], rel=own.error)
+    assert own.arena_bytes is None
+
+
+def test_own_kernels_are_estimated_where_nothing_was_counted_and_not_where_an_operator_is_unknown():
+    network = estimate(read(convolution(12, 16, 32).build()))
+    own = estimated(network)
+    assert own is not None
+    assert own.shortest_s < own.instructions / CLOCK_HZ < own.longest_s
+    first, second, third = summary(network, own)[1:4]
+    assert re.fullmatch(r"own kernels   about 0\.\d\d M ±\d+ % instructions, .*", first)
+    assert (second, third.strip().split()[0]) == (
+        "              arena not known; as the firmware is built by default,",
+        "estimated",
+    )
+    assert "does not hold" not in own.source
+    large = estimated(estimate(read(convolution(200, 64, 64).build())))
+    assert large is not None
+    assert "1 of these are larger than any of those, so the ± does not hold" in large.source
+    for graph in (float_convolution(), chain(2)):
+        unknown = estimate(read(graph.build()))
+        assert estimated(unknown) is None
+        assert summary(unknown, None)[1].startswith("own kernels   not known")
 
 
 def test_a_twin_of_a_counted_network_costs_the_same():

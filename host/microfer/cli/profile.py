@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from microfer.cost.faults import pinned
     from microfer.cost.lint import lint
     from microfer.cost.memory import Placement
+    from microfer.cost.own import estimated
     from microfer.cost.profile import corrected, profile_in, write_factors
     from microfer.cost.step import steps
     from microfer.release import MANIFEST, MEASUREMENTS, default_model
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         placement = Placement(options.arena or network.placement.arena, options.weights)
         network = estimate(model, placement, components, verdict)
     own = own_kernels(steps(model), MEASUREMENTS / KERNELS_FILE, options.weights, _model_id(model))
+    if own is None:
+        own = estimated(network)
     profile = None
     if found := _profile(options, model):
         profile = profile_in(found, options.port or str(options.profile))

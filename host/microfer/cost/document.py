@@ -6,7 +6,7 @@ from microfer.cost.costs import versions
 from microfer.cost.estimate import Estimate, OperatorEstimate
 from microfer.cost.faults import Finding
 from microfer.cost.memory import SPEEDS
-from microfer.cost.report import OwnKernels
+from microfer.cost.own import OwnKernels
 from microfer.tflite.verdict import Verdict
 
 
@@ -60,6 +60,8 @@ def document(
 def _own_document(own: OwnKernels) -> dict[str, Any]:
     return {
         "instructions": own.instructions,
+        "error": round(own.error, 4),
+        "is_counted": not own.error,
         "operators": list(own.operators),
         "arena_bytes": own.arena_bytes,
         "milliseconds": [round(1e3 * own.shortest_s, 3), round(1e3 * own.longest_s, 3)],

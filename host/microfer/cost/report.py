@@ -3,7 +3,6 @@
 import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ from rich.table import Table
 
 from microfer.cost.estimate import Estimate, OperatorEstimate
 from microfer.cost.faults import Finding
-from microfer.cost.memory import CLOCK_HZ, fits_internal
+from microfer.cost.memory import fits_internal
+from microfer.cost.own import OwnKernels
 from microfer.cost.profile import Profile
 from microfer.files import atomic_path
 from microfer.tflite.verdict import Verdict
@@ -31,27 +31,6 @@ SENTENCE_AT = 14
 
 MOST_NAMED = 12
 """Operators that a sentence names."""
-
-
-@dataclass(frozen=True)
-class OwnKernels:
-    """What a network of these very operators was counted to take with the firmware's own kernels, on the emulated chip.
-
-    instructions: of an inference, everything around the operators included. operators: of each of them.
-    arena_bytes: as TFLM says. longest_s: at an instruction a cycle, with all the traffic of the weights on top.
-    source: where that was recorded.
-    """
-
-    instructions: int
-    operators: tuple[int, ...]
-    arena_bytes: int
-    longest_s: float
-    source: str
-
-    @property
-    def shortest_s(self) -> float:
-        """Seconds of an inference at an instruction a cycle."""
-        return self.instructions / CLOCK_HZ
 
 
 def table(network: Estimate, own: OwnKernels | None = None, *, wide: bool = False) -> Table:
@@ -159,11 +138,14 @@ def rates(shortest: float, longest: float) -> str:
 
 def _own_lines(own: OwnKernels | None) -> list[str]:
     if own is None:
-        return ["own kernels   not known: a network of these operators was not counted with them (docs/kernels.md)"]
+        return ["own kernels   not known: an operator beside theirs was never measured, or none is theirs"]
+    about, error = ("about ", f" ±{100 * own.error:.0f} %") if own.error else ("", "")
+    arena = "arena not known" if own.arena_bytes is None else f"arena {own.arena_bytes / 1024:.0f} KiB"
+    how = own.source if own.error else f"counted on the emulated chip: {own.source}"
     return [
-        f"own kernels   {own.instructions / 1e6:.2f} M instructions, {_range(own.shortest_s, own.longest_s)}",
-        f"              arena {own.arena_bytes / 1024:.0f} KiB; as built by default, counted on the emulated chip",
-        f"              ({own.source})",
+        f"own kernels   {about}{_long(own.instructions)}{error} instructions, {_range(own.shortest_s, own.longest_s)}",
+        f"              {arena}; as the firmware is built by default,",
+        f"              {how}",
     ]
 
 
@@ -233,7 +215,7 @@ def summary(network: Estimate, own: OwnKernels | None = None, verdict: Verdict |
 
 def wrapped(line: str, columns: int) -> str:
     """Return a line of `summary` in lines of so many columns, the further ones below where its sentence begins."""
-    return textwrap.fill(line, columns, subsequent_indent=" " * SENTENCE_AT, drop_whitespace=True)
+    return textwrap.fill(line, columns, subsequent_indent=" " * SENTENCE_AT, break_on_hyphens=False)
 
 
 def _named(operators: tuple[OperatorEstimate, ...]) -> str:

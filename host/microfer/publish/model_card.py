@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from microfer.contract import LABELS
-from microfer.cost.report import OwnKernels, rates
+from microfer.cost.own import OwnKernels
+from microfer.cost.report import rates
 from microfer.parity.limits import Limits
 from microfer.publish.private_scores import private_score
 from microfer.release import FLOAT_FILE

@@ -7,7 +7,7 @@ fit does to the estimate of that case.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,10 @@ from scipy.optimize import nnls
 
 from microfer.cost.costs import FORMAT_VERSION, KEYED_BY
 from microfer.cost.dispatch import path_of
+from microfer.cost.own import FORMAT_VERSION as OWN_VERSION
+from microfer.cost.own import work
 from microfer.cost.step import Step
+from microfer.studies.chip.kernel_record import OWN, KernelRecord
 
 Row = tuple[Mapping[str, float], float]
 
@@ -68,3 +71,44 @@ def _solve(counts: npt.NDArray[np.float64], measured: npt.NDArray[np.float64]) -
     lengths[lengths == 0] = 1.0
     found: npt.NDArray[np.float64] = nnls(relative / lengths, np.ones(len(measured)))[0] / lengths
     return found
+
+
+def own_fitted(records: Mapping[str, KernelRecord], steps: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
+    """Return what own_fitted.json holds: what the parts of the firmware's own kernels cost, fitted to counted networks.
+
+    records, steps: name -> what was counted of a network, and its operators. The error is twice the root mean square of
+    what leaving a whole network out does to the estimates of its operators.
+    """
+    largest: dict[str, int] = defaultdict(int)
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for name, record in records.items():
+        for step, spent in zip(steps[name], record.spent[OWN], strict=True):
+            if parts := work(step):
+                rows[name].append((parts, spent))
+                largest[step.kind] = max(largest[step.kind], spent)
+    left_out = []
+    for name, mine in rows.items():
+        costs = _costs([row for other, found in rows.items() if other != name for row in found])
+        left_out += [_sum(costs, parts) / spent - 1 for parts, spent in mine]
+    around = [record.instructions[OWN] - sum(record.spent[OWN]) for record in records.values()]
+    every = [row for found in rows.values() for row in found]
+    return {
+        "format_version": OWN_VERSION,
+        "networks": sorted(rows),
+        "cases": len(every),
+        "error": round(2 * float(np.sqrt(np.mean(np.square(left_out)))), 4),
+        "around": round(float(np.mean(around))),
+        "largest": dict(sorted(largest.items())),
+        "costs": {part: round(cost, 4) for part, cost in _costs(every).items() if cost > 0},
+    }
+
+
+def _costs(rows: Sequence[Row]) -> dict[str, float]:
+    parts = sorted({part for work_of_one, _ in rows for part in work_of_one})
+    counts = np.array([[one.get(part, 0.0) for part in parts] for one, _ in rows])
+    found = _solve(counts, np.array([spent for _, spent in rows], np.float64))
+    return {part: float(cost) for part, cost in zip(parts, found, strict=True)}
+
+
+def _sum(costs: Mapping[str, float], parts: Mapping[str, float]) -> float:
+    return sum(costs.get(part, 0.0) * times for part, times in parts.items())

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from microfer.contract import MOST_GATHERED_BYTES
-from microfer.cost.memory import CLOCK_HZ, KEPT_IN_CACHE_BYTES, SPEEDS
-from microfer.cost.path import round_up
-from microfer.cost.report import OwnKernels
+from microfer.cost.own import OwnKernels, longest_s
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
@@ -102,23 +99,13 @@ def own_kernels(steps: Sequence[Step], path: Path, weights: str = "flash", name:
     if not alike:
         return None
     found = min(alike, key=lambda one: (one.name != name, UNTRAINED in one.name))
-    shortest = found.instructions[OWN] / CLOCK_HZ
-    read = sum(_weights_read(step) for step in steps)
     return OwnKernels(
         instructions=found.instructions[OWN],
         operators=found.spent[OWN],
         arena_bytes=found.arena_bytes[OWN],
-        longest_s=shortest + read / SPEEDS[weights].bytes_per_s,
+        longest_s=longest_s(found.instructions[OWN], tuple(steps), weights),
         source=f"{path.parent.name}/{path.name}, {found.name}",
     )
-
-
-def _weights_read(step: Step) -> int:
-    """Return the bytes of weights that arrive from slow memory: once, or for each part of the rows anew."""
-    if step.kernel == (1, 1) or step.weight_bytes <= KEPT_IN_CACHE_BYTES:
-        return step.weight_bytes + step.bias_bytes
-    rows = step.pixels * round_up(step.kernel[0] * step.kernel[1] * step.filter_channels, 16)
-    return step.weight_bytes * -(-rows // MOST_GATHERED_BYTES) + step.bias_bytes
 
 
 def _shape(step: Step) -> tuple[str, int, int]:
