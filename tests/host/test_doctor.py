@@ -126,6 +126,12 @@ def test_what_the_statistics_say_is_judged(check, changes, outcome, step):
     assert step in found.next_step
 
 
+def test_a_slow_virtual_board_is_not_told_to_take_a_smaller_model():
+    found = of_board("frame rate", hello=replace(WELL, flash_size_bytes=0), last=replace(LATER, frames_predicted=99))
+    assert found.outcome == Outcome.WARNING
+    assert "as fast as this computer" in found.next_step
+
+
 def test_camera_restarts_long_ago_are_a_warning_and_not_a_problem():
     past = {"camera_restarts": 1, "camera_timeouts": 3}
     found = of_board("camera", first=replace(STATISTICS, **past), last=replace(LATER, **past))

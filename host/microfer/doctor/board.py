@@ -144,11 +144,15 @@ def check_reset(hello: Hello) -> Finding:
     return _say.ok("last start", text) if step is None else _say.warning("last start", text, step)
 
 
+def _is_virtual(hello: Hello) -> bool:
+    """Return whether this is no chip: none runs without flash."""
+    return hello.flash_size_bytes == 0
+
+
 def check_memory_chips(hello: Hello) -> list[Finding]:
     """Return whether PSRAM and flash were found."""
-    if hello.flash_size_bytes == 0:  # no chip runs without flash: this is not one
-        why = "this board names no flash: a virtual board has neither"
-        return [_say.skipped("flash", why), _say.skipped("PSRAM", why)]
+    if _is_virtual(hello):
+        return [_say.skipped(name, f"a virtual board has no {name}") for name in ("flash", "PSRAM")]
     flash = _say.ok("flash", f"{hello.flash_size_bytes / 2**20:g} MiB")
     if hello.psram_size_bytes == 0:
         step = f"is this the right board's firmware (PSRAM has four or eight lines)? Then {FLASH}"
@@ -184,6 +188,8 @@ def check_rate(seen: Observation) -> Finding:
         return _say.problem("frame rate", text, "see the camera below")
     if predicted < LEAST_RATE:
         step = "take a smaller model (microfer describe shows what each costs), or kernels made for the chip"
+        if seen.hello is not None and _is_virtual(seen.hello):
+            step = "nothing, for a virtual board is as fast as this computer has time for it; or end what else runs"
         return _say.warning("frame rate", text, step)
     return _say.ok("frame rate", text)
 
