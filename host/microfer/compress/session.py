@@ -83,8 +83,9 @@ def prune(
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
     config, _ = saved.read_config(source)
-    choose_backend()
+    backend = choose_backend()
     training, validation = load_splits(data, limit, tell=warn)
+    console.print(f"loading Keras on {backend}")
     model, _ = saved.load(source)
     tuning = fine_tuning(recipe(recipe_name), epochs, sparsity_target)
     ramp_epochs = max(round(epochs * RAMP), 1)
@@ -139,9 +140,10 @@ def quantize_file(
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
     """
-    choose_backend()
+    backend = choose_backend()
     training, validation = load_splits(data, tell=warn)
     images = representative_images(training, count, seed)
+    console.print(f"loading Keras on {backend}, and TensorFlow")
     model, config = saved.load(source)
     console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
     with Bar("calibrating", len(images)) as bar:

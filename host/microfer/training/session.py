@@ -57,8 +57,9 @@ def train(
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
-    choose_backend()
+    backend = choose_backend()
     training, validation = load_splits(data, limit, tell=warn)
+    console.print(f"loading Keras on {backend}")
     keras = load_keras("training")
     use_threads(threads)
     keras.utils.set_random_seed(seed)
