@@ -85,9 +85,12 @@ def _options_of_a_pool():
 
 
 HOSTILE = {
-    "a shape of 2^31 - 1": (_huge, r"takes 9,903,520,300,447,984,150,353,281,023 bytes, TFLM can count 2,147,483,647"),
-    "20,000 dimensions": (_dimensions, r"has 20,000 dimensions, more than 8, the most"),
-    "3,000 operators": (lambda: chain(3_000), rf"has 3,000 operators, more than {MOST_OPERATORS:,}, the most"),
+    "a shape of 2^31 - 1": (
+        _huge,
+        r"would take 9,903,520,300,447,984,150,353,281,023 bytes; TFLM counts to 2,147,483,647",
+    ),
+    "20,000 dimensions": (_dimensions, r"has 20,000 dimensions; microfer reads at most 8"),
+    "3,000 operators": (lambda: chain(3_000), rf"has 3,000 operators; microfer reads at most {MOST_OPERATORS:,}"),
     "no inputs": (lambda: _with(lambda g, a, b: g.operator("RELU", (), (b,))), r"RELU 0 has 0 inputs, expected"),
     "one input of two": (lambda: _with(lambda g, a, b: g.operator("ADD", (a,), (b,))), r"ADD 0 has 1 inputs"),
     "a needed input left out": (
@@ -95,27 +98,31 @@ HOSTILE = {
         r"FULLY_CONNECTED 0 has 1 inputs, expected the first 2",
     ),
     "no outputs": (lambda: _with(lambda g, a, b: g.operator("RELU", (a,), ())), r"RELU 0 has no output"),
-    "no options": (lambda: convolution(options=""), r"CONV_2D 0 has no options of its kind"),
-    "another operator's options": (_options_of_a_pool, r"CONV_2D 0 has no options of its kind"),
+    "no options": (lambda: convolution(options=""), r"CONV_2D 0 has no options of its own kind"),
+    "another operator's options": (_options_of_a_pool, r"CONV_2D 0 has no options of its own kind"),
     "a scale of NaN": (lambda: _scaled([math.nan]), r"tensor 't2' has the scale nan, expected a number above 0"),
     "a scale of infinity": (lambda: _scaled([math.inf]), r"has the scale inf"),
     "a scale of zero": (lambda: _scaled([0.1, 0.0, 0.1, 0.1]), r"has the scale 0\.0"),
     "scales without zero points": (lambda: _scaled([0.1], []), r"has 1 scales and 0 zero points"),
+    "a zero point beyond its type": (lambda: _scaled([0.1], [128]), r"has the zero point 128, expected -128 to 127"),
     "too few scales": (lambda: _scaled([0.1, 0.2]), r"2 scales along dimension 0, expected one for each place"),
     "stride 0": (lambda: convolution(stride=0), r"CONV_2D 0 has the stride 0, expected 1 or more"),
     "dilation 0": (lambda: convolution(dilationHFactor=0), r"CONV_2D 0 has the dilation 0"),
     "a window of 0": (lambda: _pool(filterWidth=0), r"MAX_POOL_2D 0 has the window 0"),
-    "an endless window": (lambda: _pool(filterHeight=2**31 - 1), r"reaches over 2,147,483,647 places, more than 4,096"),
+    "an endless window": (
+        lambda: _pool(filterHeight=2**31 - 1),
+        r"reaches over 2,147,483,647 places; microfer reads at most 4,096",
+    ),
     "an output beyond the input": (lambda: convolution(made=60), r"output 1x60x60x8, its input 1x6x6x4, stride and"),
-    "weights cut short": (_short_data, r"tensor 't1' of shape 8x3x3x4 takes 288 bytes and the file has 5 of it"),
+    "weights cut short": (_short_data, r"tensor 't1' of shape 8x3x3x4 needs 288 bytes, but the file holds 5"),
     "its own output": (
         lambda: _with(lambda g, a, b: g.operator("ADD", (a, b), (b,))),
         r"ADD 0 reads its own output, tensor 't1'",
     ),
-    "what nothing made": (_unmade, r"ADD 0 reads tensor 't2', which nothing has made before"),
+    "what nothing made": (_unmade, r"ADD 0 reads tensor 't2' before any operator has written it"),
     "a constant written": (
         lambda: _with(lambda g, a, b: g.operator("RELU", (a,), (g.tensor((1, 4), data=[1, 2, 3, 4]),))),
-        r"RELU 0 writes tensor 't2', which is there already",
+        r"RELU 0 writes tensor 't2', which already has a value",
     ),
     "a subgraph within itself": (_recursion, r"subgraph 0 runs itself"),
 }

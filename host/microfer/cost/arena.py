@@ -151,7 +151,7 @@ def _unknown(model: TfliteModel, plans: tuple[Plan, ...]) -> tuple[str, ...]:
         for step, path in zip(steps, paths, strict=True)
         if not path.work or step.kind not in (*KEPT, *NOTHING_KEPT)
     ]
-    found = [f"{', '.join(dict.fromkeys(kinds))} never measured"] if kinds else []
+    found = [f"never measured: {', '.join(dict.fromkeys(kinds))}"] if kinds else []
     if OFFLINE_PLAN in model.metadata:
         found.append("the file brings a plan of its own")
     return tuple(found)

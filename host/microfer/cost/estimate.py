@@ -133,7 +133,7 @@ def estimate(
     planned = plans(model, components)
     arena = device_arena(model, planned, verdict)
     if not costs:
-        arena = replace(arena, unknown=(*arena.unknown, f"{_named(components)} never measured"))
+        arena = replace(arena, unknown=(*arena.unknown, f"never measured: {_named(components)}"))
     if placement is None:
         placement = Placement(_usual_place(arena))
     operators = _operators(planned, 0, placement, costs)

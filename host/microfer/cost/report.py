@@ -138,7 +138,7 @@ def rates(shortest: float, longest: float) -> str:
 
 def _own_lines(own: OwnKernels | None) -> list[str]:
     if own is None:
-        return ["own kernels   not known: an operator beside theirs was never measured, or none is theirs"]
+        return ["own kernels   not known: they compute none of its operators, or another one was never measured"]
     about, error = ("about ", f" ±{100 * own.error:.0f} %") if own.error else ("", "")
     arena = "arena not known" if own.arena_bytes is None else f"arena {own.arena_bytes / 1024:.0f} KiB"
     how = own.source if own.error else f"counted on the emulated chip: {own.source}"
@@ -167,7 +167,7 @@ def _esp_nn_lines(network: Estimate) -> list[str]:
 
 def _assumptions(network: Estimate) -> list[str]:
     if network.longest is None:
-        return ["              no upper limit is known, as not all of it was counted"]
+        return ["              no upper limit is known, as some operators were not counted"]
     where = {"internal": "internal RAM", "psram": "PSRAM", "unknown": "PSRAM, if it must"}[network.placement.arena]
     return [
         "              from one instruction a cycle at 240 MHz to all memory traffic on top",
@@ -197,18 +197,18 @@ def summary(network: Estimate, own: OwnKernels | None = None, verdict: Verdict |
     lines = [LEGEND, *_own_lines(own), *_esp_nn_lines(network), *_arena_lines(network)]
     lines.append(f"flash         {network.flash_bytes / 1024:.1f} KiB")
     if verdict is None:
-        lines.append("TFLM          not asked: tflite-micro is not installed here, so what it refuses may go unseen")
+        lines.append("TFLM          not asked: tflite-micro is not installed here, so a refusal may go unnoticed")
     elif verdict.refused is None:
-        lines.append("TFLM          on this computer it starts and runs")
+        lines.append("TFLM          starts and runs it on this computer")
     if network.unknown:
         lines.append(
             f"NOT COUNTED   {_named(network.unknown)}: never measured, so instructions and time are lower limits"
         )
     if not network.counts_all_macs:
-        lines.append("MACs          without those of operators that TFLM has not, and of subgraphs")
+        lines.append("MACs          without operators that TFLM lacks, and without subgraphs")
     if network.outside:
         lines.append(
-            f"OUTSIDE       {_named(network.outside)}: larger than any that was measured, so the ± does not hold for it"
+            f"OUTSIDE       {_named(network.outside)}: larger than any operator measured, so the ± does not hold"
         )
     return lines
 

@@ -12,7 +12,7 @@ from microfer.errors import MicroferError
 from microfer.tflite.flatbuffer import Table
 from microfer.tflite.graph import Operator, Subgraph, Tensor, TfliteModel
 
-MOST_OPERATORS = 2048
+MOST_OPERATORS = 1024
 MOST_TENSORS = 16384
 MOST_SUBGRAPHS = 64
 MOST_DIMENSIONS = 8
@@ -55,6 +55,9 @@ LSTM_INPUTS = 20
 """Places for the inputs of a UNIDIRECTIONAL_SEQUENCE_LSTM, of which some may be empty."""
 
 NO_OUTPUT = ("CALL_ONCE", "ASSIGN_VARIABLE")
+ZERO_POINTS = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
+"""Type of a quantized tensor -> the values that it can hold, of which its zero point is one."""
+
 QUANTIZED = ("INT4", "INT8", "UINT8", "INT16", "INT32")
 SAME = 0
 
@@ -88,7 +91,7 @@ def called_subgraphs(operator: Operator) -> tuple[int, ...]:
 
 
 def _beyond(found: str, limit: int) -> _InvalidError:
-    return _InvalidError(f"{found}, more than {limit:,}, the most that microfer looks at")
+    return _InvalidError(f"{found}; microfer reads at most {limit:,}")
 
 
 def _check_graph(graph: Subgraph) -> None:
@@ -109,11 +112,11 @@ def _check_tensor(tensor: Tensor) -> None:
         raise _beyond(f"{what} has {len(tensor.shape):,} dimensions", MOST_DIMENSIONS)
     size = tensor.value_bytes
     if size is not None and size > LARGEST_TENSOR_BYTES:
-        found = f"{what} of shape {_listed(tensor.shape)} takes {size:,} bytes"
-        raise _InvalidError(f"{found}, TFLM can count {LARGEST_TENSOR_BYTES:,}")
+        found = f"{what} of shape {_listed(tensor.shape)} would take {size:,} bytes"
+        raise _InvalidError(f"{found}; TFLM counts to {LARGEST_TENSOR_BYTES:,}")
     if size is not None and tensor.data_bytes and not tensor.is_sparse and tensor.data_bytes < size:
         raise _InvalidError(
-            f"{what} of shape {_listed(tensor.shape)} takes {size:,} bytes and the file has {tensor.data_bytes:,} of it"
+            f"{what} of shape {_listed(tensor.shape)} needs {size:,} bytes, but the file holds {tensor.data_bytes:,}"
         )
     if tensor.type in QUANTIZED and tensor.scales:
         _check_scales(tensor, what)
@@ -125,7 +128,13 @@ def _check_scales(tensor: Tensor, what: str) -> None:
         raise _InvalidError(f"{what} has the scale {wrong}, expected a number above 0; convert the network again")
     count, points = len(tensor.scales), len(tensor.zero_points)
     if points != count:
-        raise _InvalidError(f"{what} has {count} scales and {points} zero points, expected as many; convert it again")
+        raise _InvalidError(
+            f"{what} has {count} scales and {points} zero points, expected one for each scale; convert it again"
+        )
+    low, high = ZERO_POINTS.get(tensor.type, (-math.inf, math.inf))
+    wrong_point = next((point for point in tensor.zero_points if not low <= point <= high), None)
+    if wrong_point is not None:
+        raise _InvalidError(f"{what} has the zero point {wrong_point}, expected {low} to {high}; convert it again")
     if count > 1 and len(tensor.shape) > 1:  # of a bias, converters name a dimension that it has not
         at = tensor.quantized_dimension
         if not 0 <= at < len(tensor.shape) or tensor.shape[at] != count:
@@ -147,7 +156,7 @@ def _check_operator(graph: Subgraph, operator: Operator, what: str) -> None:
         raise _InvalidError(f"{what} has no output")
     kind = OPTIONS_KINDS.get(operator.name)
     if kind is not None and operator.options_kind != kind:
-        raise _InvalidError(f"{what} has no options of its kind, so nobody knows its stride, padding or subgraph")
+        raise _InvalidError(f"{what} has no options of its own kind, so its stride, padding or subgraph is unknown")
     if operator.name in WINDOWED:
         _check_window(graph, operator, what)
     elif operator.name == "TRANSPOSE_CONV":
@@ -237,10 +246,10 @@ def _check_order(graph: Subgraph) -> None:
             # A custom operator may have room of its own among its inputs.
             if number != -1 and number not in made and graph.tensors[number].elements and not operator.is_custom:
                 found = f"tensor {graph.tensors[number].name!r}"
-                raise _InvalidError(f"{what} reads {found}, which nothing has made before")
+                raise _InvalidError(f"{what} reads {found} before any operator has written it")
         for number in operator.outputs:
             if number in constants or number in made:
-                raise _InvalidError(f"{what} writes tensor {graph.tensors[number].name!r}, which is there already")
+                raise _InvalidError(f"{what} writes tensor {graph.tensors[number].name!r}, which already has a value")
             made.add(number)
 
 
