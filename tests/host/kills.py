@@ -8,7 +8,7 @@ own work and no imports. Only those forks are killed.
 
 import argparse
 import contextlib
-import importlib.util
+import importlib
 import json
 import os
 import random
@@ -33,13 +33,13 @@ FRAMES = 150
 
 @dataclass(frozen=True)
 class Job:
-    """A command and how its results are looked at.
+    """A verb of `microfer` and how its results are looked at.
 
     begin: its options for a folder. go_on: its options after a kill, by what the folder then holds. result: what of a
     folder must be equal. imports: modules to load before the first fork. check: of what a kill left, before going on.
     """
 
-    script: str
+    verb: str
     begin: Callable[[Path], list[str]]
     go_on: Callable[[Path], list[str]]
     result: Callable[[Path], Any]
@@ -59,8 +59,8 @@ class Outcome:
     different: list[str] | None = None
 
 
-def fork(script: str, options: list[str]) -> int:
-    """Run a command in a fork of this process, silent, in a session of its own; return its process id."""
+def fork(verb: str, options: list[str]) -> int:
+    """Run a verb in a fork of this process, silent, in a session of its own; return its process id."""
     pid = os.fork()
     if pid:
         return pid
@@ -70,11 +70,9 @@ def fork(script: str, options: list[str]) -> int:
         null = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(null, stream)
-        sys.argv = [script, *options]
-        spec = importlib.util.spec_from_file_location("command_under_test", ROOT / "host" / script)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        status = module.main() or 0
+        from microfer.cli.main import run_verb
+
+        status = run_verb(verb, options)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     finally:
@@ -106,12 +104,12 @@ def kill(pid: int) -> None:
 def whole(job: Job, folder: Path) -> float:
     """Run a job without a kill; return the seconds that it took."""
     begin_s = time.monotonic()
-    pid = fork(job.script, job.begin(folder))
+    pid = fork(job.verb, job.begin(folder))
     status = wait(pid, LONGEST_RUN_S)
     if status is None:
         kill(pid)
     if status != 0:
-        raise SystemExit(f"{job.script} ended with {status} though nobody killed it")
+        raise SystemExit(f"{job.verb} ended with {status} though nobody killed it")
     return time.monotonic() - begin_s
 
 
@@ -124,11 +122,11 @@ def killed(name: str, job: Job, kills: int, seed: int) -> Outcome:
         shutil.rmtree(Path(scratch) / "whole")
         seconds = whole(job, Path(scratch) / "whole")  # the first one may have had more to load
         if job.result(Path(scratch) / "whole") != expected:
-            raise SystemExit(f"two unbroken runs of {job.script} differ")
+            raise SystemExit(f"two unbroken runs of {job.verb} differ")
         while outcome.hit < kills and outcome.runs < MOST_RUNS * kills:
             number, outcome.runs = outcome.runs, outcome.runs + 1
             folder = Path(scratch) / f"broken-{number}"
-            pid = fork(job.script, job.begin(folder))
+            pid = fork(job.verb, job.begin(folder))
             after_s = source.uniform(0, seconds)
             if wait(pid, after_s) is not None:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +135,7 @@ def killed(name: str, job: Job, kills: int, seed: int) -> Outcome:
             outcome.hit += 1
             try:
                 job.check(folder)
-                pid = fork(job.script, job.go_on(folder))
+                pid = fork(job.verb, job.go_on(folder))
                 if (status := wait(pid, LONGEST_RUN_S)) != 0:
                     if status is None:
                         kill(pid)
@@ -225,14 +223,14 @@ def record_job(port: str) -> Job:
             *("--record", str(folder / (name if "broken" in folder.name else "whole.mfrec"))),
         ]
 
-    return Job("serial_viewer.py", options("broken.mfrec"), options("whole.mfrec"), recorded, check=playable)
+    return Job("view", options("broken.mfrec"), options("whole.mfrec"), recorded, check=playable)
 
 
 JOBS = {
-    "export": Job("export_tflm.py", export_options, export_options, files_of, ("microfer.export.export",)),
-    "train": Job("train.py", train_options, resume_options, trained, ("keras", "microfer.training.session")),
+    "export": Job("export", export_options, export_options, files_of, ("microfer.export.export",)),
+    "train": Job("train", train_options, resume_options, trained, ("keras", "microfer.training.session")),
     "quantize": Job(
-        "quantize.py",
+        "quantize",
         quantize_options,
         quantize_options,
         files_of,

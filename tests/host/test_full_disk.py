@@ -140,18 +140,18 @@ full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there i
 @full_device
 @pytest.mark.parametrize("options", [["--json"], []])
 def test_an_output_that_goes_to_a_full_disk_is_an_error_of_one_line(options):
-    command = [sys.executable, "host/describe_model.py", "nano", *options]
+    command = [sys.executable, "-m", "microfer", "describe", "nano", *options]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, cwd=ROOT / "host", stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "error: cannot write the output: No space left on device\n"
 
 
 @full_device
 def test_an_error_that_finds_no_room_either_still_has_its_status():
-    command = [sys.executable, "host/describe_model.py", "nonsense"]
+    command = [sys.executable, "-m", "microfer", "describe", "nonsense"]
     with Path("/dev/full").open("w") as full:
-        assert subprocess.run(command, cwd=ROOT, stdout=full, stderr=full, check=False).returncode == 2
+        assert subprocess.run(command, cwd=ROOT / "host", stdout=full, stderr=full, check=False).returncode == 2
 
 
 def test_a_bug_in_reading_is_not_taken_for_a_full_disk(monkeypatch, capsys):
