@@ -13,6 +13,17 @@ LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutr
 
 NUM_CLASSES = len(LABELS)
 
+MIN_CLASSES, MAX_CLASSES = 2, 16
+"""How many classes a network may have that knows others than these seven; its labels travel with it."""
+
+LONGEST_LABEL = 15
+LABEL_PATTERN = rf"[a-z0-9][a-z0-9 _-]{{0,{LONGEST_LABEL - 1}}}"
+"""What a label looks like, as a regular expression for the whole of it."""
+
+LABEL_SEPARATOR = ","
+LONGEST_LABEL_LIST = MAX_CLASSES * (LONGEST_LABEL + len(LABEL_SEPARATOR))
+"""How a board's hello tells all labels, in order, and how many characters that takes at most."""
+
 CROP_SIZE = 48
 """Width and height of the face crop, in pixels. The crop is gray, uint8, row by row from the top left."""
 
@@ -32,6 +43,12 @@ ONE_Q16 = 1 << 16
 
 MAX_SCORE_FLOOR = 30
 """Of seven probabilities one is 256 / 7 = 36.6 of 256 levels or more, so some score always remains above this floor."""
+
+
+def max_score_floor(classes: int) -> int:
+    """Return the highest floor that leaves some score of so many classes above it, however they were rounded."""
+    return min(MAX_SCORE_FLOOR, 256 // classes - 2)
+
 
 NEWEST_PART_Q16 = round(0.3 * ONE_Q16)
 """The newest frame's part in the smoothed confidences. Three tenths forget a frame to a third within three more: long

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from microfer.contract import (
     CROP_SIZE,
     INPUT_ZERO_POINT,
-    NUM_CLASSES,
+    MAX_CLASSES,
+    MIN_CLASSES,
     OUTPUT_SCALE,
     OUTPUT_ZERO_POINT,
     PIXEL_MAX,
@@ -46,12 +47,12 @@ def regroup(inputs: npt.NDArray[_Number], layout: InputLayout) -> npt.NDArray[_N
 
 
 def decode_scores(raw: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    """Return an int8 network's raw outputs, int8 (n, 7), as probabilities: float32 (n, 7) in [0, 255/256].
+    """Return an int8 network's raw outputs, int8 (n, classes), as probabilities: float32 of that shape in [0, 255/256].
 
     They are multiples of 1/256, so a row need not add up to exactly one, and two classes can tie.
     """
-    if raw.dtype != np.int8 or raw.ndim != 2 or raw.shape[1] != NUM_CLASSES:
-        raise ValueError(f"expected int8 (n, {NUM_CLASSES}), got {raw.dtype} {raw.shape}")
+    if raw.dtype != np.int8 or raw.ndim != 2 or not MIN_CLASSES <= raw.shape[1] <= MAX_CLASSES:
+        raise ValueError(f"expected int8 (n, {MIN_CLASSES} to {MAX_CLASSES}), got {raw.dtype} {raw.shape}")
     return (raw.astype(np.float32) - np.float32(OUTPUT_ZERO_POINT)) * np.float32(OUTPUT_SCALE)
 
 

@@ -89,9 +89,10 @@ def _impossible(wire: Wire) -> list[bytes]:
 BROKEN_RULES: tuple[tuple[type[Message], dict[str, Any], str], ...] = (
     (Hello, {"self_test_equal": 8, "self_test_total": 7}, "self_test_equal"),
     (Hello, {"self_test_faces_found": 1, "self_test_faces_total": 0}, "self_test_faces_found"),
-    (Prediction, {"answer": Answer.NO_FACE, "label": 3, "face_source": FaceSource.NONE}, "label"),
+    (Prediction, {"answer": Answer.NO_FACE, "label": 3, "classes": 7, "face_source": FaceSource.NONE}, "label"),
     (Prediction, {"answer": Answer.LABEL, "label": NO_LABEL, "face_source": FaceSource.TRACKED}, "label"),
-    (Prediction, {"answer": Answer.UNCERTAIN, "label": 3, "face_source": FaceSource.NONE}, "face_source"),
+    (Prediction, {"answer": Answer.UNCERTAIN, "label": 3, "classes": 7, "face_source": FaceSource.NONE}, "face_source"),
+    (Prediction, {"answer": Answer.LABEL, "label": 3, "classes": 3, "face_source": FaceSource.TRACKED}, "label"),
     (OperatorTime, {"index": 7, "total": 7}, "index"),
 )
 """A message, fields that no single one of them makes impossible, and the field that is refused."""

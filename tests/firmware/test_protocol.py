@@ -22,7 +22,15 @@ from tests.golden.make_protocol_vectors import PATH, as_json, vectors
 
 from microfer.export.messages_header import NUMBERS, messages_header
 from microfer.link.layout import Field, layout
-from microfer.link.messages import MAX_ENCODED_BYTES, MESSAGES, BoardError, ErrorCode, Hello, StreamSettings
+from microfer.link.messages import (
+    MAX_ENCODED_BYTES,
+    MESSAGES,
+    PROTOCOL_VERSION,
+    BoardError,
+    ErrorCode,
+    Hello,
+    StreamSettings,
+)
 from microfer.link.protocol import DamagedFrameError, Frame, decode_frame, encode, encode_frame, pack_payload
 
 TEXTS = {field.name for message in MESSAGES for field in layout(message) if field.wire.kind == "text"}
@@ -176,15 +184,15 @@ def test_a_payload_that_no_sender_writes_is_refused(probe):
             (offset["firmware_version"], b"a\0b"),
         )
     ]
-    frames = [Frame(1, Hello.TYPE, 0, payload) for payload in (*payloads, hello[:-1], hello + b"x", b"")]
-    frames += [Frame(1, StreamSettings.TYPE, 0, b"\0\0\2\0"), Frame(1, 0x7F, 0, b"")]
+    frames = [Frame(PROTOCOL_VERSION, Hello.TYPE, 0, payload) for payload in (*payloads, hello[:-1], hello + b"x", b"")]
+    frames += [Frame(PROTOCOL_VERSION, StreamSettings.TYPE, 0, b"\0\0\2\0"), Frame(PROTOCOL_VERSION, 0x7F, 0, b"")]
     said = [json.loads(line) for line in probe("messages", b"".join(map(encode_frame, frames)))]
     assert [line["refused"] for line in said] == ["value"] * 5 + ["length"] * 3 + ["value", "type"]
 
 
 def test_each_field_s_impossible_values_are_refused_by_its_name(probe):
     cases = list(impossible_payloads())
-    stream = b"".join(encode_frame(Frame(1, message.TYPE, 0, payload)) for message, _, payload in cases)
+    stream = b"".join(encode_frame(Frame(PROTOCOL_VERSION, message.TYPE, 0, payload)) for message, _, payload in cases)
     said = [json.loads(line) for line in probe("messages", stream)]
     assert said == [{"refused": "value", "field": field} for _, field, _ in cases]
 
@@ -216,7 +224,7 @@ def test_frames_of_every_length_go_through_cobs_alike(probe):
     lengths = (*range(20), *range(240, 260), *range(490, 520), *range(755, 770))
     fills = [bytes([1]), bytes([255]), bytes([0]), None]
     stream = b"".join(
-        encode_frame(Frame(1, 0x55, 0x0101, fill * n if fill else source.randbytes(n)))
+        encode_frame(Frame(PROTOCOL_VERSION, 0x55, 0x0101, fill * n if fill else source.randbytes(n)))
         for n in lengths
         for fill in fills
     )

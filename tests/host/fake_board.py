@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from serial import serial_for_url
 from serial.rfc2217 import PortManager
 
+from microfer.contract import LABELS
 from microfer.link.layout import Message
 from microfer.link.messages import (
     CROP_BYTES,
@@ -29,6 +30,7 @@ from microfer.link.messages import (
     ResetReason,
     Statistics,
     StreamSettings,
+    padded,
 )
 from microfer.link.protocol import encode, next_sequence
 from microfer.link.reader import LinkReader, Received
@@ -52,6 +54,7 @@ HELLO = Hello(
     psram_size_bytes=8 << 20,
     input_zero_point=-128,
     reset_reason=ResetReason.POWER_ON,
+    labels=",".join(LABELS),
 )
 
 STATISTICS = Statistics(
@@ -79,8 +82,13 @@ STATISTICS = Statistics(
     temperature_c=41,
 )
 
-_SCORES = (-128, -127, -120, 90, -126, -100, -60)
-_SMOOTHED = (100, 200, 1500, 50_000, 500, 6000, 7236)
+_SCORES = padded(-128, -127, -120, 90, -126, -100, -60)
+_SMOOTHED = padded(100, 200, 1500, 50_000, 500, 6000, 7236)
+
+
+def infer_result(request: int, scores: tuple[int, ...], invoke_us: int) -> InferResult:
+    """The answer to an infer command, of a network with so many classes as there are scores."""
+    return InferResult(request, len(scores), padded(*scores), invoke_us)
 
 
 def prediction(frame: int, answer: Answer = Answer.LABEL, label: int = 3) -> Prediction:
@@ -93,7 +101,7 @@ def prediction(frame: int, answer: Answer = Answer.LABEL, label: int = 3) -> Pre
         face_y_px=20 if face else 0,
         face_width_px=64 if face else 0,
         face_height_px=64 if face else 0,
-        smoothed_q16=_SMOOTHED if face else (0,) * 7,
+        smoothed_q16=_SMOOTHED if face else padded(),
         capture_us=4000,
         face_us=5000,
         crop_us=300,
@@ -103,7 +111,8 @@ def prediction(frame: int, answer: Answer = Answer.LABEL, label: int = 3) -> Pre
         answer=answer,
         label=label if face else 255,
         face_source=FaceSource.DETECTED if face else FaceSource.NONE,
-        raw_scores=_SCORES if face else (0,) * 7,
+        classes=7,
+        raw_scores=_SCORES if face else padded(),
     )
 
 
@@ -201,7 +210,7 @@ class FakeBoard:
             self._send(replace(STATISTICS, previews=message.previews), send)
         elif isinstance(message, InferCrop):
             scores = tuple(byte - 128 for byte in message.pixels[:7])
-            self._send(InferResult(message.request, scores, 31_000), send)
+            self._send(infer_result(message.request, scores, 31_000), send)
         else:
             self._send(BoardError(ErrorCode.COMMAND_REFUSED, message.TYPE, sequence, "not here"), send)
 

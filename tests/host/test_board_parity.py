@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.conftest import ROOT
-from tests.host.fake_board import HELLO, STATISTICS, FakeBoard
+from tests.host.fake_board import HELLO, STATISTICS, FakeBoard, infer_result
 
 from microfer.cli import parity as parity_command
 from microfer.errors import MicroferError
@@ -23,7 +23,6 @@ from microfer.link.messages import (
     BoardError,
     ErrorCode,
     InferCrop,
-    InferResult,
     ResetReason,
     StreamSettings,
 )
@@ -101,13 +100,13 @@ class InferBoard(FakeBoard):
             case "drop":
                 pass
             case "late":
-                self.held_back = [InferResult(message.request, tuple(scores), 9)]
+                self.held_back = [infer_result(message.request, tuple(scores), 9)]
             case ErrorCode():
                 self._send(BoardError(fault, message.TYPE, sequence, "so it was wished"), send)
             case _:
                 if fault == "lie":
                     scores[2] ^= 1
-                self._send(InferResult(message.request, tuple(scores), 1000 + self.asked), send)
+                self._send(infer_result(message.request, tuple(scores), 1000 + self.asked), send)
 
 
 def compare(board, tmp_path, images=IMAGES, on_step=lambda step: None, wait_s=1.0, **options):
@@ -199,7 +198,7 @@ def test_a_late_answer_is_taken_and_its_double_is_not_taken_for_the_next_image(t
 def test_answers_to_other_questions_are_not_taken(tmp_path):
     class Confused(InferBoard):
         def _infer(self, message, sequence, send):
-            other = InferResult((message.request - 1) % 2**32, (0,) * 7, 1)
+            other = infer_result((message.request - 1) % 2**32, (0,) * 7, 1)
             self._send(other, send)
             super()._infer(message, sequence, send)
 

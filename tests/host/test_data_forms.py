@@ -159,7 +159,12 @@ def test_a_class_that_the_file_gives_no_name_is_left_out_and_said_so(tmp_path, c
     [
         ("classes = {1 = 3}", "1 = 3 is no class"),
         ('classes = {1 = "3"}', "1 = '3' is no class"),
-        ('classes = {1 = "joyful"}', "1 = 'joyful' is no class; expected angry"),
+        ('classes = {1 = "joyful", 2 = "sad"}', "1 = 'joyful' is no class; expected angry"),
+        ('classes = {1 = "joyful"}', "classes = ['joyful']: expected 2 to 16 names, each once"),
+        ('classes = ["one", "One"]', "classes = ['one', 'One']: expected 2 to 16 names, each once"),
+        ('classes = ["one", "two/three"]', "'two/three' is no class's name"),
+        ('classes = ["one", "a name of more than fifteen"]', "1 to 15 of a-z"),
+        ('votes = "../new.csv"', "votes = '../new.csv' is no file beside it"),
         ("classes = {1 = [1]}", "1 = [1] is no class"),
         ("classes = 3", "classes = 3 is no table"),
         ('absent = "sad"', "absent = 'sad' is no list"),
@@ -167,7 +172,7 @@ def test_a_class_that_the_file_gives_no_name_is_left_out_and_said_so(tmp_path, c
         ("validation = 10", 'validation = 10; expected "test", or a share'),
         ('validation = "90%"', "validation = '90%'; expected"),
         ('validation = "nan%"', "validation = 'nan%'; expected"),
-        ('clases = {1 = "sad"}', "'clases' is not known, expected classes, absent, validation"),
+        ('clases = {1 = "sad"}', "'clases' is not known, expected classes, absent, validation, votes"),
         ("one two", "not understood"),
         ("a = " + "[" * 20_000, "not understood"),
         ("# " + "x" * 70_000, "longer than 65,536 bytes"),
@@ -397,3 +402,96 @@ def test_a_limit_takes_images_of_all_classes_though_a_folder_is_read_class_by_cl
         assert set(part.names) <= set(all_of_it.names)
     assert few[0].names.tolist() == load_splits(root, 14)[0].names.tolist()
     assert [len(split) for split in load_splits(root, 99)] == [35, 35]
+
+
+# ---- classes of one's own
+
+
+def own_tree(*folders: str, classes: tuple[str, ...] = ("tired", "Bored", "happy2")) -> dict[str, bytes | str]:
+    return {f"{folder}/{name}/{n}.png": encoded(FACES[n]) for folder in folders for name in classes for n in range(2)}
+
+
+@pytest.mark.parametrize("folders", [("train", "val"), ("train", "test"), ("train", "val", "test")])
+def test_folders_give_classes_of_their_own(tmp_path, capsys, folders):
+    root = put(tmp_path / "faces", own_tree(*folders))
+    data = fer2013.load(root)
+    assert data.classes == ("bored", "happy2", "tired")
+    assert data.counts().tolist() == [2 * len(folders)] * 3
+    assert "the folders' names are the classes: bored, happy2, tired" in capsys.readouterr().err
+    training, validation = load_splits(root)
+    assert training.labels.tolist() == validation.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert ("PrivateTest" in data.usage) == (len(folders) == 3)
+
+
+def test_a_list_gives_the_classes_and_their_order(tmp_path):
+    files = own_tree("train", classes=("happy", "neutral", "sad")) | {
+        "dataset.toml": 'classes = ["sad", "neutral", "happy"]'
+    }
+    data = fer2013.load(put(tmp_path, files))
+    assert data.classes == ("sad", "neutral", "happy")
+    assert data.labels.tolist() == [2, 2, 1, 1, 0, 0]
+
+
+def test_a_table_may_join_folders_to_classes_of_their_own(tmp_path):
+    said = 'classes = {1 = "smile", 2 = "smile", 3 = "no smile", 4 = ""}'
+    files = own_tree("train", classes=("1", "2", "3", "4")) | {"dataset.toml": said}
+    data = fer2013.load(put(tmp_path, files))
+    assert data.classes == ("smile", "no smile")
+    assert data.labels.tolist() == [0, 0, 0, 0, 1, 1]
+
+
+def test_three_of_the_seven_are_not_taken_for_classes_of_their_own(tmp_path):
+    root = put(tmp_path, own_tree("train", "val", classes=("happy", "neutral", "sad")))
+    with pytest.raises(MicroferError, match=r"Training has no image of anger, disgust, fear, surprise"):
+        load_splits(root)
+
+
+def test_names_of_which_some_are_of_the_seven_are_refused_with_the_way_to_say_so(tmp_path):
+    message = error_of(put(tmp_path, own_tree("train", classes=("happy", "not_happy"))))
+    assert "the folder 'not_happy' means no class" in message
+    assert 'or name all classes there where they are your own: classes = ["happy", "bored"]' in message
+
+
+def test_more_than_sixteen_classes_are_no_classes_of_their_own(tmp_path):
+    names = tuple(f"c{n}" for n in range(17))
+    assert "means no class" in error_of(put(tmp_path / "many", own_tree("train", classes=names)))
+    assert len(fer2013.load(put(tmp_path / "most", own_tree("train", classes=names[:16]))).classes) == 16
+
+
+def test_a_csv_may_have_classes_of_its_own(tmp_path):
+    text = csv_of(f"smile,{GOOD_PIXELS},Training", f"frown,{GOOD_PIXELS},PublicTest")
+    put(tmp_path, {"f.csv": text, "f.dataset.toml": 'classes = ["frown", "smile"]'})
+    data = fer2013.load(tmp_path / "f.csv")
+    assert (data.classes, data.labels.tolist()) == (("frown", "smile"), [1, 0])
+    put(tmp_path, {"f.csv": text + f"yawn,{GOOD_PIXELS},Training\n"})
+    assert "row 4: the label is 'yawn', expected frown or smile" in error_of(tmp_path / "f.csv")
+
+
+VOTES = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+
+
+@pytest.fixture
+def voted(tmp_path):
+    rows = [f"0,{GOOD_PIXELS},Training"] * 6
+    votes = ["8,1,0,0,0,0,0,0,1,0", "0,0,0,9,1,0,0,0,0,0", "4,4,0,0,0,0,0,0,2,0", "0,0,0,0,1,0,0,9,0,0"]
+    votes += ["0,0,0,0,0,0,0,0,0,10", "0,0,0,0,0,0,9,0,1,0"]
+    lines = "".join(f"Training,fer{n:07d}.png,{row}\n" for n, row in enumerate(votes))
+    put(tmp_path, {"fer2013.csv": csv_of(*rows), "fer2013new.csv": VOTES + lines})
+    return tmp_path
+
+
+def test_the_majority_of_the_votes_is_the_label(voted, capsys):
+    put(voted, {"fer2013.dataset.toml": 'votes = "fer2013new.csv"'})
+    data = fer2013.load(voted / "fer2013.csv")
+    assert names_of(data) == ["neutral", "sadness", "fear"]
+    assert data.names.tolist() == ["row 2", "row 3", "row 7"]
+    assert "labels by the votes in fer2013new.csv" in capsys.readouterr().err
+
+
+def test_votes_that_do_not_fit_are_refused(voted):
+    put(voted, {"fer2013.dataset.toml": 'votes = "fer2013new.csv"', "fer2013.csv": csv_of(f"0,{GOOD_PIXELS},Training")})
+    assert "has votes for 6 rows, and" in error_of(voted / "fer2013.csv")
+    put(voted, {"fer2013new.csv": VOTES + "Training,a.png,8,1,x,0,0,0,0,0,1,0\n"})
+    assert "fer2013new.csv, row 2: expected ten whole numbers" in error_of(voted / "fer2013.csv")
+    (voted / "fer2013new.csv").unlink()
+    assert "get FER+'s fer2013new.csv from" in error_of(voted / "fer2013.csv")

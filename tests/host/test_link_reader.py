@@ -7,6 +7,7 @@ import struct
 import pytest
 from cobs import cobs
 from tests.firmware.protocol_cases import damaged, random_message
+from tests.host.fake_board import infer_result
 
 from microfer.link.layout import layout
 from microfer.link.messages import (
@@ -63,7 +64,7 @@ def test_a_stream_in_pieces_of_any_size_gives_the_same_events():
 
 
 def test_every_single_bit_flip_of_a_frame_is_seen():
-    frame = encode(InferResult(7, (1, 2, 3, 4, 5, 6, 7), 250_000), 9)
+    frame = encode(infer_result(7, (1, 2, 3, 4, 5, 6, 7), 250_000), 9)
     for bit in range(8, 8 * (len(frame) - 1)):
         content = bytearray(frame)
         content[bit // 8] ^= 1 << bit % 8
@@ -97,7 +98,7 @@ def test_frames_delivered_and_gaps_add_up_to_frames_sent_under_every_fault(seed)
 
 def test_the_frame_after_a_damaged_one_arrives():
     """Even where the damage took the delimiter between them: each frame has one of its own on either side."""
-    one, two = encode(InferResult(1, (0,) * 7, 1), 0), encode(InferResult(2, (0,) * 7, 2), 1)
+    one, two = encode(infer_result(1, (0,) * 7, 1), 0), encode(infer_result(2, (0,) * 7, 2), 1)
     events = joined().feed(one[:-1] + two)
     assert [event.message.request for event in events if isinstance(event, Received)] == [1, 2]
     events = joined().feed(one[:-9] + two)
@@ -119,7 +120,7 @@ def test_damage_is_reported_with_its_cause_and_first_bytes(segment, cause):
 
 
 def test_a_frame_that_began_before_the_reader_is_cut_and_nobodys_fault():
-    frame = encode(InferResult(1, (5,) * 7, 1), 4)
+    frame = encode(infer_result(1, (5,) * 7, 1), 4)
     reader = LinkReader()
     events = reader.feed(frame[6:] + frame)
     assert [type(event) for event in events] == [Damaged, Received]
@@ -128,7 +129,7 @@ def test_a_frame_that_began_before_the_reader_is_cut_and_nobodys_fault():
 
 
 def test_a_frame_that_the_end_of_the_stream_cuts_is_said_to_be_cut():
-    frame = encode(InferResult(1, (5,) * 7, 1), 4)
+    frame = encode(infer_result(1, (5,) * 7, 1), 4)
     reader = joined()
     assert reader.feed(frame[:-3]) == []
     assert [type(event) for event in reader.close()] == [Damaged]
@@ -137,7 +138,7 @@ def test_a_frame_that_the_end_of_the_stream_cuts_is_said_to_be_cut():
 
 
 def test_text_between_frames_is_handed_on_as_text():
-    frame = encode(InferResult(1, (5,) * 7, 1), 0)
+    frame = encode(infer_result(1, (5,) * 7, 1), 0)
     boot = "ESP-ROM:esp32s3-20210327\r\nrst:0x1 (POWERON)\r\n"
     log = "\x1b[0;32mI (312) camera: ok\x1b[0m\n"
     reader = LinkReader()
@@ -157,7 +158,7 @@ def test_a_text_without_end_comes_in_pieces_and_loses_no_letter():
 
 
 def test_too_long_is_said_once_and_the_next_frame_arrives():
-    frame = encode(InferResult(1, (5,) * 7, 1), 0)
+    frame = encode(infer_result(1, (5,) * 7, 1), 0)
     noise = b"\xaa" * (3 * MAX_ENCODED_BYTES)
     reader = joined()
     assert reader.feed(noise) == [TooLong()]
@@ -196,7 +197,9 @@ def test_random_bytes_hold_no_message_and_raise_nothing():
     assert reader.counters.bytes == len(content)
 
 
-@pytest.mark.parametrize(("version", "do"), [(2, "update microfer on this"), (0, "flash the firmware of this")])
+@pytest.mark.parametrize(
+    ("version", "do"), [(PROTOCOL_VERSION + 1, "update microfer on this"), (0, "flash the firmware of this")]
+)
 def test_a_hello_of_another_version_is_refused_with_what_to_do(version, do):
     """Its payload is of an unknown layout but for the first two fields."""
     payload = b"0.9.7".ljust(16, b"\0") + b"XIAO ESP32S3 Sense".ljust(32, b"\0") + b"anything else"
@@ -212,7 +215,7 @@ def test_a_hello_of_another_version_is_refused_with_what_to_do(version, do):
 def test_a_frame_of_another_version_is_refused_whatever_it_holds(payload):
     (event,) = LinkReader().feed(encode_frame(Frame(PROTOCOL_VERSION + 1, 0x01, 0, payload)))
     assert event == OtherVersion(PROTOCOL_VERSION + 1, 0x01, None, None)
-    assert "the other end speaks protocol version 2, this microfer speaks 1" in event.explain()
+    assert f"version {PROTOCOL_VERSION + 1}, this microfer speaks {PROTOCOL_VERSION}" in event.explain()
     (event,) = LinkReader().feed(encode_frame(Frame(PROTOCOL_VERSION + 1, 0x55, 0, payload)))
     assert event == OtherVersion(PROTOCOL_VERSION + 1, 0x55, None, None)
 
@@ -221,7 +224,7 @@ def test_an_unknown_type_and_an_echoed_command_are_no_messages():
     reader = LinkReader()
     assert reader.feed(encode_frame(Frame(PROTOCOL_VERSION, 0x7F, 0, b""))) == [UnknownType(0x7F)]
     assert reader.feed(encode(AskHello(), 1)) == [UnknownType(0x81)]
-    assert LinkReader(from_host=True).feed(encode(InferResult(1, (0,) * 7, 1), 0)) == [UnknownType(0x05)]
+    assert LinkReader(from_host=True).feed(encode(infer_result(1, (0,) * 7, 1), 0)) == [UnknownType(0x05)]
     assert reader.counters.unknown_type == 2
 
 
@@ -244,9 +247,9 @@ def test_an_intact_frame_with_an_impossible_payload_names_the_field():
 
 
 def test_a_payload_of_a_wrong_length_is_malformed():
-    for payload in (b"", bytes(14), bytes(16)):
+    for payload in (b"", bytes(24), bytes(26)):
         (event,) = LinkReader().feed(encode_frame(Frame(PROTOCOL_VERSION, InferResult.TYPE, 0, payload)))
-        assert event == Malformed(InferResult.TYPE, f"InferResult has {len(payload)} bytes, expected 15")
+        assert event == Malformed(InferResult.TYPE, f"InferResult has {len(payload)} bytes, expected 25")
 
 
 @pytest.mark.parametrize(
@@ -272,17 +275,17 @@ def test_a_payload_of_a_wrong_length_is_malformed():
 def test_gaps_and_restarts_are_told_apart(sequences, missed, restarts):
     reader = LinkReader()
     for sequence in sequences:
-        reader.feed(encode(InferResult(1, (0,) * 7, 1), sequence))
+        reader.feed(encode(infer_result(1, (0,) * 7, 1), sequence))
     assert (reader.counters.missed, reader.counters.restarts) == (missed, restarts)
     assert reader.counters.received == len(sequences)
 
 
 def test_a_reader_that_goes_on_with_another_stream_blames_nobody_for_its_cut_begin():
     reader = joined()
-    frame = encode(InferResult(1, (5,) * 7, 1), 4)
+    frame = encode(infer_result(1, (5,) * 7, 1), 4)
     reader.feed(frame)
     reader.close()
-    events = reader.feed(frame[6:] + encode(InferResult(2, (5,) * 7, 1), 8))
+    events = reader.feed(frame[6:] + encode(infer_result(2, (5,) * 7, 1), 8))
     assert [type(event) for event in events] == [Damaged, Received]
     assert events[0].cause == Cause.CUT
     assert events[1].missed == 8 - 4 - 1

@@ -28,12 +28,14 @@ from microfer.link.messages import (
     MAX_ENCODED_BYTES,
     MAX_FRAME_BYTES,
     MESSAGES,
+    PROTOCOL_VERSION,
     AskHello,
     BoardError,
     ErrorCode,
     Hello,
     InferCrop,
     InferResult,
+    padded,
 )
 from microfer.link.protocol import (
     DamagedFrameError,
@@ -72,8 +74,8 @@ def test_a_message_comes_back_as_it_was_sent(message):
 
 def test_the_layout_is_little_endian_without_padding():
     """Written out by hand once, so that a change of the layout code does not go unseen."""
-    result = InferResult(request=0x01020304, raw_scores=(-128, -1, 0, 1, 2, 3, 127), invoke_us=0x0A0B0C0D)
-    content = bytes.fromhex("01 05 0201 04030201 80ff000102037f 0d0c0b0a")
+    result = InferResult(0x01020304, 7, padded(-128, -1, 0, 1, 2, 3, 127), 0x0A0B0C0D)
+    content = bytes.fromhex("02 05 0201 04030201 07 80ff000102037f 000000000000000000 0d0c0b0a")
     content += struct.pack("<I", zlib.crc32(content))
     assert encode(result, 0x0102) == b"\0" + cobs.encode(content) + b"\0"
 
@@ -110,13 +112,13 @@ def test_what_is_fixed_for_all_time_has_not_moved():
     [
         ({"request": -1}, r"InferResult\.request is -1, expected u32"),
         ({"request": 2**32}, r"InferResult\.request is 4294967296, expected u32"),
-        ({"raw_scores": (0,) * 6}, r"InferResult\.raw_scores is \(0, .*expected i8\[7\]: 6 values"),
-        ({"raw_scores": (0,) * 6 + (128,)}, r"InferResult\.raw_scores is .*expected i8\[7\]"),
+        ({"raw_scores": (0,) * 15}, r"InferResult\.raw_scores is \(0, .*expected i8\[16\]: 15 values"),
+        ({"raw_scores": (0,) * 15 + (128,)}, r"InferResult\.raw_scores is .*expected i8\[16\]"),
         ({"invoke_us": 1.5}, r"InferResult\.invoke_us is 1\.5, expected u32"),
     ],
 )
 def test_a_value_that_does_not_fit_names_its_field(change, expected):
-    values: dict[str, Any] = {"request": 1, "raw_scores": (0,) * 7, "invoke_us": 1}
+    values: dict[str, Any] = {"request": 1, "classes": 7, "raw_scores": (0,) * 16, "invoke_us": 1}
     with pytest.raises(MicroferError, match=expected):
         encode(InferResult(**(values | change)), 0)
 
@@ -146,7 +148,7 @@ def test_impossible_values_are_counted_as_malformed_and_not_shown():
     reader, seen = LinkReader(from_host=False), []
     cases = [case for case in impossible_payloads() if case[0].TYPE < 0x80]
     for number, (message, _, payload) in enumerate(cases):
-        seen += reader.feed(encode_frame(Frame(1, message.TYPE, number, payload)))
+        seen += reader.feed(encode_frame(Frame(PROTOCOL_VERSION, message.TYPE, number, payload)))
     assert reader.counters.malformed == len(cases)
     assert not [event for event in seen if isinstance(event, Received)]
 

@@ -24,7 +24,7 @@ from microfer.link.events import Instant
 from microfer.link.messages import Answer, BoardError, ErrorCode
 from microfer.link.recording import Chunk, Recorder, Recording, read_recording
 from microfer.viewer import displays
-from microfer.viewer.export import COLUMNS, export_csv, export_mp4
+from microfer.viewer.export import columns, export_csv, export_mp4
 from microfer.viewer.picture import HEIGHT, WIDTH
 from microfer.viewer.terminal import KEPT_STYLES, HalfBlocks, gray_style, render, summary
 from microfer.viewer.view import CropView, View
@@ -222,7 +222,7 @@ def test_a_table_has_one_row_a_prediction(session, tmp_path):
     with (tmp_path / "x.csv").open() as file:
         table = list(csv.DictReader(file))
     assert len(table) == rows > 50
-    assert tuple(table[0]) == COLUMNS
+    assert tuple(table[0]) == columns()
     assert float(table[0]["raw_happiness"]) == 218 / 256
     frames = [int(row["frame"]) for row in table]
     assert frames == list(range(frames[0], frames[0] + rows))

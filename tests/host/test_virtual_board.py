@@ -24,6 +24,7 @@ from microfer.link.messages import (
     ResetReason,
     Statistics,
     StreamSettings,
+    padded,
 )
 from microfer.link.protocol import encode
 from microfer.link.reader import LinkReader, OtherVersion, Received, Text
@@ -77,7 +78,7 @@ def test_a_host_of_another_protocol_version_is_answered_with_the_hello(tiny, ver
         assert not client.next(Statistics).previews
 
 
-@pytest.mark.parametrize(("version", "advice"), [(2, "update microfer"), (0, "flash the firmware")])
+@pytest.mark.parametrize(("version", "advice"), [(PROTOCOL_VERSION + 1, "update microfer"), (0, "flash the firmware")])
 def test_a_board_of_another_protocol_version_is_refused_with_what_to_do(tiny, version, advice):
     settings = BoardSettings(model=tiny, wire=WireFaults(speak_version=version))
     with VirtualBoard(settings) as board, BoardClient(board.url) as client:
@@ -109,7 +110,7 @@ def test_the_scores_are_tflms_on_the_very_crop_that_the_preview_shows(astronaut)
         runner = oracle(default_model())
         for preview in client.messages(CropPreview):
             crop = np.frombuffer(preview.pixels, np.uint8).reshape(1, 48, 48)
-            assert predictions[preview.frame].raw_scores == tuple(runner.raw(crop)[0].tolist())
+            assert predictions[preview.frame].raw_scores == padded(*runner.raw(crop)[0].tolist())
         assert {message.answer for message in predictions.values()} <= {Answer.LABEL, Answer.UNCERTAIN}
 
 
@@ -140,7 +141,7 @@ def test_a_crop_of_the_host_gets_tflms_output_bit_for_bit():
         expected = oracle(default_model()).raw(crops)
         for number, crop in enumerate(crops):
             result = client.ask(InferCrop(1000 + number, crop.tobytes()), InferResult)
-            assert (result.request, result.raw_scores) == (1000 + number, tuple(expected[number].tolist()))
+            assert (result.request, result.raw_scores) == (1000 + number, padded(*expected[number].tolist()))
 
 
 # Commands

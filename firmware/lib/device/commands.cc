@@ -101,6 +101,7 @@ void Commands::HandleInfer(const protocol::Frame& command) {
   protocol::InferResult result;
   result.request = wanted.request;
   result.invoke_us = inference.invoke_us;
+  result.classes = kNumLabels;
   std::copy(inference.scores.begin(), inference.scores.end(), std::begin(result.raw_scores));
   link_.Send(result);
 }

@@ -48,6 +48,7 @@ void Reports::SendHello() {
   hello.flash_size_bytes = parts_.facts.flash_size_bytes;
   hello.psram_size_bytes = parts_.facts.psram_size_bytes;
   hello.reset_reason = parts_.facts.reset_reason;
+  protocol::SetText(hello.labels, kLabelList);
   link_.Send(hello);
 }
 

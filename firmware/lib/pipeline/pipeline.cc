@@ -51,6 +51,7 @@ PipelineOutcome Pipeline::Run(const CapturedFrame& frame, protocol::Prediction& 
   answer.capture_time_us = frame.capture_time_us;
   answer.capture_us = frame.capture_us;
   answer.label = protocol::kNoLabel;
+  answer.classes = kNumLabels;
   StopWatch watch(clock_);
 
   Track track;

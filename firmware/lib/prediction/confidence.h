@@ -10,6 +10,9 @@
 
 namespace microfer {
 
+// A message holds the scores of so many.
+static_assert(kNumLabels >= kMinClasses && kNumLabels <= kMaxClasses);
+
 // What the network gives out, one int8 for each label: a probability p is
 // stored as 256 * p + kOutputZeroPoint.
 using Scores = std::array<std::int8_t, kNumLabels>;
@@ -30,9 +33,10 @@ enum class [[nodiscard]] CalibrateOutcome : std::uint8_t{
     kNoScore,  // no score is above the floor: no softmax gives that, the model or its memory is damaged
 };
 
-// Seven probabilities add up to one, so the largest is 256 / 7 of 256 at least and
-// remains above the highest floor however the scores were rounded.
-static_assert(kMaxScoreFloor + 1 < 256 / kNumLabels);
+// All probabilities add up to one, so the largest of n is 256 / n of 256 at least
+// and remains above the highest floor however the scores were rounded.
+inline constexpr std::uint32_t kHighestScoreFloor =
+    kMaxScoreFloor < 256 / kNumLabels - 2 ? kMaxScoreFloor : 256 / kNumLabels - 2;
 
 // Turns int8 scores into calibrated probabilities: (p - floor)^(1/T), scaled to
 // add up to one. Without a floor these are the probabilities that the softmax
@@ -41,7 +45,7 @@ static_assert(kMaxScoreFloor + 1 < 256 / kNumLabels);
 //
 // `inverse_temperature_q16` is 1/T, below 2^21. `score_floor`, in 256ths, is
 // what the training gave to every label: with labels smoothed by e the network
-// learns (1 - e) p + e / 7, and taking e / 7 away leaves a multiple of p. What
+// learns (1 - e) p + e / n, and taking e / n away leaves a multiple of p. What
 // is not above the floor has a confidence of zero.
 //
 // Each is within 2/65536 of the exact value, and equal scores give equal

@@ -11,7 +11,7 @@ namespace microfer {
 struct PredictorSettings {
   std::uint32_t inverse_temperature_q16 = kOneQ16;  // see Calibrate()
   std::uint32_t uncertain_below_q16 = 0;            // 0: never uncertain
-  std::uint32_t score_floor = 0;                    // see Calibrate(); at most kMaxScoreFloor
+  std::uint32_t score_floor = 0;                    // see Calibrate(); at most kHighestScoreFloor
 
   // The newest frame's part in the smoothed confidences; kOneQ16: no smoothing.
   std::uint32_t newest_part_q16 = kNewestPartQ16;
@@ -22,7 +22,7 @@ struct PredictorSettings {
 
   [[nodiscard]] constexpr bool valid() const {
     return inverse_temperature_q16 >= 1 && inverse_temperature_q16 < (1U << 21) && uncertain_below_q16 < kOneQ16 &&
-           score_floor <= kMaxScoreFloor && newest_part_q16 >= 1 && newest_part_q16 <= kOneQ16 &&
+           score_floor <= kHighestScoreFloor && newest_part_q16 >= 1 && newest_part_q16 <= kOneQ16 &&
            hysteresis_q16 <= kOneQ16;
   }
 };

@@ -4,7 +4,7 @@ Both are chosen on a labelled split and judged on halves of it that had no part 
 scores is not chosen: it follows from how the network was trained, and is judged by the same halves with and without.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from microfer.calibrate.temperature import (
     perfect_ece,
     scored,
 )
-from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.contract import LABELS, OUTPUT_ZERO_POINT
 from microfer.errors import MicroferError
 from microfer.metrics.metrics import CALIBRATION_BINS, calibration_bins
 
@@ -162,18 +162,19 @@ def calibrate(
     score_floor: int = 0,
     precision: float = 0.8,
     seeds: int = SEEDS,
+    classes: Sequence[str] = LABELS,
 ) -> Calibration:
-    """Fit temperature and threshold on raw outputs, int8 (n, 7), of images with `labels` (n,).
+    """Fit temperature and threshold on raw outputs, int8 (n, classes), of images with `labels` (n,).
 
     choose: gives the threshold for calibrated images; by default JUDGED_COVERAGE of them are answered.
     score_floor: what is taken from every score, as `temperature.natural_floor` gives it.
-    precision: what the report of per-class thresholds aims at.
+    precision: what the report of per-class thresholds aims at. classes: their names.
 
     Raises:
         MicroferError: a class has fewer than two images, no score of an image is above the floor, or as
             `fit_temperature` and `choose` do.
     """
-    _check(raw, labels, score_floor)
+    _check(raw, labels, score_floor, classes)
     temperature = fit_temperature(raw, labels, score_floor)
     before, after = scored(raw, labels, 1.0), scored(raw, labels, temperature, score_floor)
     threshold = choose(after) if choose else for_coverage(after, JUDGED_COVERAGE)
@@ -189,9 +190,9 @@ def calibrate(
         cross_fits=tuple(cross_fit(raw, labels, seed, score_floor) for seed in range(seeds)),
         chosen=at_threshold(after, threshold),
         table=tuple(at_threshold(after, for_coverage(after, coverage)) for coverage in TABLE_COVERAGES),
-        classes=class_points(after, labels, threshold),
+        classes=class_points(after, labels, threshold, classes),
         wanted_precision=precision,
-        classes_at_precision=class_points_for_precision(after, labels, precision),
+        classes_at_precision=class_points_for_precision(after, labels, precision, classes),
         scored_before=before,
         scored_after=after,
     )
@@ -232,7 +233,7 @@ def _joined(parts: list[Scored]) -> Scored:
 def _halves(labels: Labels, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     rng = np.random.default_rng(seed)
     first, second = [], []
-    for label in range(NUM_CLASSES):
+    for label in range(int(labels.max()) + 1):
         members = rng.permutation(np.flatnonzero(labels == label))
         # The odd one of a class goes to either half in turn, so that these stay of one size.
         middle = (len(members) + label % 2) // 2
@@ -257,11 +258,11 @@ def _confidence(raw: Raw, labels: Labels, temperature: float, score_floor: int) 
     )
 
 
-def _check(raw: Raw, labels: Labels, score_floor: int) -> None:
-    counts = np.bincount(labels, minlength=NUM_CLASSES)
+def _check(raw: Raw, labels: Labels, score_floor: int, classes: Sequence[str]) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < 2:
         raise MicroferError(
-            f"calibration halves every class, and class {int(counts.argmin())} has {int(counts.min())} images; "
+            f"calibration halves every class, and {classes[int(counts.argmin())]} has {int(counts.min())} images; "
             "use the whole of PublicTest"
         )
     empty = (raw.astype(int) - OUTPUT_ZERO_POINT <= score_floor).all(axis=1)

@@ -1,5 +1,6 @@
 """From which confidence on an answer is shown: how many faces are answered, and how many of the answers are right."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,24 +91,28 @@ def for_accuracy(images: Scored, accuracy: float) -> float:
     )
 
 
-def class_points(images: Scored, labels: Labels, threshold: float) -> tuple[ClassPoint, ...]:
-    """Return precision and recall of every label at one threshold, in the order of LABELS."""
-    return tuple(_class_point(images, labels, index, threshold) for index in range(len(LABELS)))
+def class_points(
+    images: Scored, labels: Labels, threshold: float, classes: Sequence[str] = LABELS
+) -> tuple[ClassPoint, ...]:
+    """Return precision and recall of every one of the `classes` at one threshold, in their order."""
+    return tuple(_class_point(images, labels, name, index, threshold) for index, name in enumerate(classes))
 
 
-def class_points_for_precision(images: Scored, labels: Labels, precision: float) -> tuple[ClassPoint | None, ...]:
-    """Return, for each label, its lowest threshold whose answers are right in at least `precision` (0..1).
+def class_points_for_precision(
+    images: Scored, labels: Labels, precision: float, classes: Sequence[str] = LABELS
+) -> tuple[ClassPoint | None, ...]:
+    """Return, for each of the `classes`, its lowest threshold whose answers are right in at least `precision` (0..1).
 
     None where no threshold with FEWEST_ANSWERS answers, or half of the label's images where these are fewer, reaches
     it. A report: the board knows one threshold for all labels.
     """
     result: list[ClassPoint | None] = []
-    for index in range(len(LABELS)):
+    for index, name in enumerate(classes):
         own = images.take(np.flatnonzero(images.predicted == index))
         fewest = min(FEWEST_ANSWERS, max(int((labels == index).sum()) // 2, 1))
         points = curve(own) if len(own.right) else []
         found = [point.threshold for point in points if point.accuracy >= precision and point.answers >= fewest]
-        result.append(_class_point(images, labels, index, found[0]) if found else None)
+        result.append(_class_point(images, labels, name, index, found[0]) if found else None)
     return tuple(result)
 
 
@@ -120,10 +125,8 @@ def _point(threshold: float, hits: int, answers: int, images: int) -> OperatingP
     return OperatingPoint(threshold, answers / images, hits / answers, low, high, answers)
 
 
-def _class_point(images: Scored, labels: Labels, index: int, threshold: float) -> ClassPoint:
+def _class_point(images: Scored, labels: Labels, name: str, index: int, threshold: float) -> ClassPoint:
     answered = (images.predicted == index) & (images.confidence >= threshold)
     hits, own = int((answered & images.right).sum()), int((labels == index).sum())
     answers = int(answered.sum())
-    return ClassPoint(
-        LABELS[index], threshold, hits / answers if answers else None, hits / own if own else None, answers, own
-    )
+    return ClassPoint(name, threshold, hits / answers if answers else None, hits / own if own else None, answers, own)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import MAX_SCORE_FLOOR, NUM_CLASSES, OUTPUT_ZERO_POINT
+from microfer.contract import NUM_CLASSES, OUTPUT_ZERO_POINT, max_score_floor
 from microfer.errors import MicroferError
 from microfer.metrics.metrics import calibration_bins, expected_calibration_error
 from microfer.oracle.prediction import ONE, calibrated_all, settings_of
@@ -56,28 +56,28 @@ class Scored:
         return Scored(self.confidence[chosen], self.predicted[chosen], self.right[chosen])
 
 
-def natural_floor(label_smoothing: float) -> int:
+def natural_floor(label_smoothing: float, classes: int = NUM_CLASSES) -> int:
     """Return the levels of 256 that a training with `label_smoothing` e (0..1) gave to every score.
 
-    Its targets were (1 - e) t + e / 7, so the probability that it teaches where the truth is p' is p = (1 - e) p' +
-    e / 7 (C. Szegedy and others, Rethinking the inception architecture, CVPR 2016, section 7). Inverted, p' is
-    p - e / 7 but for a factor, which scaling to one removes: 256 e / 7 levels, rounded to a whole one. A
-    temperature cannot do this, for a power of p takes no constant away.
+    Its targets were (1 - e) t + e / n with n classes, so the probability that it teaches where the truth is p' is
+    p = (1 - e) p' + e / n (C. Szegedy and others, Rethinking the inception architecture, CVPR 2016, section 7).
+    Inverted, p' is p - e / n but for a factor, which scaling to one removes: 256 e / n levels, rounded to a whole one.
+    A temperature cannot do this, for a power of p takes no constant away.
 
     Raises:
-        MicroferError: the smoothing is not in 0..1, or so strong that its floor is above MAX_SCORE_FLOOR.
+        MicroferError: the smoothing is not in 0..1, or so strong that its floor is above max_score_floor.
     """
-    floor = round(SCORE_LEVELS * label_smoothing / NUM_CLASSES) if 0 <= label_smoothing <= 1 else -1
-    if not 0 <= floor <= MAX_SCORE_FLOOR:
+    floor = round(SCORE_LEVELS * label_smoothing / classes) if 0 <= label_smoothing <= 1 else -1
+    if not 0 <= floor <= (highest := max_score_floor(classes)):
         raise MicroferError(
-            f"a label smoothing of {label_smoothing:g} has no score floor from 0 to {MAX_SCORE_FLOOR} levels; name "
+            f"a label smoothing of {label_smoothing:g} has no score floor from 0 to {highest} levels; name "
             "what the training used, such as 0.1"
         )
     return floor
 
 
 def scored(raw: Raw, labels: Labels, temperature: float, score_floor: int = 0) -> Scored:
-    """Return what the board answers with a temperature and floor for raw outputs, int8 (n, 7), and `labels` (n,)."""
+    """Return what the board answers by a temperature and floor for raw outputs, int8 (n, classes), and labels (n,)."""
     confidences = _confidences(raw, temperature, score_floor)
     predicted = confidences.argmax(axis=1)
     return Scored(confidences.max(axis=1), predicted, predicted == labels)
@@ -91,7 +91,7 @@ def fit_temperature(raw: Raw, labels: Labels, score_floor: int = 0) -> float:
     probability, 1950). The likelihood would not do: the floor leaves some true labels a confidence of zero at every
     temperature, and the fit would be made without the images that were answered worst.
 
-    raw: the int8 outputs of the model, (n, 7). labels: (n,).
+    raw: the int8 outputs of the model, (n, classes). labels: (n,).
 
     Raises:
         MicroferError: the best lies at an end of TEMPERATURE_RANGE: scores and labels have nothing in common, or every
@@ -141,7 +141,7 @@ def lost_truths(raw: Raw, labels: Labels, score_floor: int) -> float:
 
 
 def _confidences(raw: Raw, temperature: float, score_floor: int) -> npt.NDArray[np.float64]:
-    settings = settings_of(temperature, 0, score_floor)
+    settings = settings_of(temperature, 0, score_floor, raw.shape[1])
     q16 = calibrated_all(raw, settings.inverse_temperature, settings.score_floor)
     result: npt.NDArray[np.float64] = q16 / ONE
     return result

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from microfer.cli.command import parser
 from microfer.console import Console, console
-from microfer.contract import LABELS
 from microfer.data import fer2013
 from microfer.data.audit import NOT_FOUND, Audit, DuplicateCount, SplitCount, audit, contact_sheet
 from microfer.files import write_bytes, write_json
@@ -78,7 +77,7 @@ def counts_table(report: Audit) -> Table:
     table.add_column("class")
     for split in report.splits:
         table.add_column(split.usage, justify="right")
-    for index, name in enumerate(LABELS):
+    for index, name in enumerate(report.classes):
         cells = []
         for split in report.splits:
             here, official = split.classes[index], split.official and split.official[index]

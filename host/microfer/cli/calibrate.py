@@ -28,7 +28,7 @@ EXAMPLES = """
 
 The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the very
 formula of the board: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to
-each of the seven scores in training, 256 * smoothing / 7 levels; name the smoothing once, the model then carries the
+each of the n scores in training, 256 * smoothing / n levels; name the smoothing once, the model then carries the
 floor. Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is
 "uncertain". By default 80 % of the images are answered: a board looks several times a second and can wait for a better
 look, and 80 % is where this project states its aim for the accuracy of the answers.
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from microfer.calibrate.calibrate import calibrate
     from microfer.calibrate.plots import coverage_figure, reliability_figure
     from microfer.data.fer2013 import load
+    from microfer.data.splits import require_classes
     from microfer.files import write_bytes, write_json
     from microfer.metrics.plots import save
     from microfer.parity.images import choose_images
@@ -53,10 +54,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = tflite_file.read(options.model)
     metadata = read_metadata(model)
     runner = open_tflite(options.model, "tflm" if has_tflm() else "reference", need_int8=True)
-    images = choose_images(load(options.data), options.split)
+    dataset = load(options.data)
+    require_classes(dataset, metadata.labels, str(options.model))
+    images = choose_images(dataset, options.split)
     raw = run_parallel(runner, images.data.images, "raw", workers=options.workers)
     result = calibrate(
-        raw, images.data.labels, _choice(options), score_floor=_floor(options, metadata), precision=options.precision
+        raw,
+        images.data.labels,
+        _choice(options),
+        score_floor=_floor(options, metadata),
+        precision=options.precision,
+        classes=metadata.labels,
     )
     new = replace(
         metadata,
@@ -97,7 +105,7 @@ def _floor(options: argparse.Namespace, metadata: "ModelMetadata") -> int:
     from microfer.calibrate.temperature import natural_floor
 
     if options.label_smoothing is not None:
-        return natural_floor(options.label_smoothing)
+        return natural_floor(options.label_smoothing, len(metadata.labels))
     return metadata.score_floor if options.score_floor is None else int(options.score_floor)
 
 

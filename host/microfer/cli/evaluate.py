@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, run the model, print and write what was measured."""
     options = _parse(arguments)
     from microfer.data.fer2013 import load
+    from microfer.data.splits import require_classes
     from microfer.files import write_json
     from microfer.metrics.evaluation import evaluate
     from microfer.metrics.metrics import classification_metrics
@@ -36,16 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from microfer.parity.images import choose_images
     from microfer.pictures.classify import as_shown
     from microfer.runtimes.parallel import run_parallel
-    from microfer.runtimes.runners import open_model
+    from microfer.runtimes.runners import labels_of, open_model
 
     runner = open_model(options.model, options.runner)
     dataset = load(options.data)
+    require_classes(dataset, labels_of(options.model), str(options.model))
     images = choose_images(dataset, options.split, options.limit)
     scores = run_parallel(runner, images.data.images, "scores", workers=options.workers)
     shown = as_shown(options.model, scores)
     result = evaluate(shown, images.data, dataset.take(dataset.usage == "Training"))
     document = _document(result, images, options.model, runner.name)
-    document["ece_uncalibrated"] = classification_metrics(scores, images.data.labels).ece
+    document["ece_uncalibrated"] = classification_metrics(scores, images.data.labels, dataset.classes).ece
     if options.out:
         title = f"{options.model.name} ({runner.name}), {options.split}"
         write_json(options.out / "evaluation.json", document)

@@ -61,7 +61,12 @@ def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
 
     float_model, missing = (options.float, "") if options.float else float_beside(int8_model)
     certificate = certify(
-        int8_model, float_model, _images(options), _limits(options), float_missing=missing, workers=options.workers
+        int8_model,
+        float_model,
+        _images(options, int8_model),
+        _limits(options),
+        float_missing=missing,
+        workers=options.workers,
     )
     if options.out:
         certificate = certificate_file.keep_boards(certificate, options.out)
@@ -83,7 +88,7 @@ def _check_board(options: argparse.Namespace, int8_model: Path) -> int:
     from microfer.parity.board_level import save_picture
     from microfer.parity.certificate import model_of
 
-    model, images = model_of(int8_model), _images(options)
+    model, images = model_of(int8_model), _images(options, int8_model)
     folder = options.out or Path("runs", "parity", model.model_id or model.sha256[:16])
     base = certificate_file.base_of(folder, int8_model, images, _limits(options))
     level = _ask_board(options, int8_model, model, images, folder / STATE_NAME)
@@ -136,14 +141,18 @@ def _ask_board(
             console.print("[yellow]the board may still be silent: restart it[/]", soft_wrap=True)
 
 
-def _images(options: argparse.Namespace) -> "Images":
+def _images(options: argparse.Namespace, int8_model: Path) -> "Images":
     from microfer.data.fer2013 import load
+    from microfer.data.splits import require_classes
     from microfer.parity.images import choose_images, synthetic_images
+    from microfer.runtimes.runners import labels_of
 
     if options.data is None:
         console.print("[yellow]no --data: drawn faces are used, which prove nothing about accuracy[/]", soft_wrap=True)
-        return synthetic_images(options.limit)
-    return choose_images(load(options.data), options.split, options.limit)
+        return synthetic_images(options.limit, labels_of(int8_model))
+    dataset = load(options.data)
+    require_classes(dataset, labels_of(int8_model), str(int8_model))
+    return choose_images(dataset, options.split, options.limit)
 
 
 def _limits(options: argparse.Namespace) -> "Limits":

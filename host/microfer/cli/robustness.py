@@ -33,18 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, measure, print and write."""
     options = _parse(arguments)
     from microfer.data.fer2013 import load
+    from microfer.data.splits import require_classes
     from microfer.files import write_json, write_text
     from microfer.metrics.plots import save
     from microfer.parity.images import choose_images
     from microfer.runtimes.parallel import run_parallel
-    from microfer.runtimes.runners import open_model
+    from microfer.runtimes.runners import labels_of, open_model
     from microfer.studies.robustness.camera_chain import crop_finder
     from microfer.studies.robustness.corruptions import CORRUPTIONS, corruption
     from microfer.studies.robustness.measure import CAMERA, measure
     from microfer.studies.robustness.page import markdown, robustness_figure
 
     runner = open_model(options.model, options.runner)
-    images = choose_images(load(options.data), options.split, options.limit)
+    dataset = load(options.data)
+    require_classes(dataset, labels_of(options.model), str(options.model))
+    images = choose_images(dataset, options.split, options.limit)
     wanted = [name for name in options.only if name != CAMERA]
     finder = crop_finder(options.detector) if CAMERA in options.only or not options.only else None
 

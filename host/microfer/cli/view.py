@@ -15,7 +15,7 @@ from microfer.link.recording import Recording, read_recording
 from microfer.link.source import LiveSource, Replay, Source
 from microfer.viewer import export
 from microfer.viewer.displays import choose_display
-from microfer.viewer.json_lines import line_of, summary_of
+from microfer.viewer.json_lines import JsonLines, summary_of
 from microfer.viewer.viewer import KEYS, Viewer
 
 HIGHEST_PORT = 65_535
@@ -144,7 +144,8 @@ def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
 
 def _show(viewer: Viewer, display: str, options: argparse.Namespace) -> None:
     if display == "json":
-        viewer.listener = lambda timed: print(json.dumps(line_of(timed)), flush=True)
+        lines = JsonLines()
+        viewer.listener = lambda timed: print(json.dumps(lines.line(timed)), flush=True)
         while not viewer.finished.is_set():
             viewer.poll()
         print(json.dumps(summary_of(viewer.view())), flush=True)

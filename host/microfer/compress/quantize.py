@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES, PIXEL_MAX
+from microfer.contract import PIXEL_MAX
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.model.convert import convert_float
@@ -28,13 +28,14 @@ def representative_images(training: Dataset, count: int, seed: int) -> npt.NDArr
             the input's range would not come out as 0..1.
     """
     rng = np.random.default_rng(seed)
-    each = max(count // NUM_CLASSES, 1)
+    each = max(count // len(training.classes), 1)
     chosen = []
-    for label in range(NUM_CLASSES):
+    for label in range(len(training.classes)):
         members = np.flatnonzero(training.labels == label)
         if len(members) < each:
             raise MicroferError(
-                f"{training.source} has {len(members)} images of class {label}; calibration takes {each}: use less"
+                f"{training.source} has {len(members)} images of class {training.classes[label]}; "
+                f"calibration takes {each}: use less"
             )
         chosen.append(rng.choice(members, each, replace=False))
     images: npt.NDArray[np.uint8] = training.images[np.sort(np.concatenate(chosen))]
@@ -74,7 +75,7 @@ def gate(model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Lim
     """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where one is exceeded."""
     float_scores = run_parallel(KerasRunner(model), dataset.images, "scores", title="float")
     int8_scores = run_parallel(LiteRTRunner(int8), dataset.images, "scores", title="int8")
-    comparison = compare_scores(float_scores, int8_scores, dataset.labels, dataset.names)
+    comparison = compare_scores(float_scores, int8_scores, dataset.labels, dataset.names, classes=dataset.classes)
     exceeded = tuple(one for one in comparison.judge(limits) if one.verdict == "failed")
     if not exceeded:
         return Gate(comparison, (), None)

@@ -12,6 +12,7 @@ from rich.table import Table
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, gate, representative_images
 from microfer.console import Bar, console, warn
+from microfer.data.splits import require_classes
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 from microfer.files import write_bytes, write_json
@@ -145,7 +146,10 @@ def quantize_file(
     images = representative_images(training, count, seed)
     console.print(f"loading Keras on {backend}, and TensorFlow")
     model, config = saved.load(source)
-    console.print(f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // 7} of each class")
+    require_classes(training, config.labels, str(source))
+    console.print(
+        f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // len(config.labels)} of each class"
+    )
     with Bar("calibrating", len(images)) as bar:
         bare = quantize(model, config, images, bar.add)
     console.print(f"comparing int8 with float on {len(validation):,} validation images")
@@ -161,7 +165,14 @@ def quantize_file(
         console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
     tflite = embed_metadata(
         bare,
-        ModelMetadata(model_id, config.name, arena, input_layout=config.input_layout, golden=golden_scores(bare)),
+        ModelMetadata(
+            model_id,
+            config.name,
+            arena,
+            input_layout=config.input_layout,
+            labels=config.labels,
+            golden=golden_scores(bare),
+        ),
     )
     report = {
         "model_id": model_id,

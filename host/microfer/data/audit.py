@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE, LABELS, OFFICIAL_COUNTS
+from microfer.contract import CROP_SIZE, OFFICIAL_COUNTS
 from microfer.data.dataset import USAGES, Dataset
 from microfer.data.duplicates import (
     Groups,
@@ -48,10 +48,10 @@ def contact_sheet(dataset: Dataset, title: str, per_class: int = 16, seed: int =
         seed: chooses the examples; the same seed chooses the same ones.
     """
     rng = np.random.default_rng(seed)
-    height, width = _TITLE_HEIGHT + _CELL * len(LABELS), _LABEL_WIDTH + _CELL * per_class
+    height, width = _TITLE_HEIGHT + _CELL * len(dataset.classes), _LABEL_WIDTH + _CELL * per_class
     sheet = np.full((height, width), _PAPER, np.uint8)
     _write(sheet, title, 6, 17)
-    for label, name in enumerate(LABELS):
+    for label, name in enumerate(dataset.classes):
         top = _TITLE_HEIGHT + label * _CELL
         _write(sheet, name, 6, top + _CELL // 2 + 4)
         members = np.flatnonzero(dataset.labels == label)
@@ -68,7 +68,7 @@ def _write(sheet: npt.NDArray[np.uint8], text: str, left: int, baseline: int) ->
 
 @dataclass(frozen=True)
 class SplitCount:
-    """One split's images per class (order of `LABELS`), beside the official ones where FER-2013 has that split."""
+    """One split's images per class, in the order of `Dataset.classes`, beside FER-2013's official ones."""
 
     usage: str
     classes: tuple[int, ...]
@@ -119,6 +119,7 @@ class Audit:
     """
 
     source: str
+    classes: tuple[str, ...]
     images: int
     splits: tuple[SplitCount, ...]
     exact: tuple[DuplicateCount, ...]
@@ -137,7 +138,6 @@ class Audit:
     def as_json(self) -> dict[str, Any]:
         """Return the same as plain dictionaries and lists, with the class names and what differs spelled out."""
         content = asdict(self)
-        content["classes"] = list(LABELS)
         content["not_found_by_this"] = NOT_FOUND
         content["absent"] = list(self.absent())
         content["different_from_official"] = [split.usage for split in self.splits if split.differs]
@@ -150,6 +150,7 @@ def audit(dataset: Dataset) -> Audit:
     mirrored = mirrored_groups(dataset.images)
     return Audit(
         source=dataset.source,
+        classes=dataset.classes,
         images=len(dataset),
         splits=_split_counts(dataset),
         exact=_count(exact, dataset),
@@ -183,8 +184,9 @@ def _split_counts(dataset: Dataset) -> tuple[SplitCount, ...]:
     counts = []
     for usage in USAGES:
         classes = tuple(int(count) for count in dataset.take(dataset.usage == usage).counts())
-        if usage in OFFICIAL_COUNTS or any(classes):
-            counts.append(SplitCount(usage, classes, OFFICIAL_COUNTS.get(usage)))
+        official = None if dataset.description.is_own else OFFICIAL_COUNTS.get(usage)
+        if official or any(classes):
+            counts.append(SplitCount(usage, classes, official))
     return tuple(counts)
 
 

@@ -189,8 +189,11 @@ def _split_header(line: str) -> tuple[str, Columns | None]:
 
 
 def _label(cell: str, at: str, description: Description) -> int:
-    label = description.label_of(cell) if description.knows(cell) else label_of(cell)
+    is_said = description.knows(cell) or description.is_own
+    label = description.label_of(cell) if is_said else label_of(cell)
     if label is None:
+        if description.is_own:
+            raise MicroferError(f"{at}: the label is {cell[:40]!r}, expected {' or '.join(description.classes)}")
         meaning = ", ".join(f"{index} {name}" for index, name in enumerate(LABELS))
         elsewhere = f"; {cell.strip()} is contempt in FER+, AffectNet and CK+" if cell.strip() == "7" else ""
         raise MicroferError(
@@ -213,7 +216,7 @@ def _usage(cell: str, at: str) -> str:
     usages = usages_of(cell)
     if not usages:
         raise MicroferError(
-            f"{at}: the usage is {cell!r}, expected {', '.join(USAGES[:-1])}; correct the row, or {_CUT}"
+            f"{at}: the usage is {cell[:40]!r}, expected {', '.join(USAGES[:-1])}; correct the row, or {_CUT}"
         )
     return usages[0]
 

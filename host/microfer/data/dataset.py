@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import CROP_SIZE, NUM_CLASSES
+from microfer.contract import CROP_SIZE
 from microfer.data.description import Description
 from microfer.errors import MicroferError
 
@@ -21,7 +21,7 @@ class Dataset:
     """Labelled face crops.
 
     images: uint8, shape (n, 48, 48), gray, 0..255.
-    labels: uint8, shape (n,), indices into `contract.LABELS`.
+    labels: uint8, shape (n,), indices into `classes`.
     usage:  str, shape (n,), one of USAGES each.
     names:  str, shape (n,), where each image came from (`row 17`, `test/angry/PublicTest_1.jpg`), for messages.
     source: what was read, or "synthetic".
@@ -45,10 +45,15 @@ class Dataset:
             raise ValueError(
                 f"{n} images, {len(self.labels)} labels, {len(self.usage)} usages, {len(self.names)} names"
             )
-        if n and self.labels.max() >= NUM_CLASSES:
-            raise ValueError(f"label {self.labels.max()} is not below {NUM_CLASSES}")
+        if n and self.labels.max() >= len(self.classes):
+            raise ValueError(f"label {self.labels.max()} is not below {len(self.classes)}")
         for array in (self.images, self.labels, self.usage, self.names):
             array.flags.writeable = False
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes' names: `contract.LABELS`, or the data set's own."""
+        return self.description.classes
 
     def __len__(self) -> int:
         return len(self.images)
@@ -90,5 +95,5 @@ class Dataset:
         return f"; {usage} is what training {_NEEDS[usage]}. Write into {self.description.source}: {ways}"
 
     def counts(self) -> npt.NDArray[np.intp]:
-        """Return the number of images per class, shape (7,), in the order of LABELS."""
-        return np.bincount(self.labels, minlength=NUM_CLASSES)
+        """Return the number of images per class, shape (len(classes),)."""
+        return np.bincount(self.labels, minlength=len(self.classes))

@@ -16,6 +16,7 @@ from microfer.data.description import Description
 from microfer.data.entries import Entry, folder_entries, open_file, open_tar, open_zip, zip_entries
 from microfer.data.folder_reader import read_images
 from microfer.data.splits import as_described
+from microfer.data.votes import by_votes
 from microfer.errors import MicroferError
 
 _UNREAD = frozenset(
@@ -38,7 +39,12 @@ def load(path: Path | str) -> Dataset:
         MicroferError: the path is missing, is none of these, or holds something that is not FER-2013; the message
             names the file and the row or entry.
     """
-    return as_described(_read(Path(path)))
+    dataset = _read(Path(path))
+    if dataset.description.votes:
+        dataset = by_votes(dataset, _votes_beside(Path(path), dataset.description.votes))
+    if dataset.description.says_something:
+        console.print(escape(dataset.description.describe()), style="yellow", highlight=False, soft_wrap=True)
+    return as_described(dataset)
 
 
 def _read(path: Path) -> Dataset:
@@ -65,7 +71,7 @@ def _read(path: Path) -> Dataset:
 
 
 def _load_csv(path: Path, *, is_packed: bool) -> Dataset:
-    said_of_it = _shown(description.beside(path))
+    said_of_it = description.beside(path)
     with open_file(path) as file:
         if not is_packed:
             return read_csv(file, str(path), path.stat().st_size, said_of_it)
@@ -90,21 +96,21 @@ def _load_entries(entries: Sequence[Entry], where: str, beside: Description | No
         )
     if images:
         _refuse_unread(wanted, where)
-        return read_images(images, where, _shown(said_of_it))
+        return read_images(images, where, said_of_it)
     if len(tables) > 1:
         names = ", ".join(entry.name for entry in tables)
         raise MicroferError(f"{where} holds several CSV files ({names}); extract the one to read and name it")
     if not tables:
         raise MicroferError(f"{where} holds no images and no FER-2013 CSV; {_EXPECTED}{_instead(wanted)}")
     with tables[0].open() as file:
-        return read_csv(file, f"{where}: {tables[0].name}", tables[0].size, _shown(said_of_it))
+        return read_csv(file, f"{where}: {tables[0].name}", tables[0].size, said_of_it)
 
 
-def _shown(said_of_it: Description) -> Description:
-    """Say what the classes' names are taken for, where a file says so."""
-    if said_of_it.says_something:
-        console.print(escape(said_of_it.describe()), style="yellow", highlight=False, soft_wrap=True)
-    return said_of_it
+def _votes_beside(path: Path, name: str) -> Path:
+    votes = (path if path.is_dir() else path.parent) / name
+    if not votes.is_file():
+        raise MicroferError(f"there is no {votes}; get FER+'s fer2013new.csv from github.com/microsoft/FERPlus")
+    return votes
 
 
 def _may_be_image(entry: Entry, said_of_it: Description) -> bool:

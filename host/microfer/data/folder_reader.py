@@ -1,6 +1,7 @@
 """Reader for FER-2013 as image files: `train/angry/Training_3908.jpg`, in a folder or a zip."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import cv2
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from microfer.contract import CROP_SIZE
 from microfer.data import decoding
 from microfer.data.dataset import Dataset
-from microfer.data.description import Description
+from microfer.data.description import Description, own_classes
 from microfer.data.entries import Entry
 from microfer.data.progress import progress_bar
 from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, digits_help, usage_of_file_name, usages_of
@@ -37,6 +38,7 @@ def read_images(entries: Sequence[Entry], where: str, description: Description) 
     everything = sorted(entries, key=lambda entry: entry.name)
     _check_one_root([entry.name for entry in everything], where)
     top = _top_folder([entry.name for entry in everything])
+    description = _with_own_classes([entry.name for entry in everything], description)
     _check_digits([entry.name for entry in everything], where, description)
     placed = [
         (entry, place) for entry in everything if (place := _place(entry.name, where, description, top)) is not None
@@ -108,9 +110,10 @@ def _place(name: str, where: str, description: Description, top: str | None) -> 
         label = description.label_of(folders[-1])
     if label is None:
         found = f"the folder {folders[-1]!r} means no class" if folders else "the image is in no class folder"
+        expected = " or ".join(description.classes) if description.is_own else CLASS_HELP
         raise MicroferError(
-            f"{where}: {name}: {found}, expected {CLASS_HELP}; "
-            f"rename the folder, or say what it means in {description.source}"
+            f"{where}: {name}: {found}, expected {expected}; rename the folder, say what it means in "
+            f'{description.source}, or name all classes there where they are your own: classes = ["happy", "bored"]'
         )
     told = usage_of_file_name(path.name)
     if len(folders) == 1:
@@ -132,6 +135,17 @@ def _top_folder(names: list[str]) -> str | None:
     """Return the folder above all class folders where they have one in common, as in `CK+48/anger/1.png`."""
     above = {PurePosixPath(name).parts[-3] for name in names if len(PurePosixPath(name).parts) > 2}
     return above.pop() if len(above) == 1 and all(len(PurePosixPath(name).parts) > 2 for name in names) else None
+
+
+def _with_own_classes(names: list[str], description: Description) -> Description:
+    """Return the description, with the folders' names as classes where they are others than FER-2013's."""
+    if description.is_own or description.meanings:
+        return description
+    folders = [PurePosixPath(name).parent.name for name in names]
+    own = own_classes(folders, description.source) if all(folders) else None
+    if own is None:
+        return description
+    return replace(description, classes=own.classes, by_folders=own.by_folders and not description.says_something)
 
 
 def _check_digits(names: list[str], where: str, description: Description) -> None:

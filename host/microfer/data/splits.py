@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import LABELS
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 
@@ -23,7 +22,7 @@ def as_described(dataset: Dataset) -> Dataset:
     """
     share = dataset.description.validation
     if not share:
-        return dataset
+        return _own_splits(dataset) if dataset.description.is_own else dataset
     if (dataset.usage == "PublicTest").any():
         raise MicroferError(
             f"{dataset.description.source}: validation images are asked for, but PublicTest has images already; "
@@ -42,6 +41,25 @@ def as_described(dataset: Dataset) -> Dataset:
     return replace(dataset, usage=usage.astype(str))
 
 
+def _own_splits(dataset: Dataset) -> Dataset:
+    """Return a data set of its own classes, whose test images are PrivateTest, or validate where nothing else does.
+
+    FER-2013's two test sets do not exist there, so `test` is one thing.
+    """
+    has_validation = (dataset.usage == "PublicTest").any()
+    usage = np.where(dataset.usage == "unknown", "PrivateTest" if has_validation else "PublicTest", dataset.usage)
+    return replace(dataset, usage=usage)
+
+
+def require_classes(dataset: Dataset, labels: tuple[str, ...], model: str) -> None:
+    """Raise MicroferError unless the data set has the classes that `model` tells apart, in the same order."""
+    if dataset.classes != labels:
+        raise MicroferError(
+            f"{model} tells {', '.join(labels)} apart, and {dataset.source} has {', '.join(dataset.classes)}: take the "
+            f"data that it was trained for, or say in {dataset.description.source or 'dataset.toml'} what is what"
+        )
+
+
 def training_splits(dataset: Dataset) -> tuple[Dataset, Dataset]:
     """Return the Training and PublicTest splits.
 
@@ -49,9 +67,8 @@ def training_splits(dataset: Dataset) -> tuple[Dataset, Dataset]:
         MicroferError: one of them is empty, or Training lacks a class that the description does not allow it to lack.
     """
     training, validation = dataset.split("Training"), dataset.split("PublicTest")
-    lacking = [
-        LABELS[label] for label in np.flatnonzero(training.counts() == 0) if label not in dataset.description.absent
-    ]
+    empty = set(np.flatnonzero(training.counts() == 0).tolist()) - set(dataset.description.absent)
+    lacking = [dataset.classes[label] for label in sorted(empty)]
     if lacking:
         listed = ", ".join(f'"{name}"' for name in lacking)
         raise MicroferError(

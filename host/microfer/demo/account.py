@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from microfer.link.events import Timed
-from microfer.link.messages import Prediction, Statistics
+from microfer.link.messages import Hello, Prediction, Statistics
 from microfer.link.reader import Received
 from microfer.viewer.view import FrameView, Shown, View
 from microfer.viewer.view_model import frame_view
@@ -33,13 +33,16 @@ class Account:
         """Set once the board's statistics say that it has dealt with all frames."""
         self.latest: tuple[str, FrameView] | None = None
         self._seen, self._frames = seen, frames
+        self._hello: Hello | None = None
         self._answers: defaultdict[str, list[FrameView]] = defaultdict(list)
 
     def take(self, timed: Timed) -> None:
         """Take an event of the viewer's."""
         message = timed.event.message if isinstance(timed.event, Received) else None
+        if isinstance(message, Hello):
+            self._hello = message
         if isinstance(message, Prediction) and message.frame < len(self._seen):
-            name, view = self._seen[message.frame], frame_view(timed.at, message)
+            name, view = self._seen[message.frame], frame_view(timed.at, message, self._hello)
             self._answers[name].append(view)
             self.latest = name, view
         if isinstance(message, Statistics):

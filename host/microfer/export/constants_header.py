@@ -7,6 +7,8 @@ from microfer import contract
 from microfer.export import cpp
 
 CONSTANTS: tuple[tuple[str, str, int, str], ...] = (
+    ("int", "kMinClasses", contract.MIN_CLASSES, "that a network tells apart"),
+    ("int", "kMaxClasses", contract.MAX_CLASSES, ""),
     ("std::uint32_t", "kOneQ16", contract.ONE_Q16, "probabilities are whole numbers: this one is 1"),
     ("std::uint32_t", "kMaxScoreFloor", contract.MAX_SCORE_FLOOR, "of 256 levels; some score is always above it"),
     ("std::uint32_t", "kNewestPartQ16", contract.NEWEST_PART_Q16, "of the newest frame in what is smoothed"),

@@ -120,6 +120,8 @@ def _rule(rule: Rule, message: type[Message]) -> list[str]:
     allowed = rule.condition.removeprefix("is ")
     if isinstance(rule, AtMost):
         test = f"message.{rule.smaller} {'<' if rule.strict else '<='} message.{rule.larger}"
+        if rule.besides is not None:
+            test = f"message.{rule.smaller} == {rule.besides} || {test}"
     else:
         sides = ((rule.field, rule.value), (rule.other, rule.other_value))
         test = " == ".join(f"(message.{name} == {_value(fields[name], value)})" for name, value in sides)

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from microfer.contract import CROP_SIZE, INPUT_LAYOUTS, LABELS, NUM_CLASSES
+from microfer.contract import CROP_SIZE, INPUT_LAYOUTS, LABEL_SEPARATOR
 from microfer.export import cpp
 from microfer.export.golden import GoldenPicture
 from microfer.export.kernel_plan import KernelPlan, plan_kernels
@@ -58,12 +58,14 @@ def contract_header(source: Source) -> str:
     model, metadata = source.model, source.metadata
     crop, scores = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
     layouts = ", ".join(_constant(layout) for layout in INPUT_LAYOUTS)
-    labels = "".join(f"    {cpp.string(label)},\n" for label in LABELS)
+    labels = "".join(f"    {cpp.string(label)},\n" for label in metadata.labels)
     body = f"""
-// The seven perceived expressions, in the order of every score vector.
-inline constexpr int kNumLabels = {len(LABELS)};
+// What the network tells apart, in the order of every score vector.
+inline constexpr int kNumLabels = {len(metadata.labels)};
 inline constexpr const char* kLabels[kNumLabels] = {{
 {labels}}};
+inline constexpr char kLabelList[] =
+    {cpp.string(LABEL_SEPARATOR.join(metadata.labels))};
 
 // Width and height of the face crop: gray, 8 bits, row by row from the top left.
 inline constexpr int kCropSizePx = {CROP_SIZE};
@@ -214,7 +216,7 @@ extern const GoldenFrame kGoldenFrames[kNumGoldenFrames];
 def golden_source(source: Source) -> str:
     """Return golden.cc: the pixels, in flash, and the table of the frames."""
     golden = source.metadata.golden
-    scores = golden.scores if golden else ((0,) * NUM_CLASSES,) * len(source.pictures)
+    scores = golden.scores if golden else ((0,) * len(source.metadata.labels),) * len(source.pictures)
     pixels = "\n".join(
         f"constexpr std::uint8_t kPixels{i}[] = {{\n{cpp.byte_rows(picture.picture.pixels)}\n}};\n"
         for i, picture in enumerate(source.pictures)

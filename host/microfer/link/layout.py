@@ -164,15 +164,19 @@ def one_of(codes: type[Code]) -> Wire:
 
 @dataclass(frozen=True)
 class AtMost:
-    """In no message is the field `smaller` above the field `larger`, nor equal to it where the rule is `strict`."""
+    """In no message is the field `smaller` above the field `larger`, nor equal to it where the rule is `strict`.
+
+    besides: one more value that `smaller` may have; None: there is none.
+    """
 
     smaller: str
     larger: str
     strict: bool = False
+    besides: int | None = None
 
     def holds(self, value: Callable[[str], Any]) -> bool:
         """Return whether it does for the values of a message's fields, asked for by name."""
-        return bool(value(self.smaller) + self.strict <= value(self.larger))
+        return bool(value(self.smaller) == self.besides or value(self.smaller) + self.strict <= value(self.larger))
 
     @property
     def subject(self) -> str:
@@ -182,7 +186,8 @@ class AtMost:
     @property
     def condition(self) -> str:
         """What is said of it."""
-        return f"is {'below' if self.strict else 'at most'} {self.larger}"
+        other = "" if self.besides is None else f", or {self.besides}"
+        return f"is {'below' if self.strict else 'at most'} {self.larger}{other}"
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,16 @@ from typing import Annotated, ClassVar, Final
 
 from microfer.contract import (
     CROP_SIZE,
+    LABEL_SEPARATOR,
     LEAST_PERIOD_MS,
+    LONGEST_LABEL_LIST,
     MAX_BOX_SIDE_PX,
+    MAX_CLASSES,
     MAX_FRAME_SIDE_PX,
+    MIN_CLASSES,
     MOST_OPERATORS,
     MOST_PERIOD_MS,
     MOST_PROFILE_RUNS,
-    NUM_CLASSES,
     ONE_Q16,
 )
 from microfer.link.layout import (
@@ -47,7 +50,7 @@ from microfer.link.layout import (
     payload_struct,
 )
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 
 CROP_BYTES: Final = CROP_SIZE * CROP_SIZE
 
@@ -78,8 +81,9 @@ BOX_EDGE_PX: Final = I16.within(-MAX_BOX_SIDE_PX, MAX_FRAME_SIDE_PX - 1)
 """A box touches its frame."""
 
 PERIOD_MS: Final = U16.within(LEAST_PERIOD_MS, MOST_PERIOD_MS, other=0)
-CONFIDENCES_Q16: Final = array(U32.within(0, ONE_Q16), NUM_CLASSES)
-LABEL: Final = U8.within(0, NUM_CLASSES - 1, other=NO_LABEL)
+CONFIDENCES_Q16: Final = array(U32.within(0, ONE_Q16), MAX_CLASSES)
+LABEL: Final = U8.within(0, MAX_CLASSES - 1, other=NO_LABEL)
+CLASSES: Final = U8.within(MIN_CLASSES, MAX_CLASSES)
 RUNS: Final = U16.within(1, MOST_PROFILE_RUNS)
 OPERATOR: Final = U16.within(0, MOST_OPERATORS - 1)
 
@@ -139,6 +143,11 @@ class ErrorCode(Code):
     PROFILE_FAILED = 13, "the network's operators could not be timed; the text says why"
 
 
+def padded(*scores: int) -> tuple[int, ...]:
+    """Return the scores of a few classes as a message has them, with zeros up to `MAX_CLASSES`."""
+    return (*scores, *(0,) * (MAX_CLASSES - len(scores)))
+
+
 @dataclass(frozen=True)
 class Hello(Message):
     """Who the board is. Sent at its start, when the host asks, and on a frame of another protocol version."""
@@ -156,7 +165,7 @@ class Hello(Message):
     uptime_us: Annotated[int, TIME_US, "time since the board's start"]
     input_scale: Annotated[float, F32.within(0, 1), "scale of the int8 input; 0 where no model could be loaded"]
     self_test_equal: Annotated[int, U16, "int8 scores of the golden crops that equal the host's"]
-    self_test_total: Annotated[int, U16, "int8 scores compared: 7 for each golden crop"]
+    self_test_total: Annotated[int, U16, "int8 scores compared: one for each class and golden crop"]
     self_test_faces_found: Annotated[int, U16, "faces that the detector found in the golden frames"]
     self_test_faces_total: Annotated[int, U16, "faces in the golden frames"]
     self_test_invoke_us: Annotated[int, U32, "longest run of the network in the self-test"]
@@ -166,6 +175,12 @@ class Hello(Message):
     psram_size_bytes: Annotated[int, BYTES, "PSRAM found at the start; 0 = none"]
     input_zero_point: Annotated[int, I8, "zero point of the int8 input"]
     reset_reason: Annotated[ResetReason, one_of(ResetReason), "why it started"]
+    labels: Annotated[str, chars(LONGEST_LABEL_LIST), "what the network tells apart, in the scores' order, by commas"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels, one by one."""
+        return tuple(self.labels.split(LABEL_SEPARATOR)) if self.labels else ()
 
 
 @dataclass(frozen=True)
@@ -174,6 +189,7 @@ class Prediction(Message):
 
     TYPE: ClassVar[int] = 0x02
     RULES: ClassVar[tuple[Rule, ...]] = (
+        AtMost("label", "classes", strict=True, besides=NO_LABEL),
         Together("answer", Answer.NO_FACE, "label", NO_LABEL),
         Together("answer", Answer.NO_FACE, "face_source", FaceSource.NONE),
     )
@@ -183,7 +199,9 @@ class Prediction(Message):
     face_y_px: Annotated[int, BOX_EDGE_PX, "top edge of that box"]
     face_width_px: Annotated[int, BOX_SIDE_PX, "width of that box; 0 = no face"]
     face_height_px: Annotated[int, BOX_SIDE_PX, "height of that box; 0 = no face"]
-    smoothed_q16: Annotated[tuple[int, ...], CONFIDENCES_Q16, "calibrated and smoothed, in 1/65536"]
+    smoothed_q16: Annotated[
+        tuple[int, ...], CONFIDENCES_Q16, "calibrated and smoothed, in 1/65536; 0 beyond the classes"
+    ]
     capture_us: Annotated[int, U32, "time of each stage: waiting for the camera"]
     face_us: Annotated[int, U32, "finding or tracking the face"]
     crop_us: Annotated[int, U32, "cutting out and resizing the crop"]
@@ -193,7 +211,10 @@ class Prediction(Message):
     answer: Annotated[Answer, one_of(Answer), "no face, uncertain, or a label"]
     label: Annotated[int, LABEL, "index into the labels; the most probable one if uncertain; 255 = no face"]
     face_source: Annotated[FaceSource, one_of(FaceSource), "detected, tracked, or none"]
-    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
+    classes: Annotated[int, CLASSES, "how many the network tells apart; so many of the scores count"]
+    raw_scores: Annotated[
+        tuple[int, ...], array(I8, MAX_CLASSES), "the network's int8 output, in the labels' order; 0 beyond"
+    ]
 
 
 @dataclass(frozen=True)
@@ -240,7 +261,10 @@ class InferResult(Message):
 
     TYPE: ClassVar[int] = 0x05
     request: Annotated[int, U32, "number that the command carried"]
-    raw_scores: Annotated[tuple[int, ...], array(I8, NUM_CLASSES), "the network's int8 output, in the labels' order"]
+    classes: Annotated[int, CLASSES, "how many the network tells apart; so many of the scores count"]
+    raw_scores: Annotated[
+        tuple[int, ...], array(I8, MAX_CLASSES), "the network's int8 output, in the labels' order; 0 beyond"
+    ]
     invoke_us: Annotated[int, U32, "time of the network's run"]
 
 

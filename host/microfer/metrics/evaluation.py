@@ -37,7 +37,7 @@ class Evaluation:
 
 
 def evaluate(probabilities: npt.NDArray[np.floating[Any]], test: Dataset, training: Dataset | None) -> Evaluation:
-    """Return how well `probabilities`, float (n, 7), fit the labels of `test`.
+    """Return how well `probabilities`, float (n, classes), fit the labels of `test`.
 
     training: the images that the model learned from; None, or an empty set, where they are not at hand. With `test`
         itself being the training split, nothing is left as unseen.
@@ -45,12 +45,11 @@ def evaluate(probabilities: npt.NDArray[np.floating[Any]], test: Dataset, traini
     Raises:
         MicroferError: there is no image, or a probability is not a number.
     """
-    whole = classification_metrics(probabilities, test.labels)
+    whole = classification_metrics(probabilities, test.labels, test.classes)
     if training is None or len(training) == 0:
         return Evaluation(whole, None, None)
     repeated = also_in(test, training)
     if repeated.all():
         return Evaluation(whole, len(test), None)
-    return Evaluation(
-        whole, int(repeated.sum()), classification_metrics(probabilities[~repeated], test.labels[~repeated])
-    )
+    unseen = classification_metrics(probabilities[~repeated], test.labels[~repeated], test.classes)
+    return Evaluation(whole, int(repeated.sum()), unseen)

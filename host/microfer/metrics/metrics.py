@@ -4,6 +4,7 @@ Knows nothing about models, data sets or files: arrays in, frozen results out.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from microfer.contract import LABELS, NUM_CLASSES
+from microfer.contract import LABELS
 from microfer.errors import MicroferError
 
 CALIBRATION_BINS = 15
@@ -46,7 +47,7 @@ class Metrics:
     """What `classification_metrics` measures. Rates lie in [0, 1].
 
     accuracy_low, accuracy_high: the 95 % Wilson interval of the accuracy.
-    confusion: images by [true class][predicted class], 7 rows of 7 counts, in the order of LABELS.
+    confusion: images by [true class][predicted class], a row and a column for each class.
     ece:       expected calibration error over `calibration`, CALIBRATION_BINS bins.
     """
 
@@ -66,10 +67,14 @@ class Metrics:
         return asdict(self)
 
 
-def classification_metrics(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Metrics:
-    """Return the metrics of `probabilities`, float (n, 7) in [0, 1], against `labels`, integers (n,) in 0..6.
+def classification_metrics(
+    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], classes: Sequence[str] = LABELS
+) -> Metrics:
+    """Return the metrics of `probabilities`, float (n, classes) in [0, 1], against `labels`, integers (n,) below that.
 
-    The prediction is the most probable class, the first of equals. Macro-F1 is the mean over all seven classes,
+    classes: their names.
+
+    The prediction is the most probable class, the first of equals. Macro-F1 is the mean over all classes,
     a class without any image counting 0, as scikit-learn has it.
 
     Raises:
@@ -78,12 +83,12 @@ def classification_metrics(probabilities: npt.NDArray[np.floating], labels: npt.
     """
     probabilities = np.asarray(probabilities)
     labels = np.asarray(labels)
-    _check(probabilities, labels)
+    _check(probabilities, labels, len(classes))
     predicted = probabilities.argmax(axis=1)
     right = predicted == labels
-    classes = list(range(NUM_CLASSES))
-    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0)
-    matrix = confusion_matrix(labels, predicted, labels=classes)
+    indices = list(range(len(classes)))
+    precision, recall, f1, support = precision_recall_fscore_support(labels, predicted, labels=indices, zero_division=0)
+    matrix = confusion_matrix(labels, predicted, labels=indices)
     calibration = calibration_bins(probabilities.max(axis=1), right)
     low, high = wilson_interval(int(right.sum()), len(labels))
     return Metrics(
@@ -96,7 +101,7 @@ def classification_metrics(probabilities: npt.NDArray[np.floating], labels: npt.
         per_class=tuple(
             ClassMetrics(label, float(one_precision), float(one_recall), float(one_f1), int(images))
             for label, one_precision, one_recall, one_f1, images in zip(
-                LABELS, precision, recall, f1, support, strict=True
+                classes, precision, recall, f1, support, strict=True
             )
         ),
         confusion=tuple(tuple(int(cell) for cell in row) for row in matrix),
@@ -208,11 +213,9 @@ def mcnemar_p(a_correct: npt.NDArray[np.bool_], b_correct: npt.NDArray[np.bool_]
     return float(min(1.0, 2 * tail / 2**coins))  # in whole numbers until the division, so no tail underflows
 
 
-def _check(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
-    if probabilities.shape != (len(labels), NUM_CLASSES) or labels.ndim != 1:
-        raise ValueError(
-            f"{probabilities.shape} probabilities do not fit {labels.shape} labels of {NUM_CLASSES} classes"
-        )
+def _check(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], classes: int) -> None:
+    if probabilities.shape != (len(labels), classes) or labels.ndim != 1:
+        raise ValueError(f"{probabilities.shape} probabilities do not fit {labels.shape} labels of {classes} classes")
     if len(labels) == 0:
         raise MicroferError("there is no image to score; choose a split that has some")
     bad = ~np.isfinite(probabilities).all(axis=1)

@@ -38,23 +38,27 @@ HISTORY_KEYS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learni
 
 
 def confusion_figure(
-    confusion: npt.ArrayLike, title: str, row_title: str = "true class", column_title: str = "predicted class"
+    confusion: npt.ArrayLike,
+    title: str,
+    row_title: str = "true class",
+    column_title: str = "predicted class",
+    classes: Sequence[str] = LABELS,
 ) -> Figure:
-    """Draw a (7, 7) matrix of counts: the colour and the large figure are the row's percentage, below it the count."""
+    """Draw a square matrix of counts: the colour and the large figure are the row's percentage, below it the count."""
     counts = np.asarray(confusion)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     figure, axes = _figure(7.2, 6.6, title)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(LABELS)), LABELS, rotation=35, ha="right", rotation_mode="anchor")
-    names = [f"{label}\n{int(total)}" for label, total in zip(LABELS, totals[:, 0], strict=True)]
-    axes.set_yticks(range(len(LABELS)), names)
+    axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right", rotation_mode="anchor")
+    names = [f"{label}\n{int(total)}" for label, total in zip(classes, totals[:, 0], strict=True)]
+    axes.set_yticks(range(len(classes)), names)
     axes.set_xlabel(column_title)
     axes.set_ylabel(row_title)
     axes.tick_params(length=0)
     # White seams between the cells keep neighbours of one colour apart.
-    axes.set_xticks(np.arange(len(LABELS) + 1) - 0.5, minor=True)
-    axes.set_yticks(np.arange(len(LABELS) + 1) - 0.5, minor=True)
+    axes.set_xticks(np.arange(len(classes) + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(len(classes) + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="minor", length=0)
     for (row, column), share in np.ndenumerate(shares):
@@ -173,7 +177,7 @@ def noise_figure(layers: Sequence[tuple[str, float]], title: str) -> Figure:
 
 def plot_confusion(metrics: Metrics, path: Path | str, title: str = "Confusion") -> None:
     """Write the confusion matrix of `metrics` to `path` as PNG. Raises MicroferError where that fails."""
-    save(confusion_figure(metrics.confusion, title), path)
+    save(confusion_figure(metrics.confusion, title, classes=[one.label for one in metrics.per_class]), path)
 
 
 def plot_reliability(metrics: Metrics, path: Path | str, title: str = "Reliability") -> None:

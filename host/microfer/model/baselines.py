@@ -11,10 +11,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from microfer.contract import NUM_CLASSES, InputLayout, block_side
+from microfer.contract import LABELS, InputLayout, block_side
 from microfer.errors import MicroferError
 from microfer.json_reader import JsonError, Length, Range, parse, typed
-from microfer.model.limits import Blocks, Filters, Name, Rate, Stride
+from microfer.model.limits import Blocks, Filters, Labels, Name, Rate, Stride, without_usual_labels
 from microfer.model.node import Node
 
 
@@ -32,6 +32,7 @@ class Vgg:
     block_dropout: Rate = 0.25
     dense_dropout: Rate = 0.5
     input_layout: Literal["plain"] = "plain"
+    labels: Labels = LABELS
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class MobileNetV2:
     head: Filters
     head_dropout: Rate = 0.2
     input_layout: Literal["plain"] = "plain"
+    labels: Labels = LABELS
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class MiniXception:
     stem: Filters
     modules: Annotated[tuple[Filters, ...], Blocks]
     input_layout: Literal["plain"] = "plain"
+    labels: Labels = LABELS
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class ResNet:
     blocks: tuple[Annotated[int, Range(1, 64)], ...] = ()
     head_dropout: Rate = 0.0
     input_layout: InputLayout = "plain"
+    labels: Labels = LABELS
 
     def __post_init__(self) -> None:
         if self.blocks and len(self.blocks) != len(self.filters):
@@ -85,7 +89,7 @@ class ResNet:
 
 @dataclass(frozen=True)
 class Application:
-    """A network of keras.applications on the crop in three equal channels, with a dense layer of seven on top.
+    """A network of keras.applications on the crop in three equal channels, with a dense layer of the classes on top.
 
     function: its name there. It is for training alone: microfer neither prunes nor quantizes it.
     """
@@ -94,6 +98,7 @@ class Application:
     function: Literal["ResNet50", "EfficientNetB0"]
     head_dropout: Rate = 0.2
     input_layout: Literal["plain"] = "plain"
+    labels: Labels = LABELS
 
 
 Baseline = Vgg | MobileNetV2 | MiniXception | ResNet | Application
@@ -130,7 +135,7 @@ BASELINES: dict[str, Baseline] = {
 def to_json(config: Baseline) -> dict[str, Any]:
     """Return the configuration as JSON values; `from_json` takes it back."""
     plain: dict[str, Any] = parse(json.dumps({"kind": type(config).__name__} | asdict(config)))
-    return plain
+    return without_usual_labels(plain)
 
 
 def from_json(values: dict[str, Any]) -> Baseline:
@@ -235,7 +240,7 @@ def _vgg(config: Vgg) -> tuple[Node, ...]:
         net.add(Node(f"dense{number}_norm", "norm", (net.last,)))
         net.add(Node(f"dense{number}_relu", "relu", (net.last,)))
         net.dropout(f"dense{number}", config.dense_dropout)
-    net.add(Node("logits", "dense", (net.last,), filters=NUM_CLASSES, initial_std=0.01))
+    net.add(Node("logits", "dense", (net.last,), filters=len(config.labels), initial_std=0.01))
     return net.finished()
 
 
@@ -255,7 +260,7 @@ def _mobilenet_v2(config: MobileNetV2) -> tuple[Node, ...]:
             channels = filters
     net.conv("head", config.head, 1, limit=6.0)
     net.dropout("head", config.head_dropout)
-    net.add(Node("classifier", "conv", (net.last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01))
+    net.add(Node("classifier", "conv", (net.last,), filters=len(config.labels), kernel=1, initial_std=0.01))
     net.add(Node("logits", "global_average", (net.last,)))
     return net.finished()
 
@@ -281,7 +286,7 @@ def _resnet(config: ResNet) -> tuple[Node, ...]:
         net.add(Node(f"{name}_relu", "relu", (net.last,)))
     net.add(Node("average", "global_average", (net.last,)))
     net.dropout("head", config.head_dropout)
-    net.add(Node("logits", "dense", (net.last,), filters=NUM_CLASSES, initial_std=0.01))
+    net.add(Node("logits", "dense", (net.last,), filters=len(config.labels), initial_std=0.01))
     return net.finished()
 
 
@@ -298,6 +303,6 @@ def _mini_xception(config: MiniXception) -> tuple[Node, ...]:
             net.conv(f"{name}_pointwise{index}", filters, 1, relu=index == 1)
         net.pool(name, 3)
         net.add(Node(f"{name}_add", "add", (beside, net.last)))
-    net.add(Node("classifier", "conv", (net.last,), filters=NUM_CLASSES, kernel=3, initial_std=0.01))
+    net.add(Node("classifier", "conv", (net.last,), filters=len(config.labels), kernel=3, initial_std=0.01))
     net.add(Node("logits", "global_average", (net.last,)))
     return net.finished()

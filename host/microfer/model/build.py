@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from microfer.contract import CROP_SIZE, NUM_CLASSES, input_shape
+from microfer.contract import CROP_SIZE, input_shape
 from microfer.errors import MicroferError
 from microfer.model.backend import load_keras
 from microfer.model.baselines import Application
@@ -26,8 +26,8 @@ def build(
 ) -> Any:
     """Return the uncompiled functional model of `config`, weights freshly initialised.
 
-    It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, 7) that sum to one; the layer
-    "logits" gives the seven numbers before the softmax.
+    It takes float32 (batch, 48, 48, 1), pixel / 255, and returns float32 (batch, classes) that sum to one; the layer
+    "logits" gives the numbers before the softmax.
 
     framework: `keras` (the default) or `tf_keras`.
     fixed_batch: batch size to fix in the graph, for export.
@@ -142,7 +142,7 @@ def _application(config: Application, framework: Any) -> Any:
     )
     features = backbone(layers.Rescaling(255.0, **scaling, name="pixels")(pixels))
     dropped = layers.Dropout(config.head_dropout, name="head_dropout")(features)
-    logits = layers.Dense(NUM_CLASSES, name="logits")(dropped)
+    logits = layers.Dense(len(config.labels), name="logits")(dropped)
     return framework.Model(gray, layers.Softmax(name="softmax")(logits), name=config.name.replace("-", "_"))
 
 

@@ -4,7 +4,7 @@ Keras, tf_keras (for pruning) and the native PyTorch forward pass (for speed) ar
 same names, so that weights carry over by name.
 """
 
-from microfer.contract import NUM_CLASSES, block_side
+from microfer.contract import block_side
 from microfer.model import baselines
 from microfer.model.networks import Network
 from microfer.model.node import Node
@@ -14,7 +14,7 @@ from microfer.model.presets import SqueezeNet
 def nodes(config: Network) -> tuple[Node, ...]:
     """Return the network of `config` in the order of computation, from "input" to "softmax".
 
-    The node "logits" is the last before the softmax: shape (batch, 7).
+    The node "logits" is the last before the softmax: shape (batch, classes).
 
     Raises:
         MicroferError: the network is one of Keras' own, which is not described here.
@@ -37,7 +37,7 @@ def nodes(config: Network) -> tuple[Node, ...]:
     if config.average_first:
         last = net.add(Node("average", "average_pool", (last,)))
     # Small first logits, as SqueezeNet's authors have them: with He's, the bypasses' sums start at a loss above 3.
-    last = net.add(Node("classifier", "conv", (last,), filters=NUM_CLASSES, kernel=1, initial_std=0.01))
+    last = net.add(Node("classifier", "conv", (last,), filters=len(config.labels), kernel=1, initial_std=0.01))
     if config.classifier_relu:
         last = net.add(Node("classifier_relu", "relu", (last,)))
     net.add(Node("logits", "flatten" if config.average_first else "global_average", (last,)))

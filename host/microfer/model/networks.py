@@ -1,5 +1,6 @@
 """Every network by name: the SqueezeNets, which are deployed, and the baselines beside them."""
 
+from dataclasses import replace
 from typing import Any
 
 from microfer.errors import named
@@ -19,6 +20,11 @@ def network(name: str) -> Network:
         MicroferError: there is none, with the names that there are.
     """
     return named(NETWORKS, name, "preset")
+
+
+def for_labels(config: Network, labels: tuple[str, ...]) -> Network:
+    """Return the configuration for these classes: 2 to 16 names, in the order of the outputs."""
+    return replace(config, labels=labels)
 
 
 def to_json(config: Network) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from microfer.contract import InputLayout
+from microfer.contract import LABELS, InputLayout
 from microfer.errors import MicroferError, named
 from microfer.json_reader import JsonError, Length, Range, parse, typed
-from microfer.model.limits import Blocks, Filters, Kernel, Name, Rate, Stride
+from microfer.model.limits import Blocks, Filters, Kernel, Labels, Name, Rate, Stride, without_usual_labels
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,16 @@ class SqueezeNet:
     fire_dropout: dropout rate after each convolution of a fire module.
     head_dropout: dropout rate before the classifier.
     activation_limit: upper bound of every ReLU, or None. A bound keeps int8 ranges narrow where bypasses add up.
-    classifier_relu: ReLU on the seven class maps, as in the original.
+    classifier_relu: ReLU on the class maps, as in the original.
     stem_filters, stem_kernel: the first convolution, padded alike on all four sides because an uneven
         padding is computed wrongly by some ESP-NN releases (esp-nn issue 31).
     stem_stride, stem_pool: stride of the stem, and whether the first max pool follows it.
     pool_kernel, pool_valid: side of the max pools' windows; padded to "same" unless `pool_valid`. Even padding needs
         odd maps under a window of 3, or a window of 2.
-    average_first: average the maps before the classifier, not its seven maps after it. The answer is the same, for
+    average_first: average the maps before the classifier, not its maps after it. The answer is the same, for
         the average of a linear map is the map of the average, at a fraction of the products.
     input_layout: how the crop fills the input tensor, see `microfer.contract`.
+    labels: the classes that it tells apart, in the order of its outputs.
     """
 
     name: Name
@@ -55,6 +56,7 @@ class SqueezeNet:
     pool_valid: bool = False
     average_first: bool = False
     input_layout: InputLayout = "plain"
+    labels: Labels = LABELS
 
     def fire(self, number: int) -> tuple[int, int, int]:
         """Return the squeeze, expand1x1 and expand3x3 filters of a fire module, counted from 1."""
@@ -71,7 +73,7 @@ class SqueezeNet:
     def to_json(self) -> dict[str, Any]:
         """Return the configuration as JSON values; `from_json` takes it back."""
         plain: dict[str, Any] = parse(json.dumps(asdict(self)))  # tuples as lists, as a file gives them back
-        return plain
+        return without_usual_labels(plain)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "SqueezeNet":

@@ -165,6 +165,11 @@ def load(path: Path | str, expected: Network | None = None) -> tuple[Any, Networ
         MicroferError: as `read_config`; or the weights do not fit; or it is another network than `expected`.
     """
     config, _ = read_config(path)
+    if expected is not None and config.labels != expected.labels:
+        raise MicroferError(
+            f"{path} tells {', '.join(config.labels)} apart, and the data has {', '.join(expected.labels)}; "
+            "begin with a network of these classes, or without one"
+        )
     if expected is not None and config != expected:
         raise MicroferError(f"{path} holds the network {config.name!r}, not {expected.name!r} as asked for")
     try:

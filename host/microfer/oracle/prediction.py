@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from microfer.contract import (
     HYSTERESIS_Q16,
-    MAX_SCORE_FLOOR,
     NEWEST_PART_Q16,
     NUM_CLASSES,
     ONE_Q16,
     OUTPUT_ZERO_POINT,
+    max_score_floor,
 )
 from microfer.oracle.tables import log2_q24, power_of_half_q31
 
@@ -34,7 +34,8 @@ class Settings:
     uncertain_below: the smoothed confidence under which the answer is "uncertain"; 0 = never.
     newest_part: the newest frame's part in the smoothed confidences, 1..65536; 65536 = no smoothing.
     hysteresis: how clearly another label must lead, or the threshold be missed, before the shown label goes.
-    score_floor: levels of 256 that are taken from every score first, 0..MAX_SCORE_FLOOR.
+    score_floor: levels of 256 that are taken from every score first, 0..max_score_floor.
+    classes: how many scores a frame has.
     """
 
     inverse_temperature: int = ONE
@@ -42,10 +43,12 @@ class Settings:
     newest_part: int = NEWEST_PART_Q16
     hysteresis: int = HYSTERESIS_Q16
     score_floor: int = 0
+    classes: int = NUM_CLASSES
 
     def __post_init__(self) -> None:
-        if not 0 <= self.score_floor <= MAX_SCORE_FLOOR:
-            raise ValueError(f"a score floor is 0 to {MAX_SCORE_FLOOR} of 256 levels, not {self.score_floor}")
+        highest = max_score_floor(self.classes)
+        if not 0 <= self.score_floor <= highest:
+            raise ValueError(f"a score floor is 0 to {highest} of 256 levels, not {self.score_floor}")
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,17 @@ class Prediction:
     smoothed: tuple[int, ...]
 
 
-def settings_of(temperature: float, uncertain_below: float, score_floor: int = 0) -> Settings:
+def settings_of(
+    temperature: float, uncertain_below: float, score_floor: int = 0, classes: int = NUM_CLASSES
+) -> Settings:
     """Return the settings for a model's metadata; temperature and threshold pass through float32 as in contract.h."""
     inverse = int(1.0 / float(np.float32(temperature)) * ONE + 0.5)
     threshold = int(float(np.float32(uncertain_below)) * ONE + 0.5)
-    return Settings(inverse, threshold, score_floor=score_floor)
+    return Settings(inverse, threshold, score_floor=score_floor, classes=classes)
 
 
 def calibrated(scores: Sequence[int], inverse_temperature: int, score_floor: int = 0) -> tuple[int, ...] | None:
-    """Return (p - floor)^(1/T), at least 0, scaled to add up to one, for int8 scores (7).
+    """Return (p - floor)^(1/T), at least 0, scaled to add up to one, for int8 scores (classes).
 
     None where no score is above the floor. Powers are taken of p over the largest p, both above the floor, through
     base-2 logarithms: the exponent in Q16, the power in Q24.
@@ -86,9 +91,9 @@ def calibrated(scores: Sequence[int], inverse_temperature: int, score_floor: int
 def calibrated_all(
     scores: npt.NDArray[np.int8], inverse_temperature: int, score_floor: int = 0
 ) -> npt.NDArray[np.int64]:
-    """Return what `calibrated` returns for every row of int8 scores (n, 7): int64 (n, 7), Q16, bit for bit.
+    """Return what `calibrated` returns for every row of int8 scores (n, classes): int64 (n, 7), Q16, bit for bit.
 
-    A row without a score above the floor, which `calibrated` answers with None, gives seven zeros.
+    A row without a score above the floor, which `calibrated` answers with None, gives zeros.
     """
     levels = np.maximum(scores.astype(np.int64) - OUTPUT_ZERO_POINT - score_floor, 0)
     logarithms = np.array(_LOG2)[levels]
@@ -111,9 +116,9 @@ class Predictor:
         self._last = None
 
     def update(self, scores: Sequence[int]) -> Prediction | None:
-        """Return the answer after one more frame, int8 scores (7); None, and no change, with none above the floor."""
-        if len(scores) != NUM_CLASSES:
-            raise ValueError(f"expected {NUM_CLASSES} scores, got {len(scores)}")
+        """Return the answer after one more frame, int8 scores (classes); None, and no change, with none above it."""
+        if len(scores) != self._settings.classes:
+            raise ValueError(f"expected {self._settings.classes} scores, got {len(scores)}")
         newest = calibrated(scores, self._settings.inverse_temperature, self._settings.score_floor)
         if newest is None:
             return None

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES
+from microfer.contract import MAX_CLASSES, MIN_CLASSES
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_text
 from microfer.json_reader import Length, Range, parse, typed
@@ -33,7 +33,7 @@ STATE_NAME = "board-parity.partial.json"
 
 SCHEMA = "microfer.board-answers/1"
 
-Scores = Annotated[tuple[Annotated[int, Range(-128, 127)], ...], Length(NUM_CLASSES, NUM_CLASSES)]
+Scores = Annotated[tuple[Annotated[int, Range(-128, 127)], ...], Length(MIN_CLASSES, MAX_CLASSES)]
 """A raw int8 output."""
 
 
@@ -97,7 +97,7 @@ def resume(path: Path, about: dict[str, str]) -> BoardAnswers | None:
 
 
 Expect = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.int8]]
-"""Gives what this computer computes for crops: int8 (n, 7)."""
+"""Gives what this computer computes for crops: int8 (n, classes)."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,10 @@ def _ask_all(
     try:
         for i in range(len(answers.scores), len(crops)):
             result = session.infer(crops[i])
-            answers.scores.append(result.raw_scores)
+            scores = result.raw_scores[: result.classes]
+            answers.scores.append(scores)
             answers.invoke_us.append(result.invoke_us)
-            equal += result.raw_scores == tuple(expected[i].tolist())
+            equal += scores == tuple(expected[i].tolist())
             on_step(Step(i + 1, len(crops), equal, session.retries))
             if time.monotonic() - saved_s > SAVE_PERIOD_S:
                 answers.save(state, answers.link.plus(_link(session)))

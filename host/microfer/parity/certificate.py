@@ -162,7 +162,7 @@ def certify(
     against_float = Level("not run", (float_missing,))
     if floating:
         scores = run_parallel(floating, pixels, "scores", title="float", workers=workers)
-        compared = compare_scores(scores, decode_scores(raw), images.data.labels, names, images.of)
+        compared = compare_scores(scores, decode_scores(raw), images.data.labels, names, images.of, images.data.classes)
         against_float = _judge(compared, limits)
         if images.synthetic:
             against_float = Level("not judged", (_SYNTHETIC,), against_float.result)

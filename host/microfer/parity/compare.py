@@ -3,6 +3,7 @@
 Arrays in, frozen results out: running the models is `runners`, the certificate around these results `certificate`.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import confusion_matrix
 
-from microfer.contract import LABELS, NUM_CLASSES
+from microfer.contract import LABELS
 from microfer.errors import MicroferError
 from microfer.metrics.metrics import mcnemar_p, paired_interval, wilson_interval
 from microfer.parity.limits import Judgement, Limits, faults_of, judge_value
@@ -113,7 +114,7 @@ class FirstDifference:
 
 @dataclass(frozen=True)
 class BitComparison:
-    """Level 3: images with the same seven int8 outputs, and the largest difference in int8 steps (1/256)."""
+    """Level 3: images with the same int8 outputs, and the largest difference in int8 steps (1/256)."""
 
     count: int
     equal: int
@@ -146,16 +147,20 @@ def compare_scores(
     labels: npt.NDArray[np.integer[Any]],
     names: npt.NDArray[np.str_],
     split_images: int | None = None,
+    classes: Sequence[str] = LABELS,
 ) -> ScoreComparison:
-    """Return level 2 for probabilities, float (n, 7), of the same images with true `labels` (n,) and `names` (n,).
+    """Return level 2 for probabilities, float (n, classes), of the same images with true `labels` and `names`, (n,).
 
     split_images: how many images the split has that these were drawn from; None: they are the whole of it.
+    classes: their names.
 
     Raises:
         MicroferError: there is no image.
         ValueError: the shapes do not fit.
     """
     _check_pair(float_scores, int8_scores, names)
+    if float_scores.shape[1] != len(classes):
+        raise ValueError(f"scores of {float_scores.shape[1]} classes for {len(classes)} names")
     if labels.shape != names.shape:
         raise ValueError(f"{labels.shape} labels for {names.shape} images")
     difference = np.abs(float_scores.astype(np.float64) - int8_scores.astype(np.float64))
@@ -167,7 +172,6 @@ def compare_scores(
     count, agreed = len(labels), int((float_top == int8_top).sum())
     is_part = split_images is not None and split_images > count
     drop = paired_interval(only_float, only_int8, count, population=split_images) if is_part else None
-    classes = list(range(NUM_CLASSES))
     return ScoreComparison(
         count=count,
         float_accuracy=_accuracy(float_right),
@@ -180,8 +184,13 @@ def compare_scores(
         largest_difference=float(per_image[largest]),
         largest_index=largest,
         largest_name=str(names[largest]),
-        per_class=tuple(_class_agreement(k, labels == k, float_top, int8_top, difference) for k in classes),
-        top1=tuple(tuple(int(c) for c in row) for row in confusion_matrix(float_top, int8_top, labels=classes)),
+        per_class=tuple(
+            _class_agreement(name, k, labels == k, float_top, int8_top, difference) for k, name in enumerate(classes)
+        ),
+        top1=tuple(
+            tuple(int(c) for c in row)
+            for row in confusion_matrix(float_top, int8_top, labels=list(range(len(classes))))
+        ),
         histogram=tuple(int(c) for c in np.bincount((per_image / BIN_WIDTH).astype(int))),
         drop_points_interval=drop and (100 * drop[0], 100 * drop[1]),
         agreement_interval=wilson_interval(agreed, count, population=split_images) if is_part else None,
@@ -191,7 +200,7 @@ def compare_scores(
 def compare_raw(
     expected: npt.NDArray[np.int8], found: npt.NDArray[np.int8], names: npt.NDArray[np.str_]
 ) -> BitComparison:
-    """Return level 3 for raw outputs, int8 (n, 7), of the same images with `names` (n,).
+    """Return level 3 for raw outputs, int8 (n, classes), of the same images with `names` (n,).
 
     Raises:
         MicroferError: there is no image.
@@ -215,7 +224,7 @@ def compare_raw(
 
 
 def _check_pair(a: npt.NDArray[Any], b: npt.NDArray[Any], names: npt.NDArray[np.str_]) -> None:
-    if not a.shape == b.shape == (len(names), NUM_CLASSES):
+    if a.ndim != 2 or not a.shape == b.shape == (len(names), a.shape[1]):
         raise ValueError(f"outputs of shape {a.shape} and {b.shape} for {len(names)} images")
     if len(names) == 0:
         raise MicroferError("parity cannot be proven without an image; choose a split that has some")
@@ -227,6 +236,7 @@ def _accuracy(right: npt.NDArray[np.bool_]) -> Accuracy:
 
 
 def _class_agreement(
+    name: str,
     k: int,
     members: npt.NDArray[np.bool_],
     float_top: npt.NDArray[np.intp],
@@ -234,7 +244,7 @@ def _class_agreement(
     difference: npt.NDArray[np.float64],
 ) -> ClassAgreement:
     if not members.any():
-        return ClassAgreement(LABELS[k], 0, None, None, None, None)
+        return ClassAgreement(name, 0, None, None, None, None)
     a, b = float_top[members], int8_top[members]
     means = (float(values.mean()) for values in (a == k, b == k, a == b, difference[members]))
-    return ClassAgreement(LABELS[k], int(members.sum()), *means)
+    return ClassAgreement(name, int(members.sum()), *means)

@@ -6,7 +6,7 @@ from html import escape
 
 from matplotlib.figure import Figure
 
-from microfer.contract import CROP_SIZE, LABELS
+from microfer.contract import CROP_SIZE
 from microfer.metrics.plots import confusion_figure, histogram_figure, noise_figure, png
 from microfer.parity.board_level import TIMES_NOTE, BoardLevel
 from microfer.parity.certificate import Certificate, Level, Model
@@ -36,10 +36,10 @@ def render(certificate: Certificate) -> str:
         "" if certificate.complete else _note("This certificate is incomplete: see what was not judged or not run."),
         _facts(certificate),
         "<h2>Float against int8</h2>",
-        _level(certificate.float_against_int8),
+        _level(certificate.float_against_int8, certificate.images.per_class),
         _noise(certificate),
         "<h2>LiteRT's reference kernels against TFLM</h2>",
-        _level(certificate.reference_against_tflm),
+        _level(certificate.reference_against_tflm, certificate.images.per_class),
         _boards(certificate.boards),
         "<h2>What this depends on</h2>",
         _versions(certificate),
@@ -73,13 +73,13 @@ def _model(model: Model) -> str:
     return f"{escape(model.file)}{identity}, {model.size_bytes:,} bytes, SHA-256 <code>{escape(model.sha256)}</code>"
 
 
-def _level(level: Level) -> str:
+def _level(level: Level, labels: Iterable[str]) -> str:
     lines = [f"<p>{_badge(level.verdict)}</p>", *(_note(escape(reason) + ".") for reason in level.reasons)]
     match level.result:
         case ScoreComparison():
             lines.append(_scores(level.result))
         case BitComparison():
-            lines.append(_bits(level.result))
+            lines.append(_bits(level.result, labels))
     return "\n".join(lines)
 
 
@@ -102,7 +102,13 @@ def _scores(result: ScoreComparison) -> str:
         for one in result.per_class
     ]
     header = ["true class", "images", "float recall", "int8 recall", "agreement", "mean difference"]
-    top1 = confusion_figure(result.top1, "Top-1: float against int8", "float says", "int8 says")
+    top1 = confusion_figure(
+        result.top1,
+        "Top-1: float against int8",
+        "float says",
+        "int8 says",
+        [one.label for one in result.per_class],
+    )
     histogram = result.to_json()
     differences = histogram_figure(
         histogram["histogram"],
@@ -114,7 +120,7 @@ def _scores(result: ScoreComparison) -> str:
     return "\n".join([_fact_table(facts), _table(header, rows), _picture(top1), _picture(differences)])
 
 
-def _bits(result: BitComparison, expected: str = "LiteRT reference", found: str = "TFLM") -> str:
+def _bits(result: BitComparison, labels: Iterable[str], expected: str = "LiteRT reference", found: str = "TFLM") -> str:
     facts = [
         ("equal, bit for bit", f"{result.equal:,} of {result.count:,} images"),
         ("largest difference", f"{result.largest_difference} int8 steps (1/256 each)"),
@@ -124,7 +130,7 @@ def _bits(result: BitComparison, expected: str = "LiteRT reference", found: str 
     first = result.first
     facts.append(("first difference", f"image {first.index} ({escape(first.name)})"))
     rows = [[expected, *map(str, first.expected)], [found, *map(str, first.found)]]
-    return _fact_table(facts) + _table(["raw output", *LABELS], rows)
+    return _fact_table(facts) + _table(["raw output", *labels], rows)
 
 
 def _boards(boards: Sequence[BoardLevel]) -> str:
@@ -149,7 +155,7 @@ def _board(level: BoardLevel) -> str:
             f"<p>{_badge(level.verdict)}</p>",
             *(_note(escape(reason) + ".") for reason in level.reasons),
             _fact_table(facts),
-            _bits(level.bits, level.oracle_name, "the board"),
+            _bits(level.bits, level.images.per_class, level.oracle_name, "the board"),
             _crop(level),
             _table(times_head, [times_row]),
             _table(link_head, [link_row]),

@@ -1,7 +1,7 @@
 """The picture that microfer classify saves: the frame with its boxes, beside it what the network saw and answered.
 
-Each face has a card: the very 48x48 crop, every pixel of it blown up to a square, and seven bars. One face gets a
-large card, several get small ones in columns.
+Each face has a card: the very 48x48 crop, every pixel of it blown up to a square, and a bar for each class. One face
+gets a large card, several get small ones in columns.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,11 @@ from microfer.pictures.drawing import Box, font, picture, ring, rounded
 from microfer.pictures.faces import Face
 from microfer.pictures.pictures import ColorFrame
 
-COLORS = ("#e5484d", "#7da03c", "#8e6fd8", "#ee9a15", "#3e82d8", "#14a3a0", "#6b7684")
-"""One for each of LABELS: box, tag and winning bar."""
+COLORS = (
+    *("#e5484d", "#7da03c", "#8e6fd8", "#ee9a15", "#3e82d8", "#14a3a0", "#6b7684"),
+    *("#b5459c", "#8c6239", "#2f9e44", "#c2255c", "#5c7cfa", "#087f5b", "#a15c07", "#7048e8", "#495057"),
+)
+"""One for each class, the first seven those of LABELS: box, tag and winning bar."""
 
 UNSURE = "#aab2bd"
 PAPER, CARD, EDGE, TRACK = "#f3f5f8", "#ffffff", "#e3e8ee", "#e9edf2"
@@ -40,8 +43,8 @@ class Finding:
 
     face: its box on the frame.
     crop: what the network was given, uint8 (48, 48).
-    scores: probabilities in the order of LABELS, float32 (7,).
-    label: the answer, one of LABELS or "uncertain".
+    scores: probabilities in the order of `labels`, float32 (classes,).
+    label: the answer, one of `labels` or "uncertain".
     milliseconds: how long one invoke took on this computer.
     """
 
@@ -50,6 +53,7 @@ class Finding:
     scores: npt.NDArray[np.float32]
     label: str
     milliseconds: float
+    labels: tuple[str, ...] = LABELS
 
     @property
     def confidence(self) -> float:
@@ -64,7 +68,7 @@ class Finding:
     @property
     def color(self) -> str:
         """The colour of the answer."""
-        return COLORS[LABELS.index(self.label)] if self.label in LABELS else UNSURE
+        return COLORS[self.labels.index(self.label)] if self.label in self.labels else UNSURE
 
 
 def compose(frame: ColorFrame, findings: Sequence[Finding], model: str, runtime: str) -> ColorFrame:
@@ -158,12 +162,12 @@ def _draw_small_card(canvas: Image.Image, left: int, top: int, finding: Finding,
 
 
 def _draw_bars(canvas: Image.Image, box: Box, finding: Finding, letter_size: int) -> None:
-    """Draw seven rows of label, bar and percent into `box`; the winning row in ink and in its colour."""
-    best, pitch = int(finding.scores.argmax()), (box[3] - box[1]) / len(LABELS)
+    """Draw a row for each class of label, bar and percent into `box`; the winning row in ink and in its colour."""
+    best, pitch = int(finding.scores.argmax()), (box[3] - box[1]) / len(finding.labels)
     begin, end = box[0] + round(6.4 * letter_size), box[2] - round(3.5 * letter_size)
     half = round(pitch * 0.19)
     draw = ImageDraw.Draw(canvas)
-    for index, (label, score) in enumerate(zip(LABELS, finding.scores.tolist(), strict=True)):
+    for index, (label, score) in enumerate(zip(finding.labels, finding.scores.tolist(), strict=True)):
         middle = round(box[1] + (index + 0.5) * pitch)
         letters, ink = font(letter_size, bold=index == best), INK if index == best else MUTED
         draw.text((box[0], middle), label, ink, letters, anchor="lm")

@@ -23,7 +23,7 @@ UNCERTAIN = "uncertain"
 class Answer:
     """What the network perceives in one crop.
 
-    scores: calibrated probabilities in the order of LABELS, float32 (7,), multiples of 1/65536 as the board has them.
+    scores: calibrated probabilities in the order of the labels, float32 (classes,), multiples of 1/65536 as on a board.
     label: the label of the largest (of the first one where two tie), or "uncertain".
     milliseconds: how long the invoke took on this computer; a board is another matter.
     """
@@ -37,6 +37,7 @@ class Classifier:
     """A full-int8 .tflite in TFLM, or in LiteRT's reference kernels where TFLM has no wheel; these give the same bits.
 
     model_id: the name in the model's metadata, or its file's name where it carries none.
+    labels: what it tells apart.
     runtime: "TFLM", or "LiteRT reference kernels".
 
     Raises:
@@ -48,9 +49,11 @@ class Classifier:
         self._runner = open_tflite(path, "tflm" if in_tflm else "reference", need_int8=True)
         self.runtime = "TFLM" if in_tflm else "LiteRT reference kernels"
         self.model_id, self._settings = path.name, Settings()
+        self.labels: tuple[str, ...] = LABELS
         model = tflite_file.read(path)
         if ENTRY_NAME in model.metadata:
-            self.model_id, self._settings = read_metadata(model).model_id, settings_in(model)
+            metadata = read_metadata(model)
+            self.model_id, self._settings, self.labels = metadata.model_id, settings_in(model), metadata.labels
 
     def answer(self, crop: npt.NDArray[np.uint8]) -> Answer:
         """Return the answer for one crop, uint8 (48, 48), 0..255, as a board gives it for a face's first frame.
@@ -65,7 +68,7 @@ class Classifier:
         if prediction is None:
             raise MicroferError(f"{self.model_id} scores every expression with zero: its file is damaged, restore it")
         scores = np.array(prediction.smoothed, np.float32) / np.float32(ONE)
-        return Answer(scores, LABELS[prediction.label] if prediction.certain else UNCERTAIN, took)
+        return Answer(scores, self.labels[prediction.label] if prediction.certain else UNCERTAIN, took)
 
 
 def settings_in(model: TfliteModel) -> Settings:
@@ -77,11 +80,11 @@ def settings_in(model: TfliteModel) -> Settings:
     if ENTRY_NAME not in model.metadata:
         return Settings()
     metadata = read_metadata(model)
-    return settings_of(metadata.temperature, metadata.uncertain_below, metadata.score_floor)
+    return settings_of(metadata.temperature, metadata.uncertain_below, metadata.score_floor, len(metadata.labels))
 
 
 def as_shown(path: Path, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return a model's scores, float32 (n, 7), as a person sees them: calibrated as its board does, if it is one's.
+    """Return a model's scores, float32 (n, classes), as a person sees them: calibrated as its board does if it has one.
 
     A float model, and a .tflite without an entry or with a temperature of 1 and no floor, has them as they are.
 

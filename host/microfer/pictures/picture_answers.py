@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from microfer.contract import LABELS
 from microfer.files import write_bytes
 from microfer.pictures.annotate import Finding, compose
 from microfer.pictures.classify import Classifier
@@ -71,7 +70,9 @@ class PictureClassifier:
             face = found.adjusted(self._change.enlarge, self._change.shift_right, self._change.shift_down)
             pixels = crop(gray, face)
             answer = self.classifier.answer(pixels)
-            findings.append(Finding(face, pixels, answer.scores, answer.label, answer.milliseconds))
+            findings.append(
+                Finding(face, pixels, answer.scores, answer.label, answer.milliseconds, self.classifier.labels)
+            )
         return findings
 
     def draw(self, picture: Picture, findings: Sequence[Finding]) -> ColorFrame:
@@ -104,7 +105,8 @@ def _finding_as_dict(finding: Finding) -> dict[str, Any]:
         "perceived_expression": finding.label,
         "confidence": round(finding.confidence, 6),
         "scores": {
-            label: round(score, 6) for label, score in zip(LABELS, np.asarray(finding.scores).tolist(), strict=True)
+            label: round(score, 6)
+            for label, score in zip(finding.labels, np.asarray(finding.scores).tolist(), strict=True)
         },
         "milliseconds": round(finding.milliseconds, 3),
     }

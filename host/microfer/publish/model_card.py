@@ -6,7 +6,7 @@ Its shape follows Mitchell et al. 2019, "Model Cards for Model Reporting" (arXiv
 from collections.abc import Mapping
 from typing import Any
 
-from microfer.contract import LABELS
+from microfer.contract import MIN_CLASSES
 from microfer.cost.own import OwnKernels
 from microfer.cost.report import rates
 from microfer.parity.limits import Limits
@@ -161,15 +161,37 @@ def _calibration_rows(calibration: dict[str, Any], model: str) -> list[str]:
     ]
 
 
+def _in_words(count: int) -> str:
+    words = [
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+    ]
+    return str(words[count - MIN_CLASSES])
+
+
 def _what_it_is(metrics: dict[str, Any]) -> list[str]:
     arena = metrics["arena"]
+    labels = [row["label"] for row in metrics["int8"]["per_class"]]
     arena_text = f"{arena['bytes']:,} bytes ({arena['measured_on']})" if arena else "not measured"
     origin = f"preset `{metrics['preset']}`"
     if metrics["channels"]:
         origin = f"`{metrics['preset']}`, what channel pruning left of a trained network"
     return [
-        f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores seven "
-        f"*perceived expressions*: {', '.join(LABELS)}. Full int8, for TensorFlow Lite Micro. The network descends "
+        f"A customised SqueezeNet ({origin}) that takes a 48x48 gray face crop and scores {_in_words(len(labels))} "
+        f"*perceived expressions*: {', '.join(labels)}. Full int8, for TensorFlow Lite Micro. The network descends "
         f"from that of the thesis {THESIS}; batch normalization after every convolution, bounded activations, the "
         "training recipe and all other differences that `microfer describe` shows are microfer's own.",
         "",

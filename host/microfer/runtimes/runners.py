@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import LAYOUT_OF_SHAPE, NUM_CLASSES, InputLayout
+from microfer.contract import LABELS, LAYOUT_OF_SHAPE, InputLayout
 from microfer.errors import MicroferError
+from microfer.model import saved
 from microfer.model.backend import load_keras
 from microfer.model.saved import check_any
 from microfer.tensor import (
@@ -27,6 +28,7 @@ from microfer.tensor import (
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_ends, check_shapes
 from microfer.tflite.graph import TfliteModel
+from microfer.tflite.metadata import ENTRY_NAME, read_metadata
 
 Crops = npt.NDArray[np.uint8]
 Progress = Callable[[int], None]
@@ -51,11 +53,11 @@ class Runner(Protocol):
     divisible: bool
 
     def scores(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.float32]:
-        """Return probabilities, float32 (n, 7) in [0, 1], for crops, uint8 (n, 48, 48)."""
+        """Return probabilities, float32 (n, classes) in [0, 1], for crops, uint8 (n, 48, 48)."""
         ...
 
     def raw(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.int8]:
-        """Return the output tensors as the model gives them, int8 (n, 7), for crops, uint8 (n, 48, 48)."""
+        """Return the output tensors as the model gives them, int8 (n, classes), for crops, uint8 (n, 48, 48)."""
         ...
 
 
@@ -69,9 +71,9 @@ class KerasRunner:
         self.name = name
 
     def scores(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.float32]:
-        """Return probabilities, float32 (n, 7)."""
+        """Return probabilities, float32 (n, classes)."""
         check_crops(images)
-        result = np.empty((len(images), NUM_CLASSES), np.float32)
+        result = np.empty((len(images), self._model.output_shape[-1]), np.float32)
         for start in range(0, len(images), KERAS_BATCH):
             batch = images[start : start + KERAS_BATCH]
             result[start : start + len(batch)] = self._model.predict_on_batch(encode_float(batch))
@@ -119,13 +121,13 @@ class LiteRTRunner:
         return _load_litert, (content, source, optimized)
 
     def scores(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.float32]:
-        """Return probabilities, float32 (n, 7)."""
+        """Return probabilities, float32 (n, classes)."""
         if self.is_int8:
             return decode_scores(self.raw(images, progress))
         return self._invoke_each(regroup(encode_float(images), self._layout), np.dtype(np.float32), progress)
 
     def raw(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.int8]:
-        """Return int8 (n, 7)."""
+        """Return int8 (n, classes)."""
         if not self.is_int8:
             raise MicroferError(f"{self._arguments[1]} has a float output; a full-int8 model is needed here")
         return self._invoke_each(encode_int8(images, self._layout), np.dtype(np.int8), progress)
@@ -139,7 +141,7 @@ class LiteRTRunner:
     def _invoke_each(
         self, inputs: npt.NDArray[Any], dtype: np.dtype[Any], progress: Progress | None
     ) -> npt.NDArray[Any]:
-        result = np.empty((len(inputs), NUM_CLASSES), dtype)
+        result = np.empty((len(inputs), int(self._output["shape"][-1])), dtype)
         for i, one in enumerate(inputs):
             result[i] = self.invoke(one[np.newaxis])
             if progress:
@@ -171,13 +173,14 @@ class TflmRunner:
         return TflmRunner, self._arguments
 
     def scores(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.float32]:
-        """Return probabilities, float32 (n, 7)."""
+        """Return probabilities, float32 (n, classes)."""
         return decode_scores(self.raw(images, progress))
 
     def raw(self, images: Crops, progress: Progress | None = None) -> npt.NDArray[np.int8]:
-        """Return int8 (n, 7)."""
+        """Return int8 (n, classes)."""
         inputs = encode_int8(images, self._layout)
-        result = np.empty((len(inputs), NUM_CLASSES), np.int8)
+        classes = int(self._interpreter.get_output_details(0)["shape"][-1])
+        result = np.empty((len(inputs), classes), np.int8)
         for i, one in enumerate(inputs):
             result[i] = self.invoke(one[np.newaxis])
             if progress:
@@ -185,7 +188,7 @@ class TflmRunner:
         return result
 
     def invoke(self, tensor: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """Return the output tensor, int8 (7,), for an input tensor of the model's own shape, such as (1, 48, 48, 1)."""
+        """Return the output tensor, int8 (classes,), for an input of the model's own shape, such as (1, 48, 48, 1)."""
         self._interpreter.set_input(tensor, 0)
         self._interpreter.invoke()
         return np.asarray(self._interpreter.get_output(0)[0], np.int8)
@@ -266,6 +269,18 @@ def _load_litert(content: bytes, source: str, optimized: bool) -> LiteRTRunner:
     return LiteRTRunner(content, source, optimized=optimized)
 
 
+def labels_of(path: Path) -> tuple[str, ...]:
+    """Return the classes that the model at `path` tells apart: those that it carries, or FER-2013's where it says none.
+
+    Raises:
+        MicroferError: it cannot be read.
+    """
+    if path.suffix.lower() == ".keras":
+        return saved.read_config(path)[0].labels if saved.is_ours(path) else LABELS
+    model = tflite_file.read(path)
+    return read_metadata(model).labels if ENTRY_NAME in model.metadata else LABELS
+
+
 def open_keras_model(path: Path) -> Any:
     """Return the uncompiled Keras 3 model at `path`, its input and output checked against the contract.
 
@@ -280,9 +295,10 @@ def open_keras_model(path: Path) -> Any:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras does not say what a damaged archive makes it raise
         raise MicroferError(f"{path} is no Keras 3 model that can be loaded: {error}") from error
+    classes = len(labels_of(path))
     for end, found, expected in (
         ("input", model.input_shape, (None, *INPUT_SHAPE)),
-        ("output", model.output_shape, (None, NUM_CLASSES)),
+        ("output", model.output_shape, (None, classes)),
     ):
         if tuple(found[1:]) != expected[1:]:
             raise MicroferError(f"{path}: the {end} has the shape {found}, expected {expected}")

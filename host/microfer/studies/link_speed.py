@@ -22,7 +22,7 @@ from microfer.json_reader import parse
 from microfer.link.connection import Connection
 from microfer.link.events import Timed
 from microfer.link.layout import Message
-from microfer.link.messages import CROP_BYTES, Answer, CropPreview, FaceSource, Prediction
+from microfer.link.messages import CROP_BYTES, Answer, CropPreview, FaceSource, Prediction, padded
 from microfer.link.protocol import LinkWriter, encode
 from microfer.link.reader import LinkReader, Received
 from microfer.link.source import LiveSource
@@ -56,7 +56,7 @@ PREDICTION = Prediction(
     face_y_px=20,
     face_width_px=64,
     face_height_px=64,
-    smoothed_q16=(1000, 2000, 3000, 50_000, 4000, 3000, 2536),
+    smoothed_q16=padded(1000, 2000, 3000, 50_000, 4000, 3000, 2536),
     capture_us=4000,
     face_us=5000,
     crop_us=300,
@@ -66,7 +66,8 @@ PREDICTION = Prediction(
     answer=Answer.LABEL,
     label=3,
     face_source=FaceSource.TRACKED,
-    raw_scores=(-124, -120, -116, 67, -112, -116, -119),
+    classes=7,
+    raw_scores=padded(-124, -120, -116, 67, -112, -116, -119),
 )
 
 MESSAGES: tuple[Message, ...] = (CROP_PREVIEW, PREDICTION)

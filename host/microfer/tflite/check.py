@@ -10,7 +10,8 @@ from microfer.contract import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
     LAYOUT_OF_SHAPE,
-    NUM_CLASSES,
+    MAX_CLASSES,
+    MIN_CLASSES,
     OUTPUT_SCALE,
     OUTPUT_ZERO_POINT,
     SCHEMA_VERSION,
@@ -42,7 +43,7 @@ INPUT = End(
 )
 OUTPUT = End(
     name="output",
-    shapes=((1, NUM_CLASSES),),
+    shapes=tuple((1, classes) for classes in range(MIN_CLASSES, MAX_CLASSES + 1)),
     scale=OUTPUT_SCALE,
     zero_point=OUTPUT_ZERO_POINT,
     fix="end the network with a softmax and convert it again",
@@ -59,8 +60,8 @@ def check_deployable(model: TfliteModel) -> None:
 
     Raises:
         MicroferError: the schema is not version 3; there is more than one subgraph, input or output; the input is not
-            int8 of a layout's shape, scale 1/255 and zero point -128, the output not int8 (1, 7) of scale 1/256 and
-            zero point -128; TFLM has no such operator; constant data has a wrong size or is not aligned.
+            int8 of a layout's shape, scale 1/255 and zero point -128, the output not int8 (1, 2 to 16) of scale 1/256
+            and zero point -128; TFLM has no such operator; constant data has a wrong size or is not aligned.
     """
     if model.schema_version != SCHEMA_VERSION:
         raise MicroferError(
@@ -109,7 +110,9 @@ def _only_ends(model: TfliteModel) -> tuple[Tensor, Tensor]:
 
 def _check_shape(what: str, tensor: Tensor, end: End) -> None:
     if tensor.shape not in end.shapes:
-        expected = " or ".join(str(shape) for shape in end.shapes)
+        expected = " or ".join(str(shape) for shape in end.shapes[:3])
+        if len(end.shapes) > 3:
+            expected = f"{end.shapes[0]} to {end.shapes[-1]}"
         raise MicroferError(f"{what} has the shape {tensor.shape}, expected {expected}; export a network of this size")
 
 

@@ -12,7 +12,16 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from microfer.contract import INPUT_LAYOUTS, LABELS, MAX_SCORE_FLOOR, NUM_CLASSES, VECTOR_BYTES, InputLayout
+from microfer.contract import (
+    INPUT_LAYOUTS,
+    LABEL_PATTERN,
+    LABELS,
+    MAX_CLASSES,
+    MIN_CLASSES,
+    VECTOR_BYTES,
+    InputLayout,
+    max_score_floor,
+)
 from microfer.errors import MicroferError, shown
 from microfer.json_reader import JsonError, parse
 from microfer.tflite.graph import TfliteModel
@@ -58,7 +67,8 @@ class Golden:
     """What the model answers on the golden pictures: what a board's self-test compares its own answers with.
 
     pictures_sha256: which pictures these are, see `golden.pictures_sha256`; 64 hexadecimal digits.
-    scores: for each picture, in order, the model's raw int8 output (7 of -128..127) for the crop of its face.
+    scores: for each picture, in order, the model's raw int8 output (a number of -128..127 for each class) for the crop
+        of its face.
     """
 
     pictures_sha256: str
@@ -68,10 +78,10 @@ class Golden:
         is_hash = isinstance(self.pictures_sha256, str) and _SHA256.fullmatch(self.pictures_sha256) is not None
         _check(is_hash, "golden.pictures_sha256", self.pictures_sha256, "64 of 0-9, a-f")
         are_scores = bool(self.scores) and all(
-            len(row) == NUM_CLASSES and all(type(score) is int and -128 <= score <= 127 for score in row)
+            len(row) == len(self.scores[0]) and all(type(score) is int and -128 <= score <= 127 for score in row)
             for row in self.scores
         )
-        _check(are_scores, "golden.scores", self.scores, f"{NUM_CLASSES} whole numbers of -128..127 for each picture")
+        _check(are_scores, "golden.scores", self.scores, "a whole number of -128..127 for each class and picture")
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,10 @@ class ModelMetadata:
     model_id: short name, at most 31 of `a-z0-9._-`, such as "thesis-bn-1"; the board reports it.
     preset: the network's configuration, such as "thesis-bn".
     input_layout: one of INPUT_LAYOUTS.
-    labels: `contract.LABELS`, carried along so that a model of another order is found out.
+    labels: the classes, 2 to 16 names in the order of the outputs; FER-2013's are `contract.LABELS`.
     temperature: what the logits are divided by before the softmax to calibrate the confidence; 1.0 = uncalibrated.
     uncertain_below: confidence in [0, 1) under which the answer is "uncertain"; 0.0 = never.
-    score_floor: levels of 256 that are taken from every score before the temperature, 0..MAX_SCORE_FLOOR; what smoothed
+    score_floor: levels of 256 that are taken from every score before the temperature, 0..max_score_floor; what smoothed
         labels gave to every class in training, see `compress.temperature.natural_floor`. The entry lacks the key where
         it is 0, as every entry did that an older microfer wrote.
     arena: measured on the host's TFLM interpreter; None where it has no wheel and nothing was measured.
@@ -109,19 +119,23 @@ class ModelMetadata:
             is_name = isinstance(name, str) and _SHORT_NAME.fullmatch(name) is not None
             _check(is_name, key, name, "1 to 31 of a-z, 0-9, '.', '_', '-'")
         _check(self.input_layout in INPUT_LAYOUTS, "input_layout", self.input_layout, " or ".join(INPUT_LAYOUTS))
-        _check(self.labels == LABELS, "labels", self.labels, f"{', '.join(LABELS)}, in this order")
+        names = f"{', '.join(LABELS)}, in this order, or {MIN_CLASSES} to {MAX_CLASSES} other names, each once"
+        _check(_are_labels(self.labels), "labels", self.labels, names)
         low, high = TEMPERATURE_RANGE
         is_temperature = _is_number(self.temperature) and low <= self.temperature <= high
         _check(is_temperature, "temperature", self.temperature, f"a number from {low} to {high}")
         is_confidence = _is_number(self.uncertain_below) and 0 <= self.uncertain_below < 1
         _check(is_confidence, "uncertain_below", self.uncertain_below, "a number from 0 to below 1")
         is_level = isinstance(self.score_floor, int) and not isinstance(self.score_floor, bool)
-        is_floor = is_level and 0 <= self.score_floor <= MAX_SCORE_FLOOR
-        _check(is_floor, "score_floor", self.score_floor, f"a whole number from 0 to {MAX_SCORE_FLOOR}")
+        highest = max_score_floor(len(self.labels))
+        is_floor = is_level and 0 <= self.score_floor <= highest
+        _check(is_floor, "score_floor", self.score_floor, f"a whole number from 0 to {highest}")
         is_arena = self.arena is None or isinstance(self.arena, Arena)
         _check(is_arena, "arena", self.arena, "an object with bytes and measured_on, or null")
         is_golden = self.golden is None or isinstance(self.golden, Golden)
         _check(is_golden, "golden", self.golden, "an object with pictures_sha256 and scores, or no such key")
+        fits = self.golden is None or len(self.golden.scores[0]) == len(self.labels)
+        _check(fits, "golden.scores", self.golden, f"{len(self.labels)} for each picture, as there are labels")
 
     def to_json(self) -> bytes:
         """Return the entry's bytes: UTF-8 JSON, keys sorted, no spaces."""
@@ -153,9 +167,27 @@ def read_metadata(model: TfliteModel) -> ModelMetadata:
     except JsonError as error:
         raise MicroferError(f"{model.name}: metadata entry {ENTRY_NAME!r}: {error}") from error
     try:
-        return _from_json(content)
+        metadata = _from_json(content)
+        _check_outputs(model, metadata)
     except MicroferError as error:
         raise MicroferError(f"{model.name}: metadata entry {ENTRY_NAME!r}: {error}") from error
+    return metadata
+
+
+def _check_outputs(model: TfliteModel, metadata: ModelMetadata) -> None:
+    shape = model.tensors[model.outputs[0]].shape if model.outputs else ()
+    is_each = not shape or shape[-1] == len(metadata.labels)
+    _check(is_each, "labels", metadata.labels, f"a name for each of the {shape[-1] if shape else 0} outputs")
+
+
+def _are_labels(labels: Any) -> bool:
+    is_list = isinstance(labels, tuple) and MIN_CLASSES <= len(labels) <= MAX_CLASSES
+    return (
+        is_list
+        and all(isinstance(name, str) and re.fullmatch(LABEL_PATTERN, name) for name in labels)
+        and len(set(labels)) == len(labels)
+        and (labels == LABELS or set(labels) != set(LABELS))  # the seven have one order, everywhere
+    )
 
 
 def embed_metadata(tflite: bytes, metadata: ModelMetadata) -> bytes:

@@ -81,7 +81,7 @@ def _begun_with(start: Path, run: Path) -> dict[str, Any]:
 
 
 def _score(model: Any, validation: Dataset) -> Metrics:
-    return classification_metrics(KerasRunner(model).scores(validation.images), validation.labels)
+    return classification_metrics(KerasRunner(model).scores(validation.images), validation.labels, validation.classes)
 
 
 def _accuracies(found: dict[str, Metrics]) -> dict[str, float]:

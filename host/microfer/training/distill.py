@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import NUM_CLASSES
 from microfer.errors import MicroferError
 from microfer.files import fingerprint
 from microfer.model import saved
@@ -98,7 +97,7 @@ class Teachers:
         return epoch % self.settings.views if self.settings.views else epoch
 
     def targets(self, inputs: Array, own: Array, chosen: npt.NDArray[np.intp], view: int, step: int) -> Array:
-        """Return what the student is trained on, float32 (b, 14): its own targets (b, 7), then the teachers' answer.
+        """Return what the student is trained on, float32 (b, 2 * classes): its own targets, then the teachers' answer.
 
         inputs: the augmented crops that the student gets, (b, 48, 48, 1): always the same ones at this step of `view`.
         chosen: which training images they were made of, (b,): their places among those that `look_at` was given.
@@ -107,13 +106,13 @@ class Teachers:
         if self.settings.once:
             if self._of_images is None:
                 raise ValueError("look_at comes first where teachers look at each image once")
-            return np.concatenate([own, self._of_images[chosen]], axis=1)
+            return _beside(own, self._of_images[chosen])
         answer = self._answered.get((view, step))
         if answer is None:
             answer = self._answer(inputs)
             if self.settings.views:
                 self._answered[view, step] = answer
-        return np.concatenate([own, answer], axis=1)
+        return _beside(own, answer)
 
     def _answer(self, inputs: Array) -> Array:
         answers = [softened(network.predict(inputs), self.settings.temperature) for network in self._networks]
@@ -124,15 +123,28 @@ class Teachers:
         return asdict(self.settings) | {"teachers": self._files}
 
 
+def _beside(own: Array, answer: Array) -> Array:
+    if own.shape != answer.shape:
+        raise MicroferError(
+            f"the teachers tell {answer.shape[1]} classes apart and the data has {own.shape[1]}; "
+            "take teachers that were trained on these classes"
+        )
+    return np.concatenate([own, answer], axis=1)
+
+
 def softened(probabilities: Array, temperature: float) -> Array:
-    """Return probabilities (b, 7) as if their logits had been divided by `temperature`: p^(1/T), scaled to one."""
+    """Return probabilities (b, classes) as if their logits were divided by `temperature`: p^(1/T), scaled to one."""
     powers = np.maximum(probabilities, 1e-7) ** np.float32(1 / temperature)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
-def split_targets(targets: Any) -> tuple[Any, Any]:
-    """Return the labels' and the teachers' part of what `Teachers.targets` gave, of any framework's arrays."""
-    return targets[:, :NUM_CLASSES], targets[:, NUM_CLASSES:]
+def split_targets(targets: Any, logits: Any = None) -> tuple[Any, Any]:
+    """Return the labels' and the teachers' part of what `Teachers.targets` gave, of any framework's arrays.
+
+    logits: the student's, which tell the number of classes where the targets may have no teachers' part.
+    """
+    classes = int(targets.shape[1] // 2 if logits is None else logits.shape[1])
+    return targets[:, :classes], targets[:, classes:]
 
 
 def loss(settings: Distillation | None, targets: Any, logits: Any, cross_entropy: Callable[[Any, Any], Any]) -> Any:
@@ -140,7 +152,7 @@ def loss(settings: Distillation | None, targets: Any, logits: Any, cross_entropy
 
     targets: (b, 7), or what `Teachers.targets` gave where `settings` say how teachers are followed.
     """
-    own, teachers = split_targets(targets)
+    own, teachers = split_targets(targets, logits)
     plain = cross_entropy(own, logits)
     if settings is None:
         return plain

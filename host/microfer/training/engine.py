@@ -91,7 +91,7 @@ def _loss(distillation: Distillation | None) -> Any:
 def _is_right(targets: Any, logits: Any) -> Any:
     import keras
 
-    return keras.metrics.categorical_accuracy(split_targets(targets)[0], logits)
+    return keras.metrics.categorical_accuracy(split_targets(targets, logits)[0], logits)
 
 
 class VariablesState:

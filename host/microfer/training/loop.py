@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
+from microfer.data.splits import require_classes
 from microfer.errors import MicroferError
 from microfer.files import exclusive, write_json, write_text
 from microfer.json_reader import read_json
@@ -89,6 +90,10 @@ class Run:
     teachers: Teachers | None = None
     select: Selection = "accuracy"
     start: dict[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        for split in (self.training, self.validation):
+            require_classes(split, self.config.labels, f"the network {self.config.name}")
 
     @property
     def checkpoint(self) -> Path:
@@ -210,8 +215,8 @@ class Run:
         rng = np.random.default_rng((self.seed, view))
         engine.start_epoch(int(rng.integers(2**31)) + epoch - view)  # dropout is new also where the view is not
         order = rng.permutation(len(self.training))
-        targets = self.recipe.targets(self.training.labels)
-        weights = self.recipe.image_weights(self.training.labels)
+        targets = self.recipe.targets(self.training.labels, len(self.config.labels))
+        weights = self.recipe.image_weights(self.training.labels, len(self.config.labels))
         batches = _batches(order, self.recipe.batch_size)
         loss_sum, hits, seen = 0.0, 0, 0
         for step, chosen in enumerate(batches):
@@ -234,7 +239,7 @@ class Run:
         probabilities = predict(engine, self.validation.images)
         chosen = probabilities[np.arange(len(self.validation)), self.validation.labels]
         loss = float(-np.log(np.maximum(chosen, 1e-7)).mean())
-        metrics = classification_metrics(probabilities, self.validation.labels)
+        metrics = classification_metrics(probabilities, self.validation.labels, self.config.labels)
         return Validated(loss, metrics.accuracy, metrics.macro_f1)
 
 

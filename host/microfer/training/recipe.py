@@ -21,9 +21,9 @@ class Recipe:
     optimizer: "adam", or "adamw" with `weight_decay` on convolution kernels only (decoupled, times the rate).
     learning_rate: the highest one; `schedule` keeps it ("constant") or lets it fall to zero ("cosine") after
         rising from zero over `warmup_epochs`.
-    label_smoothing: share of each target that is spread over all seven classes.
-    class_weights: how much images of rare classes count: each by n / (7 * images of its class) to this power. At 0
-        every image counts alike, at 1 every class.
+    label_smoothing: share of each target that is spread over all classes.
+    class_weights: how much images of rare classes count: each by n / (classes * images of its class) to this power. At
+        0 every image counts alike, at 1 every class.
     mixup: blend each batch with itself in another order, images and targets alike, by a share drawn from
         Beta(mixup, mixup) (Zhang et al. 2018, arXiv:1710.09412); 0 blends nothing.
     average: validate and keep a moving average of the weights in place of the weights themselves; each step takes
@@ -53,15 +53,15 @@ class Recipe:
         done = (epoch - self.warmup_epochs) / max(self.epochs - self.warmup_epochs, 1e-9)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
-    def targets(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return smoothed one-hot targets, float32 (n, 7), each row summing to one."""
-        hard = np.eye(NUM_CLASSES, dtype=np.float32)[labels]
-        return hard * np.float32(1 - self.label_smoothing) + np.float32(self.label_smoothing / NUM_CLASSES)
+    def targets(self, labels: npt.NDArray[np.uint8], classes: int = NUM_CLASSES) -> npt.NDArray[np.float32]:
+        """Return smoothed one-hot targets, float32 (n, classes), each row summing to one."""
+        hard = np.eye(classes, dtype=np.float32)[labels]
+        return hard * np.float32(1 - self.label_smoothing) + np.float32(self.label_smoothing / classes)
 
-    def image_weights(self, labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def image_weights(self, labels: npt.NDArray[np.uint8], classes: int = NUM_CLASSES) -> npt.NDArray[np.float32]:
         """Return each image's weight in the loss, float32 (n,), mean one."""
-        counts = np.bincount(labels, minlength=NUM_CLASSES)
-        of_class = (len(labels) / (NUM_CLASSES * np.maximum(counts, 1))) ** self.class_weights
+        counts = np.bincount(labels, minlength=classes)
+        of_class = (len(labels) / (classes * np.maximum(counts, 1))) ** self.class_weights
         weights = of_class[labels]
         return np.asarray(weights / weights.mean(), np.float32)
 

@@ -14,7 +14,7 @@ from microfer.files import fingerprint
 from microfer.metrics import plots
 from microfer.model import saved
 from microfer.model.backend import choose_backend, load_keras, load_quietly
-from microfer.model.networks import Network
+from microfer.model.networks import Network, for_labels
 from microfer.training import checkpoint
 from microfer.training.crash_report import CrashReport
 from microfer.training.distill import Distillation, Teachers
@@ -59,6 +59,7 @@ def train(
         raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
     backend = choose_backend()
     training, validation = load_splits(data, limit, tell=warn)
+    config = for_labels(config, training.classes)
     console.print(f"loading Keras on {backend}")
     keras = load_keras("training")
     use_threads(threads)

@@ -41,7 +41,7 @@ class TorchEngine(VariablesState):
         mean.backward()
         with torch.no_grad():
             self.optimizer.apply([parameter.value.grad for parameter in parameters], parameters)
-        hits = int((logits.argmax(1) == split_targets(target)[0].argmax(1)).sum())
+        hits = int((logits.argmax(1) == split_targets(target, logits)[0].argmax(1)).sum())
         return float(mean.detach()), hits
 
     def predict(self, inputs: Array) -> Array:

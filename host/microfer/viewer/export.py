@@ -2,28 +2,35 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from microfer.contract import LABELS
 from microfer.errors import MicroferError
 from microfer.files import atomic_path, write_text
 from microfer.link.events import NANOSECONDS, Instant
-from microfer.link.messages import Prediction
+from microfer.link.messages import Hello, Prediction
 from microfer.link.reader import Received
 from microfer.link.recording import Recording
 from microfer.pictures.opencv import cv2
 from microfer.viewer.picture import HEIGHT, WIDTH, draw
+from microfer.viewer.view import FrameView
 from microfer.viewer.view_model import STAGES, ViewModel, frame_view
 
-COLUMNS = (
-    *("frame", "arrived", "arrived_ns", "capture_time_us", "sequence", "missed", "answer", "label", "confidence"),
-    *("face_x_px", "face_y_px", "face_width_px", "face_height_px", "face_source"),
-    *(f"raw_{label}" for label in LABELS),
-    *(f"smoothed_{label}" for label in LABELS),
-    *(f"{stage}_us" for stage in STAGES),
-)
-"""arrived_ns: the monotonic clock of the computer that recorded. Scores are probabilities, 0 to 1."""
+
+def columns(labels: Sequence[str] = LABELS) -> tuple[str, ...]:
+    """Return the names of the table's columns for these classes.
+
+    arrived_ns: the monotonic clock of the computer that recorded. Scores are probabilities, 0 to 1.
+    """
+    return (
+        *("frame", "arrived", "arrived_ns", "capture_time_us", "sequence", "missed", "answer", "label", "confidence"),
+        *("face_x_px", "face_y_px", "face_width_px", "face_height_px", "face_source"),
+        *(f"raw_{label}" for label in labels),
+        *(f"smoothed_{label}" for label in labels),
+        *(f"{stage}_us" for stage in STAGES),
+    )
+
 
 FILM_FPS = 10.0
 
@@ -35,12 +42,17 @@ def export_csv(recording: Recording, path: Path | str) -> int:
     """Write one row a prediction, as a whole or not at all; return how many. Raises MicroferError."""
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
-    table.writerow(COLUMNS)
+    hello = _hello(recording)
     rows = 0
     for timed in recording.events():
         if isinstance(timed.event, Received) and isinstance(timed.event.message, Prediction):
-            table.writerow(_row(timed.at, timed.event, timed.event.message))
+            view = frame_view(timed.at, timed.event.message, hello)
+            if rows == 0:
+                table.writerow(columns(view.labels))
+            table.writerow(_row(timed.at, timed.event, timed.event.message, view))
             rows += 1
+    if rows == 0:
+        table.writerow(columns(hello.classes if hello else LABELS))
     write_text(path, file.getvalue())
     return rows
 
@@ -105,8 +117,13 @@ def _film(recording: Recording, film: cv2.VideoWriter, fps: float, progress: Cal
     return count
 
 
-def _row(at: Instant, event: Received, message: Prediction) -> list[object]:
-    view = frame_view(at, message)
+def _hello(recording: Recording) -> Hello | None:
+    """Return the first hello of a recording, which says what the classes are called; None: it holds none."""
+    messages = (timed.event.message for timed in recording.events() if isinstance(timed.event, Received))
+    return next((message for message in messages if isinstance(message, Hello)), None)
+
+
+def _row(at: Instant, event: Received, message: Prediction, view: FrameView) -> list[object]:
     box = (message.face_x_px, message.face_y_px, message.face_width_px, message.face_height_px)
     return [
         *(message.frame, view.arrived, at.monotonic_ns, message.capture_time_us, event.sequence, event.missed),

@@ -7,7 +7,7 @@ from typing import Any
 
 from microfer.link.events import Timed
 from microfer.link.layout import Code
-from microfer.link.messages import Prediction
+from microfer.link.messages import Hello, Prediction
 from microfer.link.reader import Received
 from microfer.viewer.view import View
 from microfer.viewer.view_model import frame_view
@@ -15,12 +15,12 @@ from microfer.viewer.view_model import frame_view
 _WORDS = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def line_of(timed: Timed) -> dict[str, Any]:
+def line_of(timed: Timed, hello: Hello | None = None) -> dict[str, Any]:
     """Return an event as JSON: its name under "event", its time under "at", and its fields.
 
     Messages have their sequence number, how many frames are missing before them, and the fields of
     `microfer.link.messages`, codes by their names, bytes in base64 or, for hashes, in hexadecimal. A prediction has
-    what a viewer makes of it under "view".
+    what a viewer makes of it under "view"; `hello`, the board's, tells what its classes are called.
     """
     event = timed.event
     if not isinstance(event, Received):
@@ -29,9 +29,23 @@ def line_of(timed: Timed) -> dict[str, Any]:
     line = {"event": _name(message), "at": timed.at.iso(), "sequence": event.sequence, "missed": event.missed}
     line |= _fields(message)
     if isinstance(message, Prediction):
-        view = frame_view(timed.at, message)
+        view = frame_view(timed.at, message, hello)
         line["view"] = asdict(view) | {"headline": view.headline}
     return line
+
+
+class JsonLines:
+    """The lines of events in their order: a prediction's has the labels that the board's hello told before it."""
+
+    def __init__(self) -> None:
+        self._hello: Hello | None = None
+
+    def line(self, timed: Timed) -> dict[str, Any]:
+        """Return the line of the next event, see `line_of`."""
+        message = timed.event.message if isinstance(timed.event, Received) else None
+        if isinstance(message, Hello):
+            self._hello = message
+        return line_of(timed, self._hello)
 
 
 def summary_of(view: View) -> dict[str, Any]:

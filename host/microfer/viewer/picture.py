@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from microfer.contract import CROP_SIZE, LABELS
+from microfer.contract import CROP_SIZE
 from microfer.pictures.annotate import CARD, COLORS, EDGE, INK, MUTED, PAPER, TRACK, UNSURE
 from microfer.pictures.drawing import Box, font, picture, ring, rounded
 from microfer.viewer.facts import fact_groups
@@ -23,9 +23,9 @@ FACT_CARD = (SCORE_CARD[2] + 16, CARD_TOP, WIDTH - MARGIN, CARD_BOTTOM)
 TIME_CARD = (MARGIN, CARD_BOTTOM + 16, WIDTH - MARGIN, HEIGHT - MARGIN)
 
 
-def color_of(answer: Shown | None, label: str | None) -> str:
-    """Return the colour of an answer: its label's, or the one of "uncertain" and "no face"."""
-    return COLORS[LABELS.index(label)] if answer == Shown.LABEL and label is not None else UNSURE
+def color_of(answer: Shown | None, label: str | None, labels: Sequence[str]) -> str:
+    """Return the colour of an answer: its label's among `labels`, or the one of "uncertain" and "no face"."""
+    return COLORS[labels.index(label)] if answer == Shown.LABEL and label in labels else UNSURE
 
 
 def draw(view: View) -> npt.NDArray[np.uint8]:
@@ -50,7 +50,7 @@ def _canvas(view: View) -> Image.Image:
     _draw_crop(canvas, pen, view)
     _draw_scores(canvas, pen, view)
     _draw_facts(pen, view)
-    _draw_timeline(canvas, pen, view.timeline)
+    _draw_timeline(canvas, pen, view.timeline, view.labels)
     return canvas
 
 
@@ -99,15 +99,15 @@ def _draw_scores(canvas: Image.Image, pen: ImageDraw.ImageDraw, view: View) -> N
     if frame is None:
         pen.text((left, top), "no prediction yet", MUTED, font(26, bold=True), anchor="la")
         return
-    color = color_of(frame.answer, frame.label)
+    color = color_of(frame.answer, frame.label, frame.labels)
     pen.text((left, top), frame.headline, color if frame.answer == Shown.LABEL else MUTED, font(30, True), anchor="la")
     if frame.answer != Shown.NO_FACE:
         pen.text((right, top), f"{100 * frame.confidence:.0f} %", INK, font(30, bold=True), anchor="ra")
     caption = "broad: calibrated and smoothed;  narrow: this frame alone"
     pen.text((left, top + 44), caption, MUTED, font(12), anchor="la")
     top += 76
-    pitch = (bottom - top) / len(LABELS)
-    for index, label in enumerate(LABELS):
+    pitch = (bottom - top) / len(frame.labels)
+    for index, label in enumerate(frame.labels):
         _draw_bar(canvas, pen, (left, round(top + index * pitch), right, round(top + (index + 1) * pitch)), view, index)
         is_best = label == frame.label
         pen.text((left, top + (index + 0.42) * pitch), label, INK if is_best else MUTED, font(14, is_best), anchor="lm")
@@ -118,7 +118,7 @@ def _draw_bar(canvas: Image.Image, pen: ImageDraw.ImageDraw, box: Box, view: Vie
     if view.frame is None:
         return
     smoothed, raw = view.frame.smoothed[index], view.frame.raw[index]
-    is_best = LABELS[index] == view.frame.label
+    is_best = view.frame.labels[index] == view.frame.label
     begin, end, middle = box[0] + 96, box[2] - 62, round(box[1] + 0.42 * (box[3] - box[1]))
     for top, height, score, color in (
         (middle - 8, 12, smoothed, COLORS[index] if is_best else UNSURE),
@@ -149,11 +149,13 @@ def _draw_facts(pen: ImageDraw.ImageDraw, view: View) -> None:
         top += 9
 
 
-def _draw_timeline(canvas: Image.Image, pen: ImageDraw.ImageDraw, timeline: Sequence[Slot]) -> None:
+def _draw_timeline(
+    canvas: Image.Image, pen: ImageDraw.ImageDraw, timeline: Sequence[Slot], labels: Sequence[str]
+) -> None:
     left, top, right, bottom = TIME_CARD[0] + 16, TIME_CARD[1] + 30, TIME_CARD[2] - 16, TIME_CARD[3] - 12
     pen.text((left, TIME_CARD[1] + 10), "the last minute", MUTED, font(12), anchor="la")
     offset = right
-    for label, color in reversed([*zip(LABELS, COLORS, strict=True), ("uncertain, no face", UNSURE)]):
+    for label, color in reversed([*zip(labels, COLORS, strict=False), ("uncertain, no face", UNSURE)]):
         offset -= round(font(11).getlength(label))
         pen.text((offset, TIME_CARD[1] + 10), label, MUTED, font(11), anchor="la")
         offset -= 14
@@ -165,7 +167,7 @@ def _draw_timeline(canvas: Image.Image, pen: ImageDraw.ImageDraw, timeline: Sequ
         if slot.frames:
             part = slot.confidence if slot.answer == Shown.LABEL else 0.12
             height = max(3, round(part * (bottom - top)))
-            pen.rectangle((begin, bottom - height, end, bottom), color_of(slot.answer, slot.label))
+            pen.rectangle((begin, bottom - height, end, bottom), color_of(slot.answer, slot.label, labels))
         else:
             pen.rectangle((begin, bottom - 1, end, bottom), TRACK)
 

@@ -1,8 +1,8 @@
-"""The view in a terminal: the crop in half blocks, seven bars, the last minute, figures, and keys. 80x24 are enough."""
+"""The view in a terminal: crop in half blocks, a bar for each class, last minute, figures, keys. 80x24 are enough."""
 
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -34,6 +34,8 @@ FRAME_WIDTH = 4
 """Columns that a panel takes beside its content; and two lines."""
 SCORES_WIDTH = 46
 SCORES_LINES = 5 + 2 * len(LABELS)
+"""With seven classes: each takes two, for its smoothed and its raw score."""
+
 OTHER_LINES = 3
 """Header, timeline and keys."""
 
@@ -111,7 +113,7 @@ def render(view: View, width: int, height: int) -> RenderableType:
         middle.add_column()
         columns.append(figures(view, room - 1))
     middle.add_row(*columns)
-    line = timeline(view.timeline, width - 6)
+    line = timeline(view.timeline, width - 6, view.labels)
     return Group(_header(view), *space, middle, *space, line, *([said] if said else []), _keys(view))
 
 
@@ -184,29 +186,31 @@ def gray_style(upper: int, lower: int) -> Style:
 
 
 def scores(frame: FrameView | None, room: int = SCORES_LINES) -> RenderableType:
-    """Return the answer and seven bars: in blocks the smoothed scores, in lines below the raw ones.
+    """Return the answer and a bar for each class: in blocks the smoothed score, in a line below the raw one.
 
-    room: lines that it may take; with fewer than `SCORES_LINES` it leaves out the legend, then the raw scores.
+    room: lines that it may take; with fewer than it needs it leaves out the legend, then the raw scores.
     """
     if frame is None:
         return Panel(Text("no prediction yet", "dim"), width=SCORES_WIDTH, title="perceived expression")
-    color = color_of(frame.answer, frame.label)
+    color = color_of(frame.answer, frame.label, frame.labels)
     head = Text(f"{frame.headline}  ", f"bold {color}" if frame.answer == Shown.LABEL else "bold")
     if frame.answer != Shown.NO_FACE:
         head.append(f"{100 * frame.confidence:.0f} %", "bold")
     if frame.answer == Shown.UNCERTAIN:
         head.append(f"  most likely {frame.label}", "dim")
     table = Table.grid(padding=(0, 1))
-    for index, label in enumerate(LABELS):
+    needed = SCORES_LINES + 2 * (len(frame.labels) - len(LABELS))
+    has_raw = room >= needed - 2
+    for index, label in enumerate(frame.labels):
         is_best = label == frame.label
-        style = f"bold {color_of(Shown.LABEL, label)}" if is_best else ""
+        style = f"bold {color_of(Shown.LABEL, label, frame.labels)}" if is_best else ""
         smoothed, raw = frame.smoothed[index], frame.raw[index]
         table.add_row(Text(label, style), _bar(smoothed, style or "grey62"), Text(f"{100 * smoothed:4.0f} %", style))
-        if room >= SCORES_LINES - 2:
+        if has_raw:
             line = Text("─" * round(raw * BAR_WIDTH), "cyan")
             table.add_row("", line, Text(f"{100 * raw:4.0f} %", "cyan dim"))
     note = Text.assemble(("█", "grey62"), " smoothed   ", ("─", "cyan"), " this frame alone", style="dim")
-    parts = (head, Text(), table, note) if room >= SCORES_LINES else (head, table)
+    parts = (head, Text(), table, note) if room >= needed else (head, table)
     return Panel(Group(*parts), title=f"frame {frame.number}", width=SCORES_WIDTH)
 
 
@@ -230,7 +234,7 @@ def figures(view: View, height: int) -> RenderableType:
     return table
 
 
-def timeline(slots: tuple[Slot, ...], width: int) -> Text:
+def timeline(slots: tuple[Slot, ...], width: int, labels: Sequence[str] = LABELS) -> Text:
     """Return the last minute as one line of at most `width` characters, coloured by answer, as high as it was sure."""
     per = max(1, -(-len(slots) // max(1, width)))
     text = Text(" ", no_wrap=True)
@@ -239,7 +243,7 @@ def timeline(slots: tuple[Slot, ...], width: int) -> Text:
         if not slot.frames:
             text.append(" ")
         elif slot.answer == Shown.LABEL:
-            text.append(SPARKS[min(7, int(slot.confidence * 8))], color_of(slot.answer, slot.label))
+            text.append(SPARKS[min(7, int(slot.confidence * 8))], color_of(slot.answer, slot.label, labels))
         else:
             text.append("?" if slot.answer == Shown.UNCERTAIN else "·", "dim")
     text.append(" now", "dim")

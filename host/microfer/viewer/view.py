@@ -59,8 +59,8 @@ class FrameView:
     """The answer to the latest frame.
 
     answer: a label, "uncertain" or "no face". label: its name, for "uncertain" the most probable one's; None: no face.
-    confidence: the label's smoothed score, 0..1. raw: the network's seven probabilities, (q + 128) / 256.
-    smoothed: the seven calibrated and smoothed ones; raw and smoothed are in the order of LABELS, all 0 for no face.
+    labels: the classes' names. confidence: the label's smoothed score, 0..1. raw: the network's probabilities,
+    (q + 128) / 256. smoothed: the calibrated and smoothed ones; both in the order of `labels`, all 0 for no face.
     stages_ms: time of each stage in their order, by name. total_ms: their sum.
     """
 
@@ -70,6 +70,7 @@ class FrameView:
     answer: Shown
     label: str | None
     confidence: float
+    labels: tuple[str, ...]
     raw: tuple[float, ...]
     smoothed: tuple[float, ...]
     face_px: tuple[int, int, int, int] | None
@@ -157,6 +158,8 @@ class View:
     port: str = ""
     at: str = ""
     board: BoardView | None = None
+    labels: tuple[str, ...] = LABELS
+    """What the network tells apart, in the order of its scores."""
     frame: FrameView | None = None
     frame_age_s: float | None = None
     crop: CropView | None = None
@@ -187,9 +190,9 @@ class View:
     """What the last key or button did."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the view ready for JSON: field by field, labels added, the crop's pixels in base64."""
+        """Return the view ready for JSON: field by field, the crop's pixels in base64."""
         content = asdict(self)
-        content["labels"] = list(LABELS)
+        content["labels"] = list(self.labels)
         if self.frame is not None:
             content["frame"]["headline"] = self.frame.headline
         if self.crop is not None:

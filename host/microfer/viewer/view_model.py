@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict, deque
 from dataclasses import asdict, dataclass
 
-from microfer.contract import LABELS, OUTPUT_SCALE, OUTPUT_ZERO_POINT
+from microfer.contract import LABELS, MAX_CLASSES, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.link.events import NANOSECONDS, Instant, Lost, Opened, Timed
 from microfer.link.layout import Message
 from microfer.link.messages import Answer, BoardError, CropPreview, Hello, Prediction, Statistics
@@ -116,6 +116,7 @@ class ViewModel:
             port=self._port,
             at=now.iso(),
             board=None if self._hello is None else _board(self._hello),
+            labels=self._frame.labels if self._frame else self._hello.classes if self._hello else LABELS,
             frame=self._frame,
             frame_age_s=None if self._frame_at is None else now.since(self._frame_at),
             crop=self._crop,
@@ -193,7 +194,7 @@ class ViewModel:
 
     def _prediction(self, at: Instant, message: Prediction) -> None:
         self._tally.prediction(message)
-        self._frame, self._frame_at = frame_view(at, message), at
+        self._frame, self._frame_at = frame_view(at, message, self._hello), at
         if self._frame.answer == Shown.NO_FACE:
             self._crop = None  # the last face's would be taken for what is seen now
         self._ticks.append(_Tick(at, message.capture_time_us, message.frame))
@@ -239,13 +240,24 @@ class ViewModel:
         return None if self._last_arrival is None else now.since(self._last_arrival)
 
 
-def frame_view(at: Instant, message: Prediction) -> FrameView:
-    """Return what a prediction that arrived at `at` says, in names and probabilities."""
+def labels_for(classes: int, hello: Hello | None) -> tuple[str, ...]:
+    """Return the names of so many classes: those of the board's hello, or numbers where it has not come yet."""
+    told = hello.classes if hello else LABELS
+    return told if len(told) == classes else tuple(f"class {number}" for number in range(1, classes + 1))
+
+
+def frame_view(at: Instant, message: Prediction, hello: Hello | None = None) -> FrameView:
+    """Return what a prediction that arrived at `at` says, in names and probabilities.
+
+    hello: the board's, which tells the labels; None: it has not come, and seven classes are FER-2013's.
+    """
     shown = _SHOWN[message.answer]
     is_face = shown != Shown.NO_FACE
-    label = LABELS[message.label] if is_face and message.label < len(LABELS) else None
-    smoothed = tuple(score / ONE_Q16 for score in message.smoothed_q16) if is_face else (0.0,) * len(LABELS)
-    raw = tuple((score - OUTPUT_ZERO_POINT) * OUTPUT_SCALE for score in message.raw_scores)
+    labels = labels_for(min(message.classes, MAX_CLASSES), hello)
+    label = labels[message.label] if is_face and message.label < len(labels) else None
+    none = (0.0,) * len(labels)
+    smoothed = tuple(score / ONE_Q16 for score in message.smoothed_q16[: len(labels)]) if is_face else none
+    raw = tuple((score - OUTPUT_ZERO_POINT) * OUTPUT_SCALE for score in message.raw_scores[: len(labels)])
     stages = {name: getattr(message, f"{name}_us") / 1000 for name in STAGES}
     box = (message.face_x_px, message.face_y_px, message.face_width_px, message.face_height_px)
     return FrameView(
@@ -255,7 +267,8 @@ def frame_view(at: Instant, message: Prediction) -> FrameView:
         answer=shown,
         label=label,
         confidence=0.0 if label is None else smoothed[message.label],
-        raw=raw if is_face else (0.0,) * len(LABELS),
+        labels=labels,
+        raw=raw if is_face else none,
         smoothed=smoothed,
         face_px=box if is_face else None,
         face_source=message.face_source.name.lower(),

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from microfer.contract import CROP_SIZE, LABELS
+from microfer.contract import CROP_SIZE
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
 from microfer.json_reader import JsonError, parse, typed
@@ -60,8 +60,8 @@ def page_view(viewer: Viewer) -> dict[str, Any]:
 
 
 def page_constants() -> dict[str, Any]:
-    """Return what the page has to know once: labels, their colours, the size of a crop, and the keys."""
-    return {"labels": LABELS, "colors": COLORS, "unsure": UNSURE, "crop_size": CROP_SIZE, "keys": KEYS}
+    """Return what the page has to know once: the colours of labels, the size of a crop, and the keys."""
+    return {"colors": COLORS, "unsure": UNSURE, "crop_size": CROP_SIZE, "keys": KEYS}
 
 
 class _Arriving(io.RawIOBase):

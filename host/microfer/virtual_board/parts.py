@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import LOAD_OUTCOMES, NUM_CLASSES
+from microfer.contract import LOAD_OUTCOMES
 from microfer.errors import MicroferError
 from microfer.runtimes.runners import TFLM_ARENA_BYTES, LiteRTRunner, TflmRunner, has_tflm, open_tflite
 from microfer.tflite import tflite_file
@@ -221,9 +221,9 @@ class BoardNetwork:
         return ""
 
     def invoke(self, tensor: npt.NDArray[np.int8]) -> npt.NDArray[np.int8] | None:
-        """Return the output, int8 (7,), for the input tensor, int8 and flat; None where the fault lets it fail."""
+        """Return the output, int8 (classes,), for the input tensor, int8, flat; None where the fault lets it fail."""
         self.invokes += 1
         if self._fails_every and self.invokes % self._fails_every == 0:
             return None
         shape = self._model.tensors[self._model.inputs[0]].shape
-        return np.asarray(self._runner.invoke(tensor.reshape(shape)), np.int8).reshape(NUM_CLASSES)
+        return np.asarray(self._runner.invoke(tensor.reshape(shape)), np.int8).ravel()

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from microfer import __version__
-from microfer.contract import CROP_SIZE, NUM_CLASSES, SEND_BUFFER_BYTES
+from microfer.contract import CROP_SIZE, SEND_BUFFER_BYTES
 from microfer.errors import MicroferError
 from microfer.link.messages import ResetReason
 from microfer.release import default_model
@@ -293,7 +293,7 @@ class VirtualBoard:
         result = self.network.invoke(given)
         if result is None:
             return 0
-        np.ctypeslib.as_array(scores, (NUM_CLASSES,))[:] = result
+        np.ctypeslib.as_array(scores, result.shape)[:] = result
         return 1
 
     def _read(self, out: Any, size: int) -> int:

@@ -14,6 +14,7 @@ from microfer.calibrate.temperature import natural_floor
 from microfer.compress.quantize import gate, representative_images
 from microfer.console import Bar
 from microfer.data.dataset import Dataset
+from microfer.data.splits import require_classes
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, write_bytes, write_json
 from microfer.json_reader import read_json
@@ -110,6 +111,7 @@ def make_model(
             nothing of an earlier model in `folder` was touched.
     """
     model, config = saved.load(network)
+    require_classes(training, config.labels, str(network))
     images = representative_images(training, settings.calibration_images, settings.seed)
     say(f"quantizing {config.name} to int8, calibrated on {len(images)} images of {training.source}")
     with Bar("calibrating", len(images)) as bar:
@@ -121,6 +123,7 @@ def make_model(
         config.name,
         measured_arena(bare),
         input_layout=config.input_layout,
+        labels=config.labels,
         golden=golden_scores(bare),
     )
     path = folder / MODEL_FILE
@@ -175,8 +178,13 @@ def _check_gate(outcome: Any, validation: Images, say: Callable[[str], None]) ->
 def _calibrated(candidate: Path, metadata: ModelMetadata, validation: Dataset, smoothing: float) -> ModelMetadata:
     runner = open_tflite(candidate, "tflm" if has_tflm() else "reference", need_int8=True)
     raw = run_parallel(runner, validation.images, "raw", title="calibration")
-    floor = natural_floor(smoothing)
-    result = calibrate(raw, validation.labels, lambda scored: for_coverage(scored, COVERAGE), score_floor=floor)
+    result = calibrate(
+        raw,
+        validation.labels,
+        lambda scored: for_coverage(scored, COVERAGE),
+        score_floor=natural_floor(smoothing, len(metadata.labels)),
+        classes=metadata.labels,
+    )
     return replace(
         metadata,
         temperature=result.temperature,

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from microfer.archives import ArchiveError, read_arrays
 from microfer.console import console
-from microfer.contract import NUM_CLASSES
 from microfer.data.dataset import Dataset
 from microfer.errors import MicroferError
 from microfer.files import atomic_path, read_bytes
@@ -153,7 +152,7 @@ def calibration_images(training: Dataset) -> npt.NDArray[np.uint8]:
     """Return the images that compared networks are quantized with, uint8 (n, 48, 48), always the same."""
     from microfer.compress.quantize import representative_images
 
-    count = min(CALIBRATION_IMAGES, NUM_CLASSES * int(training.counts().min()))
+    count = min(CALIBRATION_IMAGES, len(training.classes) * int(training.counts().min()))
     return representative_images(training, count, 0)
 
 

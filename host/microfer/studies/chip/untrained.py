@@ -35,4 +35,4 @@ def untrained_tflite(config: Network, folder: Path) -> Path:
 
 def metadata(config: Network) -> ModelMetadata:
     """Return what a network says of itself that was neither trained nor measured."""
-    return ModelMetadata("untrained", config.name, None, input_layout=config.input_layout)
+    return ModelMetadata("untrained", config.name, None, input_layout=config.input_layout, labels=config.labels)

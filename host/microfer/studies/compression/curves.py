@@ -185,7 +185,7 @@ def measure(
     tflite = quantize(model, config, calibration)
     floats = KerasRunner(model).scores(validation.images)
     ints = run_parallel(LiteRTRunner(tflite, optimized=True), validation.images, "scores", title=title, workers=workers)
-    compared = compare_scores(floats, ints, validation.labels, validation.names)
+    compared = compare_scores(floats, ints, validation.labels, validation.names, classes=validation.classes)
     plain, zipped = weight_bytes(model)
     return Point(
         how=step.how,

@@ -22,7 +22,6 @@ const stream = new EventSource("events");
 
 stream.addEventListener("constants", (event) => {
   constants = JSON.parse(event.data);
-  makePanels(constants);
 });
 
 stream.addEventListener("view", (event) => {
@@ -77,8 +76,10 @@ addEventListener("resize", () => view && plan());
 function draw() {
   isPlanned = false;
   if (!constants || isOver) return;
-  drawPanels(view, constants);
-  drawTimeline($("timeline"), view.timeline, constants);
+  const known = { ...constants, labels: view.labels };
+  makePanels(known);
+  drawPanels(view, known);
+  drawTimeline($("timeline"), view.timeline, known);
   buttons();
   measure();
 }

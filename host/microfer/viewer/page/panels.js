@@ -30,7 +30,9 @@ function isNew(part, content) {
   return true;
 }
 
+// Makes a row for each class, where these are others than before: a board says what it tells apart.
 export function makePanels({ labels, colors }) {
+  if (!isNew("labels", labels)) return;
   $("bars").replaceChildren(
     ...labels.map((label, index) => {
       const row = make("li");
@@ -47,6 +49,7 @@ export function makePanels({ labels, colors }) {
     }),
   );
   shown.clear();
+  isNew("labels", labels);
 }
 
 export function drawPanels(view, constants) {

@@ -82,6 +82,7 @@ protocol::Prediction SomePrediction() {
   message.face_y_px = 20;
   message.face_width_px = message.face_height_px = 60;
   for (std::size_t i = 0; i < kNumLabels; ++i) message.smoothed_q16[i] = static_cast<std::uint32_t>(8000 + 900 * i);
+  message.classes = kNumLabels;
   message.capture_us = 900;
   message.face_us = 20'000;
   message.crop_us = 800;
