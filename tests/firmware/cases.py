@@ -100,7 +100,7 @@ def encode_case(pixels, layout: InputLayout) -> Case:
 
 def predict_case(settings: prediction.Settings, frames) -> Case:
     """`frames`: pairs of whether the face was lost before, and seven int8 scores."""
-    fields = astuple(settings)
+    fields = astuple(settings)[:5]  # the classes are those of the core that is asked
     frames = b"".join(struct.pack("<?7b", is_reset, *scores) for is_reset, scores in frames)
     return asked(PREDICT, struct.pack("<5I", *fields) + frames)
 

@@ -128,7 +128,7 @@ def random_frame(source: random.Random) -> bytes:
     payload = source.randbytes(source.choice((0, 1, source.randrange(300), 244, 245, 246, 247, 500)))
     if source.random() < 0.3:
         payload = payload.replace(b"\0", b"\1")
-    return encode_frame(Frame(source.choice((0, 1, 1, 1, 2, 255)), source.randrange(256), sequence, payload))
+    return encode_frame(Frame(source.choice((0, 1, 2, 2, 2, 255)), source.randrange(256), sequence, payload))
 
 
 def faulty_stream(source: random.Random, frames: int) -> Iterator[bytes]:

@@ -122,7 +122,7 @@ def expected_outcomes(stream: bytes) -> list[str]:
             except DamagedFrameError as error:
                 lines.append(f"corrupt {error}")
             else:
-                kind = "frame" if frame.version == 1 else "other"
+                kind = "frame" if frame.version == PROTOCOL_VERSION else "other"
                 lines.append(f"{kind} {frame.version} {frame.type} {frame.sequence} {frame.payload.hex()}")
     return lines
 

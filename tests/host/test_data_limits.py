@@ -1,5 +1,6 @@
 """Files that claim more than they hold: refused by name, with the limit, before memory is taken."""
 
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -11,11 +12,15 @@ import numpy as np
 import pytest
 from tests.host.test_fer2013 import FACES, GOOD_PIXELS, csv_of, encoded, error_of, put, zipped
 
-from microfer.data import entries
+from microfer.contract import LABELS
+from microfer.data import csv_reader, description, entries
 from microfer.data.decoding import MAX_PIXELS, picture_size
 from microfer.data.entries import MAX_FILE_BYTES
+from microfer.data.spelling import MEANINGS
 from microfer.errors import MicroferError
 from microfer.pictures import pictures
+
+ROOT = Path(__file__).parents[2]
 
 
 def png(width: int, height: int) -> bytes:
@@ -229,3 +234,20 @@ def test_a_picture_that_is_a_pointer_of_git_lfs_is_named(tmp_path):
     put(tmp_path, {"a.png": b"version https://git-lfs.github.com/spec/v1\n"})
     with pytest.raises(MicroferError, match=r"a.png is a Git LFS pointer"):
         pictures.read(tmp_path / "a.png")
+
+
+def test_the_page_on_data_names_the_limits_in_force():
+    page = (ROOT / "docs" / "data.md").read_text()
+    limits = (MAX_PIXELS, MAX_FILE_BYTES, entries.MAX_ENTRIES, entries.MAX_DIRECTORY_BYTES, csv_reader.MAX_LINE)
+    assert [f"{limit:,}" for limit in limits if f"| {limit:,} |" not in page] == []
+
+
+def test_what_the_page_says_of_data_sets_is_understood():
+    page = (ROOT / "docs" / "data.md").read_text()
+    lines = re.findall(r"(?:`|^    )((?:classes|absent|validation|votes) = [^`\n]*?)(?:`|  +#.*|$)", page, re.MULTILINE)
+    assert len(lines) > 9
+    for line in lines:
+        description.parse(line.encode(), "docs/data.md")
+    raf = next(line for line in lines if '7 = "neutral"' in line)
+    said = description.parse(raf.encode(), "docs/data.md")
+    assert {int(digit): LABELS[label] for digit, label in said.meanings.items()} == MEANINGS["RAF-DB"]

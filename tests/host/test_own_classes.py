@@ -186,16 +186,14 @@ def test_three_classes_go_from_folders_to_the_viewers_three_bars(tmp_path: Path)
         host("evaluate.py", int8 / "model.tflite", "--data", data, "--json").partition("\n}")[0] + "\n}"
     )
     assert [one["label"] for one in report["per_class"]] == list(MOODS)
-    with VirtualBoard(BoardSettings(model=int8 / "model.tflite")) as board:
-        viewer = Viewer(LiveSource(Connection(board.url)))
-        viewer.start()
-        view = viewer.view()
+    settings = BoardSettings(model=int8 / "model.tflite")
+    with VirtualBoard(settings) as board, Connection(board.url) as connection, Viewer(LiveSource(connection)) as viewer:
         end_s = time.monotonic() + 60
-        while (view.frame is None or view.frame.face_px is None) and time.monotonic() < end_s:
-            viewer.news.wait(0.2)
-            viewer.news.clear()
+        while time.monotonic() < end_s:
+            viewer.poll(0.1)
             view = viewer.view()
-        viewer.close()
+            if view.frame is not None and view.frame.face_px is not None:
+                break
     assert view.labels == tuple(MOODS)
     assert view.board.self_test_ok
     assert len(view.frame.smoothed) == 3

@@ -14,7 +14,7 @@ from rich.prompt import Confirm
 
 from microfer.cli.help import HelpFormatter, epilog
 from microfer.cli.invocation import typed
-from microfer.console import console
+from microfer.console import Bar, console, warn
 from microfer.errors import MicroferError
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -41,6 +41,42 @@ def add_data_options(parser: argparse.ArgumentParser, doing: str) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
     source.add_argument("--synthetic", action="store_true", help=f"{doing} drawn faces instead of FER-2013")
+
+
+def add_convert_option(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add --convert, for data sets of colour pictures or of another size than 48x48."""
+    parser.add_argument(
+        "--convert",
+        choices=("face", "whole"),
+        required=required,
+        help="make pictures of any size and colour 48x48 gray: the largest face that is found in each, or the whole "
+        "picture, where it shows a face and nothing else",
+    )
+
+
+def converted(data: Path, way: str | None) -> Path:
+    """Return the data set itself, or where --convert asks for one the folder with its crops, made unless it is there.
+
+    Raises:
+        MicroferError: as `pictures.convert.convert`.
+    """
+    if way is None:
+        return data
+    from microfer.pictures.convert import RECORD, WAYS, convert, earlier
+
+    out, chosen = Path("runs", "data", f"{data.name.split('.')[0]}-{way}"), next(one for one in WAYS if one == way)
+    if earlier(data, out, chosen) is None:
+        with Bar("converting") as bar:
+            result = convert(data, out, chosen, bar.move)
+        if result.without_face:
+            warn(f"no face was found in {len(result.without_face):,} pictures, which {out / RECORD} names: left out")
+    console.print(
+        f"{data} was converted to {out}: name that folder to other commands",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    return out
 
 
 def add_limit_option(parser: argparse.ArgumentParser) -> None:

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     return train(
         network(options.preset),
         chosen,
-        data=None if options.synthetic else options.data,
+        data=None if options.synthetic else command.converted(options.data, options.convert),
         out=options.out or Path("runs") / f"{options.preset}-{options.recipe}-{options.seed}",
         seed=options.seed,
         resume=options.resume,
@@ -63,6 +63,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         verb="train",
     )
     command.add_data_options(parser, "train on")
+    command.add_convert_option(parser)
     parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
     parser.add_argument(

@@ -27,6 +27,7 @@ class Verb:
 GROUPS: dict[str, tuple[Verb, ...]] = {
     "make a model": (
         Verb("audit", "count a data set, and find its duplicates and faults"),
+        Verb("convert", "make a data set of 48x48 gray crops from colour pictures of any size"),
         Verb("train", "train a network on FER-2013, or on faces of your own", "train", "host/train.py"),
         Verb("average", "average a run's weights with those that it began with", "train"),
         Verb("prune", "set the smallest weights to zero, so that the file packs better", "train", "host/prune.py"),

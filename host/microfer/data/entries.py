@@ -231,7 +231,7 @@ def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) ->
 
 
 def _is_litter(part: str) -> bool:
-    return part.startswith(".") or part == _LITTER
+    return (part.startswith(".") and part not in {".", ".."}) or part == _LITTER
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from microfer.data.progress import progress_bar
 from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, digits_help, usage_of_file_name, usages_of
 from microfer.errors import MicroferError
 
+_CONVERT = "make all pictures 48x48 and gray: microfer convert (or --convert)"
 _AGAIN = "replace it from a fresh download, or delete it"
 
 
@@ -71,7 +72,7 @@ def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
     size = decoding.picture_size(content, at)
     if size is not None and size != (CROP_SIZE, CROP_SIZE):
         raise MicroferError(
-            f"{at}: the image is {size[0]}x{size[1]}, expected {CROP_SIZE}x{CROP_SIZE}; resize or delete it"
+            f"{at}: the image is {size[0]}x{size[1]}, expected {CROP_SIZE}x{CROP_SIZE}; {_CONVERT}, or delete it"
         )
     image = decoding.decode(content, at, cv2.IMREAD_UNCHANGED)
     if image is None or image.shape[:2] != (CROP_SIZE, CROP_SIZE):
@@ -90,7 +91,7 @@ def decode(content: bytes, at: str) -> npt.NDArray[np.uint8]:
     gray: npt.NDArray[np.uint8] = image[:, :, 0].astype(np.uint8, copy=False)
     colour = image[:, :, :3]
     if (colour != gray[:, :, np.newaxis]).any():
-        raise MicroferError(f"{at}: the image is coloured, FER-2013 is gray; convert it to gray first, or delete it")
+        raise MicroferError(f"{at}: the image is coloured, FER-2013 is gray; {_CONVERT}, or delete it")
     if image.shape[2] == 4 and (image[:, :, 3] != 255).any():
         raise MicroferError(f"{at}: the image is partly transparent; flatten it to plain gray first, or delete it")
     return gray
