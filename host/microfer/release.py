@@ -117,7 +117,9 @@ def use_model(path: Path, models: Path = MODELS) -> None:
 
 
 def find_model(name: str, models: Path = MODELS) -> Path:
-    """Return the .tflite that `name` is: a file, seen from here or from the repository's root, or a release's name.
+    """Return the .tflite that `name` is: a file, a folder with a model.tflite, or a release's name.
+
+    Files are looked for from here, then from the repository's root.
 
     Raises:
         MicroferError: there is no such file and no such release, with the releases that there are.
@@ -125,6 +127,8 @@ def find_model(name: str, models: Path = MODELS) -> Path:
     for path in (Path(name), models.parent / name):
         if path.is_file():
             return path.resolve()
+        if (path / MODEL_FILE).is_file():
+            return (path / MODEL_FILE).resolve()
     if name in (known := release_names(models)):
         return models / name / MODEL_FILE
     raise MicroferError(f"there is no file and no release {name!r}; the releases are: {', '.join(known)}")

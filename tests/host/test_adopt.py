@@ -1,11 +1,13 @@
 """Other people's networks get the ends that the board counts on, and answer as before."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from microfer.cli import adopt as command
 from microfer.contract import LABELS
 from microfer.data.synthetic import synthetic_faces
 from microfer.errors import MicroferError
@@ -13,8 +15,9 @@ from microfer.release import MODELS
 from microfer.runtimes.runners import LiteRTRunner, TflmRunner, has_tflm
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
+from microfer.tflite.metadata import read_metadata
 from microfer.tflite.packing import pack, unpack
-from microfer.workflow.adopt import INPUT_RANGES, adopt, original_inputs, read_labels
+from microfer.workflow.adopt import INPUT_RANGES, adopt, compare, original_inputs, read_labels
 
 KERAS_ORDER = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 OURS = MODELS / "thesis-bn-c50-1" / "model.tflite"  # takes the crop as it is
@@ -148,3 +151,27 @@ def test_another_network_is_refused_with_what_to_change(plain: bytes) -> None:
     model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].shape = [1, 64, 64, 1]
     with pytest.raises(MicroferError, match=r"shape \(1, 64, 64, 1\).*train the network on gray 48x48"):
         adopt(pack(model), "mine", LABELS)
+
+
+def test_the_comparison_tells_another_order_and_another_range(plain: bytes) -> None:
+    dataset = synthetic_faces(28, 3, "PublicTest")
+    right = compare(plain, adopt(plain, "mine", LABELS), dataset.images, dataset.labels)
+    assert (right.agreement, right.largest) == (1.0, 0.0)
+    logits = without_softmax(plain)
+    assert compare(logits, adopt(logits, "mine", KERAS_ORDER), dataset.images).largest <= 1.5 / 256
+
+
+def test_the_command_writes_a_model_that_a_board_proves_by_itself(
+    plain: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "Their Net.tflite").write_bytes(without_softmax(plain))
+    arguments = [str(tmp_path / "Their Net.tflite"), "--labels", ",".join(KERAS_ORDER), "--limit", "14"]
+    assert command.main([*arguments, "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["agreement"] >= 0.97
+    model = tflite_file.read(tmp_path / "out" / "model.tflite")
+    check_deployable(model)
+    metadata = read_metadata(model)
+    assert metadata.model_id == "their-net"
+    assert metadata.golden is not None
+    with pytest.raises(MicroferError, match="is there already"):
+        command.main([*arguments, "--out", str(tmp_path / "out")])

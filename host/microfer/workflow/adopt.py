@@ -25,12 +25,16 @@ from microfer.contract import (
 )
 from microfer.data.spelling import label_of
 from microfer.errors import MicroferError
+from microfer.runtimes.runners import LiteRTRunner
 from microfer.tflite import tflite_file
 from microfer.tflite.graph import Tensor, TfliteModel
 from microfer.tflite.packing import new_buffer, pack, unpack
 
 INPUT_RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
 """What networks are trained on: the values of a black and a white pixel."""
+
+KERAS_ORDER = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
+"""FER-2013's classes as Keras numbers its folders angry, disgust, fear, happy, neutral, sad, surprise."""
 
 _NEAR = 0.02
 """How far, as a share of its width, a quantized range may lie from one of INPUT_RANGES to be taken for it."""
@@ -43,13 +47,14 @@ class Adopted:
     """The network with the board's ends, and a line about each thing that was changed for it.
 
     order: for each of `contract.LABELS`, the place of its score in the original's output.
-    input_range: the original's values of a black and a white pixel.
+    input_range: the original's values of a black and a white pixel. ends_in_logits: it had no softmax.
     """
 
     tflite: bytes
     changes: tuple[str, ...]
     order: tuple[int, ...]
     input_range: tuple[float, float]
+    ends_in_logits: bool
 
 
 def adopt(content: bytes, name: str, labels: Sequence[str], input_range: str | None = None) -> Adopted:
@@ -69,14 +74,12 @@ def adopt(content: bytes, name: str, labels: Sequence[str], input_range: str | N
     crop, scores = _ends(model, graph)
     chosen = _range_of(crop, input_range, name)
     changes = [*graph.changes, *graph.take_pixels(crop, INPUT_RANGES[chosen])]
-    if graph.name_of_last() == "SOFTMAX":
-        changes += graph.rescale_output(scores)
-    else:
-        changes += graph.add_softmax()
+    ends_in_logits = graph.name_of_last() != "SOFTMAX"
+    changes += graph.add_softmax() if ends_in_logits else graph.rescale_output(scores)
     if order != tuple(range(NUM_CLASSES)):
         changes += graph.reorder(order, labels)
     objects.metadata = [entry for entry in objects.metadata or [] if entry.name != b"microfer"]
-    return Adopted(pack(objects), tuple(changes), order, INPUT_RANGES[chosen])
+    return Adopted(pack(objects), tuple(changes), order, INPUT_RANGES[chosen], ends_in_logits)
 
 
 def read_labels(text: str) -> tuple[str, ...]:
@@ -93,6 +96,49 @@ def original_inputs(images: npt.NDArray[np.uint8], crop: Tensor, span: tuple[flo
     if crop.type == "FLOAT32":
         return real.astype(np.float32)
     return np.clip(np.round(real / crop.scales[0]) + crop.zero_points[0], -128, 127).astype(np.int8)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the adopted network answers beside the original, on the same crops.
+
+    agreement: the share, 0..1, on which both put the same class first. largest: the largest difference of one
+    probability. accuracy: of the adopted one, None without real faces; keras_order_accuracy: what it would be if the
+    original's classes were in the order of Keras' folders.
+    """
+
+    count: int
+    agreement: float
+    largest: float
+    accuracy: float | None
+    keras_order_accuracy: float | None
+
+
+def compare(original: bytes, adopted: Adopted, images: npt.NDArray[np.uint8], labels: Any = None) -> Comparison:
+    """Run both networks in LiteRT's reference kernels on crops, uint8 (n, 48, 48).
+
+    labels: uint8 (n,), the true classes, None for drawn faces.
+    """
+    model = tflite_file.read(original)
+    crop, scores = model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
+    runner = LiteRTRunner(original)
+    raw = np.stack([runner.invoke(one[np.newaxis]) for one in original_inputs(images, crop, adopted.input_range)])
+    before = raw.astype(np.float64)
+    if scores.scales:
+        before = (before - scores.zero_points[0]) * scores.scales[0]
+    if adopted.ends_in_logits:
+        powers = np.exp(before - before.max(axis=1, keepdims=True))
+        before = powers / powers.sum(axis=1, keepdims=True)
+    after = LiteRTRunner(adopted.tflite).scores(images)
+    expected = before[:, adopted.order]
+    keras_order = before[:, [KERAS_ORDER.index(label) for label in LABELS]]
+    return Comparison(
+        count=len(images),
+        agreement=float((after.argmax(1) == expected.argmax(1)).mean()),
+        largest=float(np.abs(after - expected).max()),
+        accuracy=None if labels is None else float((after.argmax(1) == labels).mean()),
+        keras_order_accuracy=None if labels is None else float((keras_order.argmax(1) == labels).mean()),
+    )
 
 
 def _order(labels: Sequence[str]) -> tuple[int, ...]:
