@@ -13,6 +13,10 @@ USAGES = ("Training", "PublicTest", "PrivateTest", "unknown")
 """FER-2013's splits; `unknown` is a test image whose file name does not tell the public from the private set."""
 
 
+SYNTHETIC = "synthetic"
+"""The source of drawn faces."""
+
+
 _NEEDS = {"Training": "learns from", "PublicTest": "is judged by after each epoch"}
 
 
@@ -24,7 +28,7 @@ class Dataset:
     labels: uint8, shape (n,), indices into `classes`.
     usage:  str, shape (n,), one of USAGES each.
     names:  str, shape (n,), where each image came from (`row 17`, `test/angry/PublicTest_1.jpg`), for messages.
-    source: what was read, or "synthetic".
+    source: what was read, or SYNTHETIC.
     description: what is said of the data set beside itself, see `microfer.data.description`.
     """
 
@@ -57,6 +61,11 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the faces are drawn."""
+        return self.source == SYNTHETIC
 
     def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Dataset":
         """Return the images that `chosen` (a mask or indices) selects."""

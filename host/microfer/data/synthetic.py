@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import CROP_SIZE, LABELS
-from microfer.data.dataset import USAGES, Dataset
+from microfer.data.dataset import SYNTHETIC, USAGES, Dataset
 from microfer.data.face_description import Expression, Head
 from microfer.data.face_drawing import draw_face
 from microfer.errors import MicroferError
@@ -83,7 +83,7 @@ def synthetic_dataset(per_class: int, seed: int, usage: str = "Training") -> Dat
     labels = np.tile(np.arange(len(LABELS), dtype=np.uint8), per_class)
     images = np.stack([render_face(int(label), rng) for label in labels])
     names = np.array([f"synthetic {LABELS[label]} {index}" for index, label in enumerate(labels)])
-    return Dataset(images, labels, np.full(len(labels), usage), names, "synthetic")
+    return Dataset(images, labels, np.full(len(labels), usage), names, SYNTHETIC)
 
 
 def synthetic_faces(count: int, seed: int, usage: str = "Training") -> Dataset:

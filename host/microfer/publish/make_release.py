@@ -107,6 +107,7 @@ def _files(options: Sources) -> list[tuple[Path, str]]:
 def _training(run: Path) -> dict[str, Any]:
     """Return what microfer train or its like recorded of a run; networks that it knew say which release they are."""
     record = _read(run / "run.json")
+    record.pop("data", None)  # where somebody keeps it is theirs
     settings = record["settings"]
     _name_teachers(settings.get("distillation"))
     if settings.get("start"):

@@ -43,16 +43,16 @@ def parts() -> list[Part]:
 
 
 def release_parts() -> list[Part]:
-    """Return what is made from the releases: their cards, and the README's two tables."""
+    """Return what is made from the releases: their cards, and the README's table of them."""
     cards = [Part(file.with_name("README.md"), "", partial(_card, file)) for file in sorted(_metrics_files())]
-    return [*cards, Part(README, "figures", _figures), Part(README, "releases", _releases)]
+    return [*cards, Part(README, "releases", _releases)]
 
 
 def accuracy_parts() -> list[Part]:
     """Return what is made from trainings and from looking for faces."""
     ablations = MODELS / "ABLATION.md"
     return [
-        Part(README, "speed", lambda: training_speed.table_lines(_measured("training-speed"))),
+        Part(DOCS / "training.md", "speed", lambda: training_speed.table_lines(_measured("training-speed"))),
         Part(ablations, "ablation", lambda: ablation.markdown(ablation.read(_measured("ablation")))),
         Part(ablations, "runs", lambda: tried.markdown(recorded_runs())),
         Part(DOCS / "accuracy.md", "compare", _comparison),
@@ -126,10 +126,6 @@ def _card(metrics: Path) -> list[str]:
 
 def _default() -> str:
     return read_bytes(MODELS / "DEFAULT").decode().strip()
-
-
-def _figures() -> list[str]:
-    return model_card.figures_table(read_json(MODELS / _default() / "metrics.json", dict[str, Any]))
 
 
 def _releases() -> list[str]:

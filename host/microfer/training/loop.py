@@ -76,8 +76,8 @@ class Run:
     select: what chooses the best epoch, on the validation split.
     start: file and SHA-256 of the trained network whose weights the engine began with, if any.
 
-    Files: `best.keras` (the best epoch), `last.npz` (checkpoint after each epoch), `history.csv`,
-    `run.json` (settings and result). Each is written as a whole or not at all.
+    Files: `best.keras` (the best epoch), `last.npz` (checkpoint after each epoch), `history.csv`, `run.json` (settings,
+    result, and where the data was, null for drawn faces). Each is written as a whole or not at all.
     """
 
     config: Network
@@ -166,7 +166,8 @@ class Run:
         average = MovingAverage(engine, self.recipe.average) if self.recipe.average else None
         if resume and average:
             average.restore(averaged)
-        write_json(self.out / "run.json", {"settings": settings})
+        data = {"data": None if self.training.is_synthetic else str(Path(self.training.source).resolve())}
+        write_json(self.out / "run.json", {"settings": settings} | data)
         for epoch in range(progress.epoch, self.recipe.epochs):
             started = time.perf_counter()
             loss, accuracy = self._train_epoch(engine, epoch, average, on_step)
@@ -195,6 +196,7 @@ class Run:
             self.out / "run.json",
             {
                 "settings": settings,
+                **data,
                 "best_epoch": result.best_epoch,
                 "best_val_accuracy": result.best_accuracy,
                 "best_val_macro_f1": result.best_macro_f1,
