@@ -12,6 +12,7 @@ from microfer.errors import MicroferError
 from microfer.metrics.metrics import mcnemar_p
 from microfer.model import networks
 from microfer.studies.accuracy import tried as module
+from microfer.studies.accuracy.recorded import by_epochs
 from microfer.studies.accuracy.runs import Scored
 from microfer.studies.accuracy.tried import Tried, cells, merged, tried
 
@@ -84,3 +85,20 @@ def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scor
         tried([write_run(tmp_path / "half", finished=False)], IMAGES, IMAGES)
     with pytest.raises(MicroferError, match=r"cannot read .*run\.json"):
         tried([tmp_path / "none"], IMAGES, IMAGES)
+
+
+def test_what_shorter_runs_reached_is_read_from_the_record(tmp_path: Path) -> None:
+    row = {"network": "s3", "recipe": "strong", "teachers": 0, "is_continued": False, "epochs": 100, "accuracy": 0.66}
+    others = [
+        {"accuracy": 0.67},
+        {"teachers": 1, "accuracy": 0.7},
+        {"is_continued": True, "epochs": 9},
+        {"network": "nano"},
+    ]
+    (tmp_path / "runs.json").write_text(json.dumps({"runs": [row, *({**row, **other} for other in others)]}))
+    budget = {"recipe": "strong", "epochs": 20}
+    rows = [{"name": "s3", "accuracy": 0.62}, {"name": "nano", "accuracy": 0.57}]
+    (tmp_path / "compare.json").write_text(json.dumps({"budget": budget, "rows": rows}))
+    assert by_epochs("s3", "strong", tmp_path) == {20: 0.62, 100: 0.67}
+    assert by_epochs("s3", "thesis", tmp_path) == {}
+    assert by_epochs("s3", "strong", tmp_path / "none") == {}

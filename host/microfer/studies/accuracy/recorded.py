@@ -3,14 +3,17 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
-from microfer.json_reader import parse
-from microfer.release import MODEL_FILE, MODELS
+from microfer.json_reader import parse, read_json
+from microfer.release import MODEL_FILE, MODELS, REPOSITORY
 
 SCHEMA = "microfer.comparison/1"
 """Of the compare.json that `table.Comparison` writes."""
+
+RECORDS = REPOSITORY / "measurements"
 
 DRAWN_FACES = "drawn faces"
 """What a comparison calls its data where it was not FER-2013."""
@@ -97,3 +100,26 @@ def read_results(path: Path) -> dict[str, Accuracy]:
         raise MicroferError(
             f"{path} is not what microfer compare writes ({error!r}); name the compare.json in its --out folder"
         ) from error
+
+
+def by_epochs(preset: str, recipe: str, records: Path = RECORDS) -> dict[int, float]:
+    """Return epochs -> float accuracy on PublicTest, 0..1, of plain runs on record of a preset under a recipe.
+
+    Plain: from random weights, without teachers. One seed each, the best one where there are several; empty where
+    nothing is on record.
+
+    Raises:
+        MicroferError: a record is damaged.
+    """
+    found: dict[int, float] = {}
+    if (compared := records / "compare.json").is_file():
+        document = read_json(compared, dict[str, Any])
+        if document["budget"]["recipe"] == recipe:
+            rows = [row for row in document["rows"] if row["name"] == preset]
+            found |= {int(document["budget"]["epochs"]): float(row["accuracy"]) for row in rows}
+    if (tried := records / "runs.json").is_file():
+        for run in read_json(tried, dict[str, Any])["runs"]:
+            is_plain = not run["teachers"] and not run["is_continued"]
+            if is_plain and (run["network"], run["recipe"]) == (preset, recipe):
+                found[run["epochs"]] = max(float(run["accuracy"]), found.get(run["epochs"], 0.0))
+    return dict(sorted(found.items()))
