@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
@@ -101,6 +102,30 @@ def current_model(models: Path = MODELS) -> Chosen:
     if path.parent.parent == models:
         return Chosen(path, f"the release {path.parent.name}, chosen as the current model")
     return Chosen(path, "the current model: exported last")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a release's network was trained: preset and recipe by name, and for how many epochs."""
+
+    preset: str
+    recipe: str
+    epochs: int
+
+
+def default_training(models: Path = MODELS) -> Training:
+    """Return how the default release was trained, from its metrics.json.
+
+    Raises:
+        MicroferError: there is no default release, or its metrics.json cannot be read.
+    """
+    path = default_model(models).with_name("metrics.json")
+    metrics = read_json(path, dict[str, Any])
+    try:
+        made = metrics["training"]["settings"]["recipe"]
+        return Training(str(metrics["preset"]), str(made["name"]), int(made["epochs"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise MicroferError(f"{path} does not say how the release was trained ({error!r}); restore it") from error
 
 
 def use_model(path: Path, models: Path = MODELS) -> None:

@@ -93,7 +93,7 @@ def _show(adopted: "Adopted", found: "Comparison", path: Path) -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = command.parser(INTRODUCTION, EXAMPLES)
+    parser = command.parser(INTRODUCTION, EXAMPLES, verb="adopt")
     parser.add_argument("model", type=Path, help="the .tflite")
     parser.add_argument(
         "--labels", required=True, help="its classes in the order of its scores, with commas, or a file of them"

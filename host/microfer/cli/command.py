@@ -36,10 +36,16 @@ def parser(description: str, examples: str = "", verb: str = "") -> argparse.Arg
     )
 
 
-def add_data_options(parser: argparse.ArgumentParser, doing: str) -> None:
-    """Add --data and --synthetic, of which one must be given. doing: what is done with the faces, for the help."""
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--data", type=Path, help="FER-2013: Kaggle's CSV, an image folder, or a zip of either")
+def add_data_options(parser: argparse.ArgumentParser, doing: str, *, found: bool = False) -> None:
+    """Add --data and --synthetic. doing: what is done with the faces, for the help.
+
+    found: whether FER-2013 is looked for in its usual places where neither is given; else one must be.
+    """
+    source = parser.add_mutually_exclusive_group(required=not found)
+    usual = " (default: where it is found; MICROFER_DATA names it too)" if found else ""
+    source.add_argument(
+        "--data", type=Path, help=f"FER-2013: Kaggle's CSV, an image folder, or a zip or .tar.gz of either{usual}"
+    )
     source.add_argument("--synthetic", action="store_true", help=f"{doing} drawn faces instead of FER-2013")
 
 

@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "Show which model is current: the one that a build, the virtual board, parity, profile and doctor take unless "
         "told. It is what was exported last, or the default release.",
         EXAMPLES,
+        verb="model",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="use NAME")
     use = verbs.add_parser("use", help="make a release, a .tflite or a folder with one the current model")

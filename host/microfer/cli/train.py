@@ -6,10 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from microfer.cli import command
+from microfer.cli.invocation import typed
+from microfer.data.find import find_fer2013
 from microfer.model.networks import NETWORKS, network
-from microfer.training.recipe import RECIPES, recipe
+from microfer.release import default_training
+from microfer.training.recipe import RECIPES, Recipe, recipe
 
 EXAMPLES = """
+  microfer train                                                the default release's preset and recipe
   microfer train --data fer2013.csv --preset thesis-bn --recipe strong
   microfer train --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
   microfer train --synthetic --epochs 3                         a first look without FER-2013
@@ -26,20 +30,20 @@ EXAMPLES = """
 
 def main(arguments: Sequence[str] | None = None) -> int | None:
     options = _parse(arguments)
+    from microfer.studies.accuracy.recorded import by_epochs
     from microfer.training.distill import Distillation
     from microfer.training.session import train
 
-    chosen = recipe(options.recipe)
-    if options.epochs is not None:
-        chosen = replace(chosen, epochs=options.epochs)
+    preset, chosen = _chosen(options)
+    data = None if options.synthetic else command.converted(options.data or find_fer2013(), options.convert)
     taught = Distillation(
         options.teacher_weight, options.teacher_temperature, options.teacher_views, options.teacher_once
     )
     return train(
-        network(options.preset),
+        network(preset),
         chosen,
-        data=None if options.synthetic else command.converted(options.data, options.convert),
-        out=options.out or Path("runs") / f"{options.preset}-{options.recipe}-{options.seed}",
+        data=data,
+        out=options.out or Path("runs") / f"{preset}-{chosen.name}-{options.seed}",
         seed=options.seed,
         resume=options.resume,
         precision=options.precision,
@@ -52,7 +56,22 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
         start=options.start,
         select=options.select,
         as_json=options.json,
+        on_record={} if options.synthetic or options.start or options.teacher else by_epochs(preset, chosen.name),
+        next_step=typed("microfer export"),
     )
+
+
+def _chosen(options: argparse.Namespace) -> tuple[str, Recipe]:
+    """Return preset and recipe: what was asked for, the rest as the default release has it.
+
+    The release's number of epochs holds for its own preset and recipe.
+    """
+    made = default_training()
+    preset, name = options.preset or made.preset, options.recipe or made.recipe
+    chosen = recipe(name)
+    if options.epochs is not None:
+        return preset, replace(chosen, epochs=options.epochs)
+    return preset, replace(chosen, epochs=made.epochs) if (preset, name) == (made.preset, made.recipe) else chosen
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -62,10 +81,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         EXAMPLES,
         verb="train",
     )
-    command.add_data_options(parser, "train on")
+    command.add_data_options(parser, "train on", found=True)
     command.add_convert_option(parser)
-    parser.add_argument("--preset", default="thesis-bn", choices=NETWORKS, help="the network (default: thesis-bn)")
-    parser.add_argument("--recipe", default="strong", choices=RECIPES, help="how to train it (default: strong)")
+    parser.add_argument("--preset", choices=NETWORKS, help="the network (default: the default release's)")
+    parser.add_argument("--recipe", choices=RECIPES, help="how to train it (default: as the default release)")
     parser.add_argument(
         "--epochs",
         type=int,

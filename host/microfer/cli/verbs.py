@@ -49,7 +49,9 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("describe", "list a network's layers with their shapes and costs"),
     ),
     "put it on a board": (
-        Verb("export", "write a model as the C++ that the firmware compiles", script="host/export_tflm.py"),
+        Verb("export", "make the board's model of a network, and its C++", script="host/export_tflm.py"),
+        Verb("model", "show which model is current, or choose another"),
+        Verb("adopt", "make another tool's int8 network one that a board runs"),
         Verb("profile", "estimate or measure what each operator costs on the chip", script="host/profile_s3.py"),
         Verb("compare-s3", "put all networks on the chip: accuracy against cost"),
         Verb("doctor", "find what is wrong with computer, port, board or light", script="host/doctor.py"),

@@ -71,11 +71,18 @@ class Gate:
             )
 
 
-def gate(model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Limits) -> Gate:
-    """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where one is exceeded."""
+def gate(
+    model: Any, config: Network, int8: bytes, dataset: Dataset, limits: Limits, split_images: int | None = None
+) -> Gate:
+    """Compare the float `model` with its `int8` .tflite on `dataset`; find the worst layer where a limit is exceeded.
+
+    split_images: how many images the split has of which `dataset` is a part; None where it is the whole one.
+    """
     float_scores = run_parallel(KerasRunner(model), dataset.images, "scores", title="float")
     int8_scores = run_parallel(LiteRTRunner(int8), dataset.images, "scores", title="int8")
-    comparison = compare_scores(float_scores, int8_scores, dataset.labels, dataset.names, classes=dataset.classes)
+    comparison = compare_scores(
+        float_scores, int8_scores, dataset.labels, dataset.names, split_images, classes=dataset.classes
+    )
     exceeded = tuple(one for one in comparison.judge(limits) if one.verdict == "failed")
     if not exceeded:
         return Gate(comparison, (), None)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,16 @@ from microfer.metrics import plots
 from microfer.model import saved
 from microfer.model.backend import choose_backend, load_keras, load_quietly
 from microfer.model.networks import Network, for_labels
-from microfer.training import checkpoint
+from microfer.training import checkpoint, forecast
 from microfer.training.crash_report import CrashReport
 from microfer.training.distill import Distillation, Teachers
-from microfer.training.engine import use_threads
+from microfer.training.engine import Engine, use_threads
 from microfer.training.engines import make_engine
 from microfer.training.loop import Run, Selection
 from microfer.training.recipe import Recipe
+
+FORECAST_STEPS = 60
+"""A run of fewer steps is over before timing some of them has told anything."""
 
 
 def train(
@@ -42,12 +45,15 @@ def train(
     start: Path | None = None,
     select: Selection = "accuracy",
     as_json: bool = False,
+    on_record: Mapping[int, float] | None = None,
+    next_step: str = "",
 ) -> int:
     """Run one training with live progress on the terminal; see `microfer train --help` for the options.
 
     data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
     imagenet: weights to begin with, for a network of keras.applications. start: a trained .keras of this very network
-    to go on from. select: what the best epoch is chosen by.
+    to go on from. select: what the best epoch is chosen by. on_record: epochs -> accuracy, 0..1, that runs like this one
+    reached. next_step: the command that a person may type next.
 
     Raises:
         MicroferError: bad data, weights or teachers, a run in `out` that would be overwritten or cannot be resumed, a
@@ -83,11 +89,15 @@ def train(
     if followed and followed.settings.once:
         _look(followed, training)
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
+        if not resume:
+            screen.say_duration(engine, on_record or {})
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     console.print(
         f"best epoch {result.best_epoch} of {result.epochs}: {result.best_accuracy:.2%} on the validation split, "
         f"macro-F1 {result.best_macro_f1:.3f}, {result.seconds / 60:.1f} minutes; wrote {result.best_model}"
     )
+    if next_step:
+        console.print(f"next: {next_step}", highlight=False, markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
     return 0
@@ -96,6 +106,14 @@ def train(
 def _look(teachers: Teachers, training: Dataset) -> None:
     with Bar("teachers look at each image", len(training)) as bar:
         teachers.look_at(training.images, bar.move)
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in words, as exact as an estimate is."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 class Screen:
@@ -130,6 +148,26 @@ class Screen:
             self._draw()
         if kind is KeyboardInterrupt:
             console.print(f"the checkpoint in {self._run.out} is whole: the same command with --resume goes on")
+
+    def say_duration(self, engine: Engine, on_record: Mapping[int, float]) -> None:
+        """Say how long the run will take here, and what a shorter one costs; nothing where it is over at once."""
+        epochs = self._run.recipe.epochs
+        if epochs * self._steps < FORECAST_STEPS:
+            return
+        an_epoch = forecast.seconds_per_epoch(self._run, engine)
+        self._say(f"about {duration(epochs * an_epoch)}: {epochs} epochs of {an_epoch:.0f} s, from a few timed steps")
+        if not on_record:
+            self._say("a shorter run: --epochs N; what it costs in accuracy is not known for this preset and recipe")
+            return
+        reached = ", ".join(f"{count} epochs {accuracy:.1%}" for count, accuracy in on_record.items())
+        shortest = min(on_record)
+        self._say(
+            f"on record for this preset and recipe (PublicTest, one seed each): {reached}; --epochs {shortest} takes "
+            f"about {duration(shortest * an_epoch)} here"
+        )
+
+    def _say(self, text: str) -> None:
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def step(self, epoch: int, step: int, loss: float, accuracy: float) -> None:
         """Move the bar, or stop if Ctrl-C was pressed: `Run.execute`'s `on_step`."""

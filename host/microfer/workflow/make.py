@@ -116,7 +116,7 @@ def make_model(
     say(f"quantizing {config.name} to int8, calibrated on {len(images)} images of {training.source}")
     with Bar("calibrating", len(images)) as bar:
         bare = quantize(model, config, images, bar.add)
-    _check_gate(gate(model, config, bare, validation.data, settings.limits), validation, say)
+    _check_gate(gate(model, config, bare, validation.data, settings.limits, validation.of), validation, say)
     say("computing the answers of the boot self-test, measuring the arena")
     metadata = ModelMetadata(
         settings.model_id,
