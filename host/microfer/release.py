@@ -73,6 +73,19 @@ class Chosen:
     path: Path
     why: str
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is another one than the default release."""
+        try:
+            return self.path != default_model()
+        except MicroferError:
+            return True
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, hexadecimal."""
+        return hashlib.sha256(read_bytes(self.path)).hexdigest()
+
     def describe(self) -> str:
         """Return which model it is and why, for people."""
         where = self.path.relative_to(REPOSITORY) if self.path.is_relative_to(REPOSITORY) else self.path

@@ -1,14 +1,20 @@
 """The model that commands take when none is named: the current one, or a release, and why."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.host.fake_board import HELLO
 
+from microfer.doctor.board import check_model
+from microfer.doctor.finding import Outcome
 from microfer.errors import MicroferError
-from microfer.release import CURRENT, current_model, find_model, use_model
+from microfer.link.warnings import ExpectedModel, warnings_of
+from microfer.release import CURRENT, Chosen, current_model, find_model, use_model
 
 
 @pytest.fixture
@@ -83,3 +89,18 @@ def test_builds_that_depend_on_the_default_notice_the_first_current_model(models
     os.utime(models / "DEFAULT", (0, 0))
     use_model(models.parent / "runs" / "mine" / "model.tflite", models)
     assert (models / "DEFAULT").stat().st_mtime > 0
+
+
+def test_doctor_and_viewer_name_a_board_that_runs_another_model(models: Path) -> None:
+    mine = models.parent / "runs" / "mine" / "model.tflite"
+    chosen, digest = Chosen(mine, "exported last"), hashlib.sha256(b"mine").hexdigest()
+    expected = ExpectedModel(str(mine), digest)
+    other = replace(HELLO, model_id="s3-1", model_sha256=hashlib.sha256(b"s3-1").digest())
+    found = check_model(other, {}, chosen)
+    assert (found.outcome, "is not the current model" in found.text) == (Outcome.WARNING, True)
+    assert "pio run -t upload" in found.next_step
+    (warning,) = [text for text in warnings_of(True, other, None, None, expected) if "current model" in text]
+    assert "the board runs s3-1" in warning
+    right = replace(HELLO, model_sha256=bytes.fromhex(digest))
+    assert check_model(right, {}, chosen).outcome == Outcome.OK
+    assert warnings_of(True, right, None, None, expected) == warnings_of(True, right, None, None)

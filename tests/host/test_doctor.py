@@ -35,6 +35,7 @@ from microfer.link.messages import (
 from microfer.link.ports import USB_IDS, FoundPort
 from microfer.link.reader import Cause, LinkCounters, OtherVersion
 from microfer.link.stream import START_SETTINGS
+from microfer.release import Chosen
 
 DEFAULT_MODEL, DEFAULT_SHA256 = next(iter(shipped_models().items()))
 WELL = replace(HELLO, firmware_version=__version__, model_id=DEFAULT_MODEL, model_sha256=bytes.fromhex(DEFAULT_SHA256))
@@ -308,7 +309,7 @@ def test_a_missing_release_or_cascade_is_a_problem(monkeypatch, tmp_path):
 
     monkeypatch.setattr(faces, "CASCADE", "none.xml")
     assert installation.check_opencv().outcome == Outcome.PROBLEM
-    monkeypatch.setattr(installation, "default_model", lambda: tmp_path / "none.tflite")
+    monkeypatch.setattr(installation, "current_model", lambda: Chosen(tmp_path / "none.tflite", "named"))
     assert installation.check_release().outcome == Outcome.PROBLEM
 
 

@@ -17,7 +17,7 @@ from microfer.pictures.faces import FaceFinder
 from microfer.pictures.opencv import cv2, open_window
 from microfer.pictures.picture_answers import BoxChange, PictureAnswer, PictureClassifier
 from microfer.pictures.pictures import ColorFrame, Picture
-from microfer.release import WORK, default_model
+from microfer.release import WORK
 
 NO_FACE, PROBLEM = 1, 2
 """Exit status where no picture holds a face, and where a picture could not be read or written."""
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         open_window(WINDOW)
     change = BoxChange(options.enlarge, options.shift_right, options.shift_down)
     finder = FaceFinder(options.min_neighbours, options.min_size)
-    classifier = PictureClassifier(options.model or default_model(), finder, change, options.out)
+    classifier = PictureClassifier(command.chosen_model(options.model), finder, change, options.out)
     if classifier.classifier.runtime != "TFLM":
         console.print(
             "TFLM has no wheel for this machine: LiteRT's reference kernels stand in, which give the same bits",

@@ -16,6 +16,7 @@ from microfer.cli.help import HelpFormatter, epilog
 from microfer.cli.invocation import typed
 from microfer.console import Bar, console, warn
 from microfer.errors import MicroferError
+from microfer.release import current_model
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says of an output that takes no more: a full disk, a limit, a quota."""
@@ -83,6 +84,15 @@ def converted(data: Path, way: str | None) -> Path:
         soft_wrap=True,
     )
     return out
+
+
+def chosen_model(named: Path | None) -> Path:
+    """Return the .tflite that was named, or the current one; in that case say which it is, and why."""
+    if named is not None:
+        return named
+    chosen = current_model()
+    console.print(chosen.describe(), highlight=False, markup=False, soft_wrap=True)
+    return chosen.path
 
 
 def add_limit_option(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from microfer.cli.command import parser
+from microfer.cli.command import chosen_model, parser
 from microfer.cli.invocation import typed
 from microfer.console import Console, console
 from microfer.demo.settings import SECONDS, DemoSettings, Display
@@ -72,7 +72,7 @@ def _settings(options: argparse.Namespace) -> DemoSettings:
         seconds=options.seconds,
         display=display,
         browser=not options.no_browser,
-        model=options.model,
+        model=chosen_model(None) if options.current else options.model,
     )
 
 
@@ -93,7 +93,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     display.add_argument("--json", action="store_true", help="show progress only; the summary as JSON")
     options.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
     options.add_argument("--out", type=Path, default=WORK / "demo-output", help="folder of the screenshot")
-    options.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the release)")
+    model = options.add_mutually_exclusive_group()
+    model.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the release)")
+    model.add_argument("--current", action="store_true", help="run the current model: what was exported last")
     parsed = options.parse_args(arguments)
     if parsed.webcam is not None and parsed.sources:
         options.error("name files or --webcam, not both (a number right after --webcam is the webcam's)")

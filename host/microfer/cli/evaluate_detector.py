@@ -91,7 +91,6 @@ def _box(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | Non
     from microfer.files import write_json
     from microfer.metrics.plots import save
     from microfer.parity.images import choose_images
-    from microfer.release import default_model
     from microfer.runtimes.parallel import run_parallel
     from microfer.runtimes.runners import open_model
     from microfer.studies.detector.box import curve_figure, measure
@@ -99,7 +98,7 @@ def _box(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | Non
     if data is None:
         raise MicroferError("--box measures the network's accuracy, which needs FER-2013: add --data")
     images = choose_images(data, "PublicTest", options.scenes)
-    model = options.model or default_model()
+    model = command.chosen_model(options.model)
     runner = open_model(model, "optimized")
 
     def score(crops: np.ndarray, title: str) -> np.ndarray:

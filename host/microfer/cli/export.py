@@ -40,9 +40,9 @@ EXAMPLES = """
 """
 
 INTRODUCTION = """Make of a trained network what a board runs: quantize it to int8, calibrated on Training; compare it
-with the float network on PublicTest; fit temperature and threshold; compute the answers of the boot self-test; prove parity.
-The .tflite goes beside the network, then its C++ into the firmware, and from then on it is the current model. What is
-done already is not done again. A .tflite is exported as it is."""
+with the float network on PublicTest; fit temperature and threshold; compute the answers of the boot self-test; prove
+parity. The .tflite goes beside the network, then its C++ into the firmware, and from then on it is the current model.
+What is done already is not done again. A .tflite is exported as it is."""
 
 GENERATED = WORK / "firmware" / "lib" / "generated" if IS_CHECKOUT else Path("generated")
 

@@ -48,9 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"wrote {escape(str(certificate_file.write_page(options.page)))}", highlight=False, soft_wrap=True
         )
         return 0
-    from microfer.release import default_model
-
-    int8_model = options.int8 or default_model()
+    int8_model = command.chosen_model(options.int8)
     return _check_board(options, int8_model) if options.port else _check_model(options, int8_model)
 
 
@@ -223,7 +221,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     from microfer.parity.limits import Limits
 
     parser = command.parser(__doc__ or "", EXAMPLES, verb="parity")
-    parser.add_argument("--int8", type=Path, metavar="MODEL.tflite", help="the int8 model (default: the release)")
+    parser.add_argument("--int8", type=Path, metavar="MODEL.tflite", help="the int8 model (default: the current one)")
     parser.add_argument(
         "--float",
         type=Path,

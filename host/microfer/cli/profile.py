@@ -44,12 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from microfer.cost.own import estimated
     from microfer.cost.profile import corrected, profile_in, write_factors
     from microfer.cost.step import steps
-    from microfer.release import MANIFEST, MEASUREMENTS, default_model
+    from microfer.release import MANIFEST, MEASUREMENTS
     from microfer.runtimes.judge import judge
     from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
     from microfer.tflite import tflite_file
 
-    model = tflite_file.read(options.model or default_model())
+    model = tflite_file.read(command.chosen_model(options.model))
     components, verdict = pinned(MANIFEST), judge(model)
     network = estimate(model, components=components, verdict=verdict)
     if options.arena or options.weights != "flash":

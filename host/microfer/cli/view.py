@@ -13,6 +13,8 @@ from microfer.link.connection import Connection
 from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
 from microfer.link.recording import Recording, read_recording
 from microfer.link.source import LiveSource, Replay, Source
+from microfer.link.warnings import ExpectedModel
+from microfer.release import current_model
 from microfer.viewer import export
 from microfer.viewer.displays import choose_display
 from microfer.viewer.json_lines import JsonLines, summary_of
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 frames=options.frames,
                 seconds=options.seconds,
                 linger=recording is not None and _has_keys(show),
+                expected=None if recording is not None else _expected(),
             )
         )
         if isinstance(source, LiveSource):
@@ -72,6 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(viewer, show, options)
     viewer.check()  # once all is closed: a full disk may show only then
     return 0 if viewer.arrived else 1
+
+
+def _expected() -> ExpectedModel | None:
+    """Return the current model where somebody chose or exported one."""
+    try:
+        chosen = current_model()
+        return ExpectedModel(str(chosen.path), chosen.sha256) if chosen.is_own else None
+    except MicroferError as error:
+        console.print(f"the current model cannot be told: {error}", markup=False, soft_wrap=True)
+        return None
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

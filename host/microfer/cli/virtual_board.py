@@ -127,7 +127,7 @@ def _settings(options: argparse.Namespace) -> "BoardSettings":
     from microfer.virtual_board.wire_faults import WireFaults
 
     return BoardSettings(
-        model=options.model,
+        model=command.chosen_model(options.model),
         built_for=options.built_for,
         fps=options.fps,
         frames=options.frames,
@@ -182,7 +182,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
     board = parser.add_argument_group("the board")
     board.add_argument("--port", type=int, default=5333, metavar="N", help="TCP port (default: 5333; 0: any free one)")
-    board.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the release)")
+    board.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the current one)")
     board.add_argument("--fps", type=float, default=10.0, help="frames a second of its camera (default: 10)")
     board.add_argument("--frames", type=command.positive, metavar="N", help="end after N camera frames")
     board.add_argument("--seconds", type=_positive_number, metavar="S", help="end after S seconds")

@@ -13,7 +13,7 @@ from microfer.files import read_bytes
 from microfer.link.messages import PROTOCOL_VERSION, ErrorCode, Hello, ResetReason, Statistics
 from microfer.link.ports import VIRTUAL_BOARD
 from microfer.link.warnings import HOT_C, LEAST_HEAP_BYTES, NOT_MEASURED_C
-from microfer.release import MODEL_FILE, MODELS, default_model
+from microfer.release import MODEL_FILE, MODELS, Chosen, current_model, default_model
 
 FLASH = "flash the firmware of this microfer onto the board, all of it"
 LEAST_RATE = 5.0
@@ -51,7 +51,7 @@ def examine_board(seen: Observation) -> list[Finding]:
     return [
         _say.ok("answers", f"{hello.board}, kernels {hello.kernels}, protocol version {PROTOCOL_VERSION}"),
         check_firmware(hello),
-        check_model(hello, shipped_models()),
+        check_model(hello, shipped_models(), own_model()),
         check_self_test(hello),
         check_reset(hello),
         *check_memory_chips(hello),
@@ -104,11 +104,31 @@ def shipped_models(models: Path = MODELS) -> dict[str, str]:
     return {path.parent.name: hashlib.sha256(read_bytes(path)).hexdigest() for path in paths}
 
 
-def check_model(hello: Hello, shipped: dict[str, str]) -> Finding:
-    """Return whether the board runs a released model. shipped: names and SHA-256, the default one first."""
+def own_model() -> Chosen | None:
+    """Return the current model where somebody chose or exported one; None where it is the default release."""
+    try:
+        chosen = current_model()
+    except MicroferError:
+        return None  # check_release says what is wrong with it
+    return chosen if chosen.is_own else None
+
+
+def check_model(hello: Hello, shipped: dict[str, str], own: Chosen | None = None) -> Finding:
+    """Return whether the board runs the current model, or a released one.
+
+    shipped: names and SHA-256, the default one first. own: the current model, None where it is the default release.
+    """
     digest = hello.model_sha256.hex()
     if hello.input_scale == 0:
         return _say.problem("model", f"the board could not load {hello.model_id}", f"export it again and {FLASH}")
+    if own is not None:
+        if own.sha256 == digest:
+            return _say.ok("model", f"{hello.model_id}, the current model; the SHA-256 is equal")
+        return _say.warning(
+            "model",
+            f"{hello.model_id} is not the current model, {own.path}",
+            "pio run -t upload, or microfer model use",
+        )
     for place, (name, sha256) in enumerate(shipped.items()):
         if sha256 == digest:
             which = "the default release" if place == 0 else "a release, and not the default one"

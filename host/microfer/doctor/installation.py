@@ -13,7 +13,7 @@ from pathlib import Path
 from microfer.doctor.finding import Finding, Group
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.backend import choose_backend
-from microfer.release import REPOSITORY, default_model
+from microfer.release import REPOSITORY, current_model
 
 LOCK = REPOSITORY / "requirements" / "run.lock"
 TRAIN_LOCK = LOCK.with_name("train.lock")
@@ -124,13 +124,13 @@ def check_compiler() -> Finding:
 
 
 def check_release() -> Finding:
-    """Return whether the released model is here and whole."""
+    """Return which model is current, and whether it is here and whole."""
     try:
         from microfer.tflite.metadata import read_metadata
         from microfer.tflite.tflite_file import read
 
-        path = default_model()
-        return _say.ok("model here", f"{read_metadata(read(path)).model_id} in {path.relative_to(REPOSITORY)}")
+        chosen = current_model()
+        return _say.ok("model here", f"{read_metadata(read(chosen.path)).model_id}, {chosen.why}")
     except (MicroferError, ImportError) as error:
         return _say.problem("model here", str(error), "git checkout -- models, or name a .tflite to each command")
 

@@ -1,5 +1,7 @@
 """What is wrong with a board that runs, in words, each with the next step."""
 
+from dataclasses import dataclass
+
 from microfer.link.messages import Hello, ResetReason, Statistics
 
 SILENT_AFTER_S = 3.0
@@ -10,18 +12,36 @@ NOT_MEASURED_C = -128
 _BAD_RESETS = (ResetReason.PANIC, ResetReason.TASK_WATCHDOG, ResetReason.OTHER_WATCHDOG, ResetReason.BROWNOUT)
 
 
+@dataclass(frozen=True)
+class ExpectedModel:
+    """The model that a board should run: its file's name for people, and its SHA-256, hexadecimal."""
+
+    name: str
+    sha256: str
+
+
 def warnings_of(
-    is_open: bool, hello: Hello | None, statistics: Statistics | None, silence_s: float | None
+    is_open: bool,
+    hello: Hello | None,
+    statistics: Statistics | None,
+    silence_s: float | None,
+    expected: ExpectedModel | None = None,
 ) -> tuple[str, ...]:
     """Return the warnings.
 
     is_open: the port is there and nobody was refused. silence_s: since the latest message, None where none came.
+    expected: the current model, None where nobody chose one.
     """
     found: list[str] = []
     if is_open and silence_s is not None and silence_s > SILENT_AFTER_S:
         found.append(f"nothing has arrived for {silence_s:.0f} s: does the board hang? Press its reset button")
     if hello is not None:
         found += _of_hello(hello)
+        if expected is not None and hello.model_sha256.hex() != expected.sha256:
+            found.append(
+                f"the board runs {hello.model_id}, and the current model is {expected.name}: pio run -t upload puts it "
+                "onto the board, microfer model use takes another one"
+            )
     if statistics is not None:
         found += _of_statistics(statistics)
     return tuple(found)

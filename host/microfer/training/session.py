@@ -52,8 +52,8 @@ def train(
 
     data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
     imagenet: weights to begin with, for a network of keras.applications. start: a trained .keras of this very network
-    to go on from. select: what the best epoch is chosen by. on_record: epochs -> accuracy, 0..1, that runs like this one
-    reached. next_step: the command that a person may type next.
+    to go on from. select: what the best epoch is chosen by. on_record: epochs -> accuracy, 0..1, that runs like this
+    one reached. next_step: the command that a person may type next.
 
     Raises:
         MicroferError: bad data, weights or teachers, a run in `out` that would be overwritten or cannot be resumed, a

@@ -10,7 +10,7 @@ from microfer.link.layout import Message
 from microfer.link.messages import Answer, BoardError, CropPreview, Hello, Prediction, Statistics
 from microfer.link.protocol import next_sequence
 from microfer.link.reader import Damaged, Malformed, OtherVersion, Received, Text, TooLong, UnknownType
-from microfer.link.warnings import warnings_of
+from microfer.link.warnings import ExpectedModel, warnings_of
 from microfer.viewer.frame_tally import FrameTally
 from microfer.viewer.view import (
     SLOT_S,
@@ -51,7 +51,9 @@ class _Tick:
 class ViewModel:
     """Takes every event in its order with `update`, and gives a `View` of any moment from then on with `view`."""
 
-    def __init__(self) -> None:
+    def __init__(self, expected: ExpectedModel | None = None) -> None:
+        """Take what a board should run, if that is known."""
+        self._expected = expected
         self._state, self._state_text, self._port = LinkState.CLOSED, "not connected yet", ""
         self.refused_board: str | None = None
         """The name of the board that was refused, once its hello said it."""
@@ -137,7 +139,7 @@ class ViewModel:
             ),
             statistics=None if self._statistics is None else asdict(self._statistics),
             errors=tuple(self._errors.values()),
-            warnings=warnings_of(is_open, self._hello, self._statistics, self._silence_s(now)),
+            warnings=warnings_of(is_open, self._hello, self._statistics, self._silence_s(now), self._expected),
             log=tuple(self._log),
         )
 

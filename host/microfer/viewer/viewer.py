@@ -21,6 +21,7 @@ from microfer.link.reader import Received
 from microfer.link.recording import SUFFIX, Recorder
 from microfer.link.source import LiveSource, Replay, Source
 from microfer.link.stream import StreamWish
+from microfer.link.warnings import ExpectedModel
 from microfer.viewer.picture import png
 from microfer.viewer.view import View
 from microfer.viewer.view_model import ViewModel
@@ -57,12 +58,14 @@ class Viewer:
         frames: int | None = None,
         seconds: float | None = None,
         linger: bool = False,
+        expected: ExpectedModel | None = None,
     ) -> None:
         """Take a source; open nothing but the recording.
 
         previews: whether to ask the board for its crops. record: file to record into from the start. snapshots: folder
         for snapshots and for recordings that a key starts. frames, seconds: finish after so many predictions, or after
         so long. linger: a recording's end does not finish the viewer, so that its last view can be looked at.
+        expected: the model that the board should run, if any.
 
         Raises:
             MicroferError: the recording cannot be written.
@@ -81,7 +84,7 @@ class Viewer:
         self._folder = Path(snapshots)
         self._frames, self._seconds, self._linger = frames, seconds, linger
         self._begin_s = time.monotonic()
-        self._model = ViewModel()
+        self._model = ViewModel(expected)
         self._lock = threading.RLock()
         self._wish = StreamWish(previews)
         self._refused_s = 0.0
