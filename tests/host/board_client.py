@@ -17,7 +17,7 @@ ACCOUNT = StreamSettings(900, predictions=True, previews=False)
 """Asks for statistics, with a period that no board begins with: what was on its way before is not the answer."""
 
 
-def _has_compiler():
+def has_compiler():
     try:
         find_compiler()
     except MicroferError:
@@ -25,7 +25,7 @@ def _has_compiler():
     return True
 
 
-needs_compiler = pytest.mark.skipif(not _has_compiler(), reason="there is no C++ compiler here")
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="there is no C++ compiler here")
 
 
 def fast(model, **changes):

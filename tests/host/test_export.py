@@ -195,7 +195,7 @@ def test_a_corrupt_model_is_refused_and_nothing_is_written(tiny, tmp_path):
 
 def test_a_model_with_float_input_is_refused(tmp_path):
     with pytest.raises(
-        MicroferError, match=r"tiny_float_io\.tflite: input .* is FLOAT32, expected INT8; quantize .* host/quantize"
+        MicroferError, match=r"tiny_float_io\.tflite: input .* is FLOAT32, expected INT8; quantize .* microfer quantize"
     ):
         export_model(GOLDEN / "tiny_float_io.tflite", tmp_path / "out")
     assert not (tmp_path / "out").exists()

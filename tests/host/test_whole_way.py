@@ -1,5 +1,6 @@
 """The whole way on drawn faces, through the commands that a user types: train, prune, quantize, export."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -8,9 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from tests.host.board_client import BoardClient, has_compiler
 
 from microfer.errors import MicroferError
 from microfer.publish.pages import Part
+from microfer.virtual_board.virtual_board import BoardSettings, VirtualBoard
 
 pytestmark = pytest.mark.tensorflow
 
@@ -51,6 +54,20 @@ def test_a_network_goes_from_drawn_faces_to_a_c_array(tmp_path: Path) -> None:
     microfer("export", int8 / "model.tflite", "--out", generated)
     assert '"drawn-1"' in (generated / "contract.h").read_text()
     assert "kGoldenScoresKnown = true" in (generated / "golden.h").read_text()
+
+    # The same from the run alone, and from there to a board that says whose network it runs.
+    options = (run, "--images", 70, "--limit", 70, "--out", generated, "--json")
+    assert json.loads(microfer("export", *options))["model_id"] == "run"
+    made = run / "model.tflite"
+    assert (run / "parity.json").is_file()
+    before = made.stat().st_mtime_ns
+    microfer("export", *options)
+    assert made.stat().st_mtime_ns == before, "what was made from the same network and data was made again"
+    if has_compiler():
+        with VirtualBoard(BoardSettings(model=made)) as board, BoardClient(board.url) as client:
+            hello = client.hello()
+            assert hello.model_sha256 == hashlib.sha256(made.read_bytes()).digest()
+            assert hello.self_test_equal == hello.self_test_total > 0
 
 
 @pytest.mark.slow

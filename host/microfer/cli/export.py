@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the options, make the model where it has to be made, export, report; 1 where --strict finds something."""
     options = _parse(arguments)
     source = choose(options.source)
-    _say(f"exporting {source.path} ({source.why})")
+    if options.source is None or not source.is_made:
+        _say(f"exporting {source.path} ({source.why})")
     path = _exported_as_it_is(source, options) if source.is_made else _made(source, options)
     model = tflite_file.read(path)
     check_deployable(model)
