@@ -12,13 +12,14 @@ import zlib
 
 import pytest
 from tests.conftest import ROOT
-from tests.host.fake_board import FakeBoard
+from tests.host.fake_board import FakeBoard, prediction
 
 from microfer.errors import MicroferError
 from microfer.link import source
 from microfer.link.connection import Connection
 from microfer.link.events import Instant, Lost, Opened, Timed
 from microfer.link.messages import CROP_BYTES, CropPreview, Prediction
+from microfer.link.protocol import encode
 from microfer.link.reader import Received
 from microfer.link.recording import Recorder, read_recording
 from microfer.link.source import LiveSource, Replay
@@ -295,6 +296,40 @@ def test_a_replay_changes_its_speed_where_it_is_and_loses_nothing(session):
     assert seen == list(session.events())
     with pytest.raises(MicroferError, match="expected above 0"):
         replay.set_speed(-1)
+
+
+def test_what_a_lost_link_cut_is_an_event_of_the_replay_too(tmp_path):
+    path = tmp_path / "cut.mfrec"
+    frame = encode(prediction(1), 1)
+    with Recorder(path, "port") as recorder:
+        recorder.write(Instant(1, 1), Opened("port"))
+        recorder.write(Instant(2, 2), frame + frame[:-9])
+        recorder.write(Instant(3, 3), Lost("port", "unplugged"))
+        recorder.write(Instant(4, 4), Opened("port", again=True))
+        recorder.write(Instant(5, 5), encode(prediction(2), 2))
+    events = [timed.event for timed in read_recording(path).events()]
+    assert [type(event).__name__ for event in events] == ["Opened", "Received", "Damaged", "Lost", "Opened", "Received"]
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.nan])
+def test_a_replay_begins_at_a_speed_above_0_alone(speed, session):
+    with pytest.raises(MicroferError, match="expected above 0"):
+        Replay(session, speed)
+
+
+def test_the_time_of_a_replay_moves_on_between_two_chunks_and_never_back(tmp_path):
+    path = tmp_path / "slow.mfrec"
+    with Recorder(path, "port") as recorder:
+        for second in (0, 100):
+            recorder.write(Instant(second * 10**9, second * 10**9), encode(prediction(second), second))
+    replay = Replay(read_recording(path), speed=50.0)
+    replay.poll(0.01)
+    moments = []
+    for _ in range(5):
+        assert replay.poll(0.01) == []
+        moments.append(replay.now())
+    assert moments == sorted(moments)
+    assert 1 < moments[-1].since(moments[0]) < 90
 
 
 def test_an_empty_recording_can_be_played(tmp_path):

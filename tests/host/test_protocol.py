@@ -35,6 +35,7 @@ from microfer.link.messages import (
     Hello,
     InferCrop,
     InferResult,
+    OperatorTime,
     padded,
 )
 from microfer.link.protocol import (
@@ -45,6 +46,7 @@ from microfer.link.protocol import (
     decode_frame,
     encode,
     encode_frame,
+    fixed_hello,
     next_sequence,
     pack_payload,
     unpack_payload,
@@ -158,6 +160,32 @@ def test_fields_that_contradict_each_other_are_malformed(message, fields, refuse
     sent = replace(random_message(random.Random(4), message), **fields)
     with pytest.raises(PayloadError, match=rf"{message.__name__}\.{refused} is \d+, but it is "):
         unpack_payload(message.TYPE, pack_payload(sent))
+
+
+def test_the_ends_of_what_fields_say_of_each_other_are_whole_messages():
+    source = random.Random(5)
+    for message, fields in (
+        (Hello, {"self_test_equal": 70, "self_test_total": 70, "self_test_faces_found": 2, "self_test_faces_total": 2}),
+        (OperatorTime, {"index": 6, "total": 7}),
+    ):
+        sent = replace(random_message(source, message), **fields)
+        assert unpack_payload(message.TYPE, pack_payload(sent)) == sent
+
+
+def test_the_first_byte_after_printable_ascii_is_no_text():
+    for character in (b"\x7f", b"\x1f"):
+        payload = character.ljust(80, b"\0")
+        with pytest.raises(PayloadError, match="is not printable ASCII"):
+            unpack_payload(BoardError.TYPE, bytes([ErrorCode.COMMAND_REFUSED, 0, 0, 0]) + payload)
+    with pytest.raises(MicroferError, match="not printable ASCII"):
+        encode(BoardError(ErrorCode.COMMAND_REFUSED, 0, 0, "\x7f"), 0)
+
+
+def test_a_hello_of_another_version_may_end_right_behind_the_fields_that_are_fixed():
+    payload = b"0.9.7".ljust(16, b"\0") + b"board".ljust(32, b"\0")
+    assert fixed_hello(payload) == {"firmware_version": "0.9.7", "board": "board"}
+    with pytest.raises(PayloadError, match="a hello of 47 bytes, expected at least 48"):
+        fixed_hello(payload[:-1])
 
 
 def test_a_range_reads_as_people_say_it():

@@ -13,8 +13,9 @@ from tests.host.fake_board import HELLO, STATISTICS, prediction, preview
 from microfer.contract import CROP_SIZE, LABELS
 from microfer.link.events import Instant, Lost, Opened, Timed
 from microfer.link.messages import Answer, BoardError, ErrorCode, Hello, ResetReason
-from microfer.link.protocol import encode
+from microfer.link.protocol import encode, next_sequence
 from microfer.link.reader import Cause, Damaged, LinkReader, OtherVersion, Received, Text
+from microfer.link.warnings import warnings_of
 from microfer.viewer.view import SLOTS, LinkState, Shown
 from microfer.viewer.view_model import MOST_TICKS, ViewModel
 
@@ -264,3 +265,68 @@ def test_a_recording_whose_times_jump_about_fills_no_memory():
     assert len(model._slots) <= 2 * SLOTS
     assert len(model._confidence) <= 2 * SLOTS
     json.dumps(model.view(at(0)).as_dict())
+
+
+def test_a_chip_is_hot_and_a_heap_is_low_from_their_limits_on():
+    for temperature_c, heap_bytes, count in (
+        (84, 16 * 1024, 0),
+        (85, 16 * 1024, 1),
+        (84, 16 * 1024 - 1, 1),
+        (84, 0, 0),
+    ):
+        statistics = replace(STATISTICS, temperature_c=temperature_c, heap_free_bytes=heap_bytes)
+        assert len(warnings_of(True, HELLO, statistics, None)) == count
+    assert warnings_of(True, HELLO, STATISTICS, 3.0) == ()
+    assert len(warnings_of(True, HELLO, STATISTICS, 3.001)) == 1
+
+
+def test_a_frame_that_comes_twice_takes_none_away():
+    feed = Feed()
+    for frame in (5, 5, 6):
+        feed.message(prediction(frame))
+    frames = feed.view().frames
+    assert (frames.captured, frames.shown, frames.dropped_on_board) == (3, 3, 0)
+
+
+def test_statistics_of_one_moment_count_what_they_grew_by_and_earlier_ones_do_not():
+    feed = Feed()
+    for uptime_us, busy in ((1000, 10), (1000, 12), (900, 50), (2000, 51)):
+        feed.message(replace(STATISTICS, uptime_us=uptime_us, dropped_busy=busy))
+    assert feed.view().frames.board_says["busy"] == 2 + 1
+
+
+def test_a_prediction_as_old_as_the_window_still_counts_and_an_older_one_does_not():
+    for gap_ms, is_counted in ((5000, True), (5001, False)):
+        feed = Feed()
+        feed.message(prediction(0))
+        feed.message(prediction(100), after_ms=gap_ms)
+        assert (feed.view().fps_arrival is not None) == is_counted
+
+
+@pytest.mark.parametrize("first", [1, 2, 400, 0x7FFF, 0x8000, 40_000, 0xFFFE, 0xFFFF])
+@pytest.mark.parametrize("gap", [0, 1, 0x7FFE, 0x7FFF, 0x8000, 0xFFFE])
+def test_the_view_takes_for_a_restart_what_the_reader_takes_for_one(first, gap):
+    second = first
+    for _ in range(gap + 1):
+        second = next_sequence(second)
+    reader, model = LinkReader(), ViewModel()
+    for sequence in (first, second):
+        for event in reader.feed(encode(prediction(7), sequence)):
+            model.update(Timed(at(0), event))
+    link = model.view(at(0)).link
+    assert (link.restarts, link.missed) == (reader.counters.restarts, reader.counters.missed)
+    assert (link.restarts, link.missed) == ((0, gap) if gap <= 0x7FFF else (1, 0))
+
+
+def test_a_self_test_that_compared_nothing_has_not_passed():
+    feed = Feed()
+    feed.message(replace(HELLO, self_test_equal=0, self_test_total=0))
+    assert not feed.view().board.self_test_ok
+    assert "the self-test did not run" in feed.view().warnings[0]
+
+
+def test_a_recording_whose_time_runs_backwards_fills_no_memory():
+    model = ViewModel()
+    for number in range(MOST_TICKS + 100):
+        model.update(Timed(at(-number), Received(prediction(number), number + 1, 0)))
+    assert len(model._ticks) == MOST_TICKS
