@@ -22,7 +22,7 @@ from microfer.data.synthetic import render_face, synthetic_faces
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.events import Instant, Timed
-from microfer.link.messages import Hello, padded
+from microfer.link.messages import PROTOCOL_VERSION, Hello, padded
 from microfer.link.protocol import encode
 from microfer.link.reader import LinkReader, OtherVersion, Received
 from microfer.link.source import LiveSource
@@ -115,7 +115,7 @@ def test_the_longest_labels_fit_the_hello():
 
 def test_a_host_of_the_protocol_before_refuses_the_board_with_what_to_do():
     """Its reader sees another version; what it says is what this one says of a newer board."""
-    (event,) = LinkReader().feed(encode(hello_of("yes", "no"), 0, version=3))
+    (event,) = LinkReader().feed(encode(hello_of("yes", "no"), 0, version=PROTOCOL_VERSION + 1))
     assert isinstance(event, OtherVersion)
     assert event.board == HELLO.board
     assert "update microfer" in event.explain()

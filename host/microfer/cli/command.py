@@ -45,7 +45,10 @@ def add_data_options(parser: argparse.ArgumentParser, doing: str, *, found: bool
     source = parser.add_mutually_exclusive_group(required=not found)
     usual = " (default: where it is found; MICROFER_DATA names it too)" if found else ""
     source.add_argument(
-        "--data", type=Path, help=f"FER-2013: Kaggle's CSV, an image folder, or a zip or .tar.gz of either{usual}"
+        "--data",
+        type=Path,
+        help="FER-2013 or faces of your own: Kaggle's CSV, a folder of images, or a zip or .tar.gz of either "
+        f"(docs/data.md){usual}",
     )
     source.add_argument("--synthetic", action="store_true", help=f"{doing} drawn faces instead of FER-2013")
 
