@@ -1,5 +1,6 @@
 """What a program does with microfer: `import microfer` offers these names. docs/api.md shows them at work."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from microfer.contract import LABELS
 from microfer.cost.estimate import Estimate
 from microfer.cost.estimate import estimate as estimate_model
 from microfer.cost.faults import pinned
 from microfer.data.fer2013 import load as load_data
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
-from microfer.link.messages import Answer, Prediction
+from microfer.link.messages import Answer, Hello, Prediction
 from microfer.link.ports import find_ports, only_port
 from microfer.link.reader import Received
 from microfer.oracle.prediction import ONE
@@ -26,16 +26,22 @@ from microfer.pictures.classify import UNCERTAIN, Classifier
 from microfer.pictures.faces import FaceFinder, crop
 from microfer.pictures.pictures import Picture, read
 from microfer.release import MANIFEST, current_model
+from microfer.runtimes.runners import labels_of
 from microfer.tflite import tflite_file
+from microfer.viewer.view_model import labels_for
 
 Pixels = npt.NDArray[np.uint8]
+
+HELLO_WITHIN_S = 2.0
+"""How long a board's first predictions wait for its hello, which the connection asks for."""
 
 
 @dataclass(frozen=True)
 class Perceived:
     """What the network perceives in one face.
 
-    label: one of `microfer.LABELS`, None where the answer is uncertain, or where a board saw no face.
+    label: one of the model's labels, which are `microfer.LABELS` unless it has its own; None where the answer is
+    uncertain, or where a board saw no face.
     probabilities: label -> 0..1, calibrated; a board's are smoothed over its last frames.
     box: left, top, width and height of the face's square in pixels; it may reach over the edge. None: no face.
     frame: the number of the board's camera frame; 0 in a picture.
@@ -88,7 +94,7 @@ class Model:
 
     def _perceived(self, pixels: Pixels, box: tuple[int, int, int, int]) -> Perceived:
         answer = self._classifier.answer(pixels)
-        probabilities = dict(zip(LABELS, map(float, answer.scores), strict=True))
+        probabilities = dict(zip(self._classifier.labels, map(float, answer.scores), strict=True))
         return Perceived(None if answer.label == UNCERTAIN else answer.label, probabilities, box)
 
 
@@ -148,7 +154,7 @@ def check_parity(
     """
     path = _path(model)
     beside, missing = (Path(float_model), "") if float_model else float_beside(path)
-    images = choose_images(load_data(Path(data)), split, limit) if data else synthetic_images(limit)
+    images = choose_images(load_data(Path(data)), split, limit) if data else synthetic_images(limit, labels_of(path))
     return certify(path, beside, images, Limits(), float_missing=missing)
 
 
@@ -169,15 +175,26 @@ def _gray(picture: Path | str | Pixels) -> Pixels:
 
 
 def _predictions(connection: Connection) -> Iterator[Perceived]:
+    """Yield predictions in their order; those before the hello, which tells the labels, wait for it a little."""
+    hello: Hello | None = None
+    waiting: list[Prediction] = []
+    end_s = time.monotonic() + HELLO_WITHIN_S
     while True:
         for timed in connection.poll():
-            if isinstance(timed.event, Received) and isinstance(timed.event.message, Prediction):
-                yield _of(timed.event.message)
+            message = timed.event.message if isinstance(timed.event, Received) else None
+            if isinstance(message, Hello):
+                hello = message
+            elif isinstance(message, Prediction):
+                waiting.append(message)
+        if hello is not None or time.monotonic() > end_s:
+            yield from (_of(found, labels_for(found.classes, hello)) for found in waiting)
+            waiting.clear()
 
 
-def _of(found: Prediction) -> Perceived:
+def _of(found: Prediction, labels: tuple[str, ...]) -> Perceived:
     if found.answer == Answer.NO_FACE:
         return Perceived(None, {}, None, found.frame)
-    probabilities = {label: share / ONE for label, share in zip(LABELS, found.smoothed_q16, strict=True)}
+    shares = found.smoothed_q16[: len(labels)]
+    probabilities = {label: share / ONE for label, share in zip(labels, shares, strict=True)}
     box = (found.face_x_px, found.face_y_px, found.face_width_px, found.face_height_px)
-    return Perceived(LABELS[found.label] if found.answer == Answer.LABEL else None, probabilities, box, found.frame)
+    return Perceived(labels[found.label] if found.answer == Answer.LABEL else None, probabilities, box, found.frame)

@@ -4,15 +4,18 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.host.fake_board import FakeBoard, prediction
+from tests.host.fake_board import HELLO, FakeBoard, prediction
 
 import microfer
+from microfer.api import _of
 from microfer.pictures.pictures import astronaut_path
+from microfer.viewer.view_model import labels_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +76,10 @@ def test_what_is_missing_is_named() -> None:
         microfer.estimate("nothing.tflite")
     with pytest.raises(microfer.MicroferError, match="connection refused"):
         microfer.open_board("socket://127.0.0.1:1").__enter__()
+
+
+def test_a_board_with_classes_of_its_own_gives_their_names() -> None:
+    hello = replace(HELLO, labels="no,yes,perhaps")
+    answers = [replace(prediction(n, label=1), classes=3) for n in range(2)]
+    assert [_of(one, labels_for(one.classes, hello)).label for one in answers] == ["yes", "yes"]
+    assert list(_of(answers[0], labels_for(3, hello)).probabilities) == ["no", "yes", "perhaps"]
