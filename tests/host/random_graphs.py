@@ -244,6 +244,8 @@ def one(now: RandomGraph, before: int) -> Made:
     scales, points = {"LOGISTIC": (1 / 256, -128), "SOFTMAX": (1 / 256, -128), "TANH": (1 / 128, 0)}.get(name, (0.5, 0))
     if now.kind == "INT16":
         scales, points = 1 / 32768, 0
+    if now.kind == "UINT8":
+        points = 0
     quantized = now.kind in ("INT8", "INT16", "UINT8")
     out = now.graph.tensor(
         now.shape(before), now.kind, scales=[scales] if quantized else (), zero_points=[points] if quantized else None
