@@ -17,8 +17,9 @@ BACKENDS = ("torch", "tensorflow", "jax")
 
 _LOGGED = re.compile(
     rb"[IWE]\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl|To enable the following instructions"
+    rb"|fully_quantize: "
 )
-"""Begins each line that TensorFlow's C++ logs while it is imported: of processor features, and of the missing GPU."""
+"""Begins each line that TensorFlow's C++ logs: imported, of the processor and a missing GPU; and in its converter."""
 
 
 def choose_backend(prefer: Literal["torch", "tensorflow"] = "torch") -> str:
@@ -66,7 +67,7 @@ def load_quietly(name: str, purpose: str) -> Any:
     """
     if "tensorflow" in sys.modules or os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") in {"0", "1"}:
         return _load(name, purpose)
-    with _without_logged_lines():
+    with without_logged_lines():
         _load("tensorflow", purpose).config.list_physical_devices()  # which logs that there is no GPU
         return _load(name, purpose)
 
@@ -82,15 +83,17 @@ def _load(name: str, purpose: str) -> Any:
 
 
 @contextmanager
-def _without_logged_lines() -> Iterator[None]:
-    """Hold back standard error, then pass on all lines but those that TensorFlow logged."""
+def without_logged_lines() -> Iterator[None]:
+    """Hold back what C++ writes to standard error, then pass on all lines but those that TensorFlow logged.
+
+    What Python writes meanwhile, such as a progress bar, is shown at once.
+    """
     try:
         shown = os.dup(2)
     except OSError:  # it is closed, so that there is nothing to hold back
         yield
         return
-    with tempfile.TemporaryFile() as held, os.fdopen(shown, "wb", buffering=0) as stderr:
-        sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, os.fdopen(shown, "wb", buffering=0) as stderr, _writing_to(shown):
         os.dup2(held.fileno(), 2)
         is_first = not faulthandler.is_enabled()
         if is_first:
@@ -100,7 +103,26 @@ def _without_logged_lines() -> Iterator[None]:
         finally:
             if is_first:
                 faulthandler.disable()
-            sys.stderr.flush()
             os.dup2(shown, 2)
             held.seek(0)
             stderr.write(b"".join(line for line in held if not _LOGGED.match(line)))
+
+
+@contextmanager
+def _writing_to(handle: int) -> Iterator[None]:
+    """Let Python's standard error, where it is the process', write to this handle instead."""
+    theirs = sys.stderr
+    try:
+        is_ours = theirs is not None and theirs.fileno() == 2
+    except (OSError, ValueError):  # a test's, which is no file
+        is_ours = False
+    if not is_ours:
+        yield
+        return
+    theirs.flush()
+    with os.fdopen(os.dup(handle), "w", buffering=1, encoding=theirs.encoding, errors="backslashreplace") as ours:
+        sys.stderr = ours
+        try:
+            yield
+        finally:
+            sys.stderr = theirs

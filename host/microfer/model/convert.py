@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.contract import input_shape
-from microfer.model.backend import load_quietly
+from microfer.model.backend import load_quietly, without_logged_lines
 from microfer.model.build import build, copy_weights
 from microfer.model.networks import Network
 from microfer.tensor import encode_float, regroup
@@ -60,4 +60,5 @@ def _convert(
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    with without_logged_lines():
+        return bytes(converter.convert())
