@@ -12,7 +12,7 @@ import pytest
 from rich.text import Text
 
 from microfer import console
-from microfer.cli import command
+from microfer.cli import command, view
 from microfer.console import Console
 from microfer.data.find import NAMES
 from microfer.errors import MicroferError
@@ -67,6 +67,12 @@ def test_a_bar_shows_the_time_left_and_its_note_at_any_width(width: int, monkeyp
 def test_a_host_with_a_port_is_taken_for_a_socket(given: str, meant: str) -> None:
     assert full_name(given) == meant
     assert Connection(given).port == meant
+
+
+def test_the_viewer_takes_a_host_with_a_port_for_a_socket_and_saves_where_git_does_not_look(run_host) -> None:
+    with pytest.raises(PortError, match=r"cannot open socket://127\.0\.0\.1:1: connection refused"):
+        run_host("view", "--headless", "--port", "127.0.0.1:1")
+    assert view._options([]).snapshots == "captures"
 
 
 def test_a_number_alone_is_answered_with_the_socket_that_it_may_mean() -> None:
