@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.host.random_graphs import RandomGraph, branch, branches, loop, loops, start, stream
 from tests.host.tflite_graphs import Graph, chain, convolution
 
+from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.cost.costs import KEYED_BY, fitted, versions
 from microfer.cost.dispatch import path_of
 from microfer.cost.document import document
@@ -29,6 +30,7 @@ from microfer.runtimes.judge import judge, judge_all
 from microfer.runtimes.runners import has_tflm
 from microfer.studies.chip.cost_fit import own_fitted
 from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels, read_kernels
+from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.tflite.tflite_file import read
 
 KERNELS = MEASUREMENTS / KERNELS_FILE
@@ -146,6 +148,30 @@ def test_what_only_tflm_itself_knows_is_an_error_in_its_own_words():
     (finding,) = (one for one in lint(estimate(model), verdict=verdict) if one.is_error)
     assert verdict.refused in finding.problem
     assert (finding.rule, finding.operator) == (REFUSED, 0)
+
+
+@needs_tflm
+def test_the_export_reports_what_tflm_refuses_of_a_network_that_keeps_the_contract(tmp_path):
+    """A CONCATENATION whose output has another scale: only TFLM says no to it."""
+    graph = Graph()
+    crop = graph.tensor((1, 48, 48, 1), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
+    small = graph.tensor((1, 1, 7, 1), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
+    values = {"padding": 1, "strideH": 48, "strideW": 6, "filterHeight": 48, "filterWidth": 12}
+    graph.operator("AVERAGE_POOL_2D", (crop,), (small,), "Pool2DOptions", **values)
+    flat = graph.tensor((1, 7), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
+    graph.operator("RESHAPE", (small, graph.tensor((2,), "INT32", (1, 7))), (flat,))
+    joined = graph.tensor((1, 7), scales=[0.25])
+    graph.operator("CONCATENATION", (flat,), (joined,), "ConcatenationOptions", axis=1)
+    scores = graph.tensor((1, 7), scales=[OUTPUT_SCALE], zero_points=[OUTPUT_ZERO_POINT])
+    graph.operator("SOFTMAX", (joined,), (scores,), "SoftmaxOptions", beta=1.0)
+    graph.ends((crop,), (scores,))
+    metadata = ModelMetadata("refused-1", "refused", arena=None, temperature=1.0, uncertain_below=0.3)
+    path = tmp_path / "refused.tflite"
+    path.write_bytes(embed_metadata(graph.build(), metadata))
+    command = [sys.executable, "host/export_tflm.py", str(path), "--out", str(tmp_path / "out"), "--strict"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, (tmp_path / "out").exists()) == (1, False)
+    assert "refused by TFLM (operator 2): TFLM on this computer does not start it" in " ".join(done.stderr.split())
 
 
 @needs_tflm

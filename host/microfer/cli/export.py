@@ -26,6 +26,7 @@ from microfer.files import fingerprint
 from microfer.json_reader import read_json
 from microfer.parity.limits import Limits
 from microfer.release import IS_CHECKOUT, MANIFEST, WORK, use_model
+from microfer.runtimes.judge import judge
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.graph import TfliteModel
@@ -56,8 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     path = _exported_as_it_is(source, options) if source.is_made else _made(source, options)
     model = tflite_file.read(path)
     check_deployable(model)
-    components = pinned(MANIFEST)
-    findings = lint(estimate(model, components=components), components)
+    components, verdict = pinned(MANIFEST), judge(model)
+    findings = lint(estimate(model, components=components, verdict=verdict), components, verdict)
     if options.strict and findings:
         _warn(findings, model)
         console.print(f"[bold red]not exported[/]: {len(findings)} findings, and --strict was given", highlight=False)

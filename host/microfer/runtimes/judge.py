@@ -1,18 +1,19 @@
 """Asking TFLM on this computer what it makes of a .tflite: the same bytes, the same checks as on the board.
 
 It computes with reference kernels, and its records are 64 bits wide: `cost.arena` makes the board's figures of that.
+Standard library alone; the program that it starts needs tflite-micro.
 """
 
 import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from microfer.errors import MicroferError
 from microfer.json_reader import parse
-from microfer.runtimes.runners import has_tflm
 from microfer.tflite.graph import TfliteModel
 from microfer.tflite.verdict import Verdict
 
@@ -29,7 +30,7 @@ def judge(model: TfliteModel) -> Verdict | None:
     Raises:
         MicroferError: the program that asks TFLM cannot be started.
     """
-    return next(judge_all([model.content])) if has_tflm() else None
+    return next(judge_all([model.content])) if find_spec("tflite_micro") else None
 
 
 def judge_all(contents: Sequence[bytes]) -> Iterator[Verdict]:
