@@ -108,7 +108,7 @@ def test_its_colours_are_those_of_every_other_view(browser, board):
     with page(browser, board):
         rows = "[...document.querySelectorAll('#bars li')]"
         colors = browser.run(f"{rows}.map((row) => row.style.getPropertyValue('--color'))")
-        assert tuple(colors) == COLORS
+        assert tuple(colors) == COLORS[: len(LABELS)]
 
 
 def test_label_uncertain_and_no_face_differ_in_word_and_sign(browser, board):
@@ -365,3 +365,23 @@ def test_a_page_knows_statistics_that_were_not_measured(browser):
     cold = replace(STATISTICS, temperature_c=-128)
     with AnsweringBoard(says=[cold]) as board, page(browser, board):
         assert "-128" not in browser.text("#facts")
+
+
+class BoardOfThree(AnsweringBoard):
+    """Its network tells three classes apart, and answers with the second."""
+
+    def _send(self, message, send):
+        if isinstance(message, Prediction):
+            message = replace(message, label=1, classes=3)
+            FakeBoard._send(self, message, send)
+        else:
+            super()._send(message, send)
+
+
+def test_a_board_with_classes_of_its_own_gets_a_bar_for_each(browser):
+    with BoardOfThree(hello=replace(HELLO, labels="no,yes,perhaps")) as board, page(browser, board):
+        bars = "[...document.querySelectorAll('#bars li')].map((row) => row.firstChild.textContent)"
+        browser.wait_for(f"{bars}.length === 3")
+        assert browser.run(bars) == ["no", "yes", "perhaps"]
+        assert browser.text("#headline") == "yes"
+        assert browser.problems == []
