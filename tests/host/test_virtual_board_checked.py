@@ -11,6 +11,7 @@ from microfer.doctor.finding import Outcome, is_healthy
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.infer_session import InferSession
+from microfer.link.messages import PROTOCOL_VERSION
 from microfer.parity.board import compare_board
 from microfer.parity.certificate import model_of
 from microfer.parity.images import synthetic_images
@@ -110,7 +111,7 @@ def test_the_doctor_finds_a_virtual_board_well():
 FAULTS = [
     ({"camera": CameraFaults(is_dead=True)}, "camera", Outcome.PROBLEM),
     ({"camera": CameraFaults(wrong_size_every=2)}, "camera", Outcome.PROBLEM),
-    ({"wire": WireFaults(speak_version=2)}, "answers", Outcome.PROBLEM),
+    ({"wire": WireFaults(speak_version=PROTOCOL_VERSION + 1)}, "answers", Outcome.PROBLEM),
     ({"arena_bytes": 1000}, "model", Outcome.PROBLEM),
     ({"arena_bytes": 1000}, "self-test", Outcome.PROBLEM),
     ({"built_for": THESIS}, "self-test", Outcome.PROBLEM),

@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.host.fake_board import FakeBoard, preview
 
+from microfer.contract import LABELS, MAX_CLASSES
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.source import LiveSource
@@ -308,8 +309,9 @@ def test_the_stream_begins_with_what_never_changes_and_goes_on_with_views(live):
     with Stream(live[2]) as stream:
         name, constants = stream.event()
         assert name == "constants"
-        assert len(constants["labels"]) == len(constants["colors"]) == 7
+        assert len(constants["colors"]) == MAX_CLASSES
         view = stream.until(lambda view: view["frame"] and view["board"])
+        assert view["labels"] == list(LABELS)
         assert view["frame"]["headline"] == "happiness"
         assert view["board"]["name"] == "test-board"
         assert view["facts"][0][0] == "board"
