@@ -122,7 +122,7 @@ def crops_asked(board):
 
 def command(*arguments):
     """Run `microfer parity` in this process and return its status."""
-    return parity_command.main([*map(str, arguments), "--workers", "1"])
+    return parity_command.main([*map(str, arguments), "--threads", "1"])
 
 
 # The board answers
@@ -326,7 +326,7 @@ def test_a_session_whose_program_was_killed_leaves_the_first_settings_to_the_nex
 def test_ctrl_c_keeps_the_answers_brings_the_settings_back_and_tells_how_to_go_on(tmp_path):
     with InferBoard({5: "drop"}) as board:
         script, report = ROOT / "host" / "check_parity.py", tmp_path / "report"
-        arguments = ("--int8", INT8, "--port", board.port, "--limit", "14", "--out", report, "--workers", "1")
+        arguments = ("--int8", INT8, "--port", board.port, "--limit", "14", "--out", report, "--threads", "1")
         # A child of a shell without job control may inherit an ignored SIGINT, and Python then keeps it so.
         run = subprocess.Popen(
             [sys.executable, script, *map(str, arguments)],

@@ -206,7 +206,7 @@ def test_an_image_without_any_score_is_a_damaged_model():
 
 def command(*arguments: object) -> None:
     """Run `microfer calibrate` in this process."""
-    calibrate_command.main([*map(str, arguments), "--workers", "1"])
+    calibrate_command.main([*map(str, arguments), "--threads", "1"])
 
 
 @pytest.fixture
@@ -235,9 +235,9 @@ def csv(tmp_path: Path, model: Path) -> Path:
 
 def test_the_command_writes_what_it_fitted_into_the_model_and_nothing_else(tmp_path, model, csv, capsys):
     before = tflite_file.read(model)
-    command(model, "--data", csv, "--out", tmp_path / "new.tflite", "--report", tmp_path / "report", "--json")
+    command(model, "--data", csv, "--out", tmp_path / "report", "--json")
     document = json.loads(capsys.readouterr().out)
-    after = tflite_file.read(tmp_path / "new.tflite")
+    after = tflite_file.read(tmp_path / "report" / model.name)
     metadata = read_metadata(after)
     assert (metadata.temperature, metadata.uncertain_below) == (document["temperature"], document["uncertain_below"])
     assert metadata.score_floor == 0
@@ -245,26 +245,26 @@ def test_the_command_writes_what_it_fitted_into_the_model_and_nothing_else(tmp_p
     assert after.operators == before.operators
     assert tflite_file.read(model).content == before.content
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
-        "calibration.json", "calibration.png", "coverage.png",
+        "calibration.json", "calibration.png", "coverage.png", model.name,
     ]  # fmt: skip
     assert json.loads((tmp_path / "report" / "calibration.json").read_text()) == document
 
 
 def test_calibrating_a_calibrated_model_changes_nothing(tmp_path, model, csv):
-    command(model, "--data", csv, "--out", model)
+    command(model, "--data", csv, "--out", model.parent)
     once = model.read_bytes()
-    command(model, "--data", csv, "--out", model)
+    command(model, "--data", csv, "--out", model.parent)
     assert model.read_bytes() == once
 
 
 def test_a_label_smoothing_gives_the_model_its_floor_which_it_keeps(model, csv, capsys):
-    command(model, "--data", csv, "--label-smoothing", "0.05", "--out", model)
+    command(model, "--data", csv, "--label-smoothing", "0.05", "--out", model.parent)
     assert read_metadata(tflite_file.read(model)).score_floor == 2
     once = model.read_bytes()
-    command(model, "--data", csv, "--out", model)
+    command(model, "--data", csv, "--out", model.parent)
     assert model.read_bytes() == once
     capsys.readouterr()
-    command(model, "--data", csv, "--score-floor", "0", "--out", model, "--json")
+    command(model, "--data", csv, "--score-floor", "0", "--out", model.parent, "--json")
     assert json.loads(capsys.readouterr().out)["score_floor"] == 0
     assert b"score_floor" not in tflite_file.read(model).metadata["microfer"]
 

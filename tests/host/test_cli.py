@@ -59,6 +59,8 @@ def test_the_help_of_a_verb_fits_the_terminal_and_tells_all(
     assert text.startswith(f"usage: microfer {verb} ")
     assert "exit status: 0 " in text
     assert f"microfer {verb}" in text.partition("\nexamples:\n")[2]
+    for option, value in (("out", "DIR"), ("port", "PORT"), ("threads", "N"), ("baud", "BAUD"), ("seed", "SEED")):
+        assert re.findall(rf"--{option}\b(?!-)(?! {value}\b)", text.partition("\n\n")[0]) == [], option
     too_wide = [line for line in text.splitlines() if len(line) > 80]
     assert not too_wide
 

@@ -230,13 +230,13 @@ def test_a_file_that_is_no_json_object_is_refused(content: str, tmp_path: Path) 
 
 
 def test_the_command_prints_json_and_draws_a_chart(tmp_path: Path) -> None:
-    command = [sys.executable, "host/profile_s3.py", MODEL, "--json", "--out", str(tmp_path / "chart.png")]
+    command = [sys.executable, "host/profile_s3.py", MODEL, "--json", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     document = json.loads(done.stdout)
     assert document["instructions"] == pytest.approx(34.5e6, rel=0.02)
     assert document["arena"]["used_bytes"] == MEASURED_ARENA
     assert len(document["operators"]) == 59
-    assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "profile.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_released_network_is_compared_with_its_accuracy() -> None:

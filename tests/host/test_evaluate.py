@@ -34,7 +34,7 @@ def sure_of(classes: list[int]) -> np.ndarray:
 
 def command(*arguments: object) -> None:
     """Run `microfer evaluate` in this process."""
-    evaluate_command.main([*map(str, arguments), "--workers", "1"])
+    evaluate_command.main([*map(str, arguments), "--threads", "1"])
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def certified(
 
 def command(*arguments: object) -> int:
     """Run `microfer parity` in this process and return its status."""
-    return parity_command.main([*map(str, arguments), "--workers", "1"])
+    return parity_command.main([*map(str, arguments), "--threads", "1"])
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def test_the_command_writes_json_table_and_plot(tmp_path, capsys):
     csv = tmp_path / "fer2013.csv"
     rows = [f"{k},{' '.join(map(str, i.ravel()))},PublicTest" for i, k in zip(FACES.images, FACES.labels, strict=True)]
     csv.write_text("emotion,pixels,Usage\n" + "\n".join(rows) + "\n")
-    options = ["--data", csv, "--only", "blur", "jpeg", "--workers", "1", "--out", tmp_path / "out", "--json"]
+    options = ["--data", csv, "--only", "blur", "jpeg", "--threads", "1", "--out", tmp_path / "out", "--json"]
     robustness_command.main([str(INT8), *map(str, options)])
     document = json.loads(capsys.readouterr().out)
     assert document == json.loads((tmp_path / "out" / "robustness.json").read_text())

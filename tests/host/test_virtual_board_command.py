@@ -22,7 +22,7 @@ pytestmark = needs_compiler
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
 def test_the_command_prints_its_port_and_ends_by_ctrl_c(tiny):
-    command = [*COMMAND, "--port", "0", "--model", str(tiny)]
+    command = [*COMMAND, "--tcp-port", "0", "--model", str(tiny)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         url = process.stdout.readline().strip()
         assert url.startswith("socket://127.0.0.1:")
@@ -38,7 +38,7 @@ def test_the_command_prints_its_port_and_ends_by_ctrl_c(tiny):
 
 
 def test_the_command_ends_after_its_frames_and_says_so_as_json(tiny):
-    command = [*COMMAND, "--port", "0", "--model", str(tiny), "--frames", "20", "--fps", "100", "--empty", "--json"]
+    command = [*COMMAND, "--tcp-port", "0", "--model", str(tiny), "--frames", "20", "--fps", "100", "--empty", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["event"] for line in lines if line["event"] != "note"] == ["ready", "end"]
@@ -59,7 +59,7 @@ def test_the_command_ends_after_its_frames_and_says_so_as_json(tiny):
 )
 def test_what_cannot_be_used_ends_the_command_with_one_line(arguments, expected):
     done = subprocess.run(
-        [*COMMAND, "--port", "0", *arguments], capture_output=True, text=True, timeout=60, check=False
+        [*COMMAND, "--tcp-port", "0", *arguments], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
     assert expected in done.stderr

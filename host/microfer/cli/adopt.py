@@ -106,7 +106,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--model-id", metavar="NAME", help="what the board reports (default: the file's name)")
     parser.add_argument("--data", type=Path, help="FER-2013, to compare and to measure on (default: drawn faces)")
     parser.add_argument("--limit", type=command.positive, default=300, help="crops to compare (default: 300)")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="folder to write (default: runs/NAME)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: runs/NAME)")
     command.add_force_option(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser.parse_args(arguments)

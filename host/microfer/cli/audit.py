@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wanted.add_argument(
         "--out",
         type=Path,
+        metavar="DIR",
         default=Path("runs/audit"),
         help="where audit.json and contact_sheet.png go (default: runs/audit); the sheet shows the data set's images, "
         "so keep it where the data set may be",

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--share", type=command.share, default=0.5, help="of the run's weights in the mean (default: 0.5)"
     )
-    parser.add_argument("--out", type=Path, default=Path("runs/mean"), help="folder to write (default: runs/mean)")
+    command.add_out_option(parser, "the averaged network, like a training's", Path("runs/mean"))
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the accuracies as JSON")
     options = parser.parse_args(arguments)

@@ -20,11 +20,10 @@ if TYPE_CHECKING:  # the worker processes import this file again, and need none 
 
 EXAMPLES = """
   microfer calibrate model.tflite --data fer2013.csv                      measure, write nothing
-  microfer calibrate model.tflite --data fer2013.csv --out model.tflite   write the model anew, as a whole
+  microfer calibrate runs/int8/model.tflite --data fer2013.csv --out runs/int8    write the model anew, as a whole
   microfer calibrate model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
-  microfer calibrate model.tflite --data fer2013.csv --report report      JSON and plots into a folder
-  microfer calibrate model.tflite --data fer2013.csv --label-smoothing 0.1 --out model.tflite \
-      trained on labels smoothed by 0.1
+  microfer calibrate model.tflite --data fer2013.csv --label-smoothing 0.1 --out runs/calibrated    trained on labels \
+smoothed by 0.1
 
 The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the very
 formula of the board: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to
@@ -57,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = load(options.data)
     require_classes(dataset, metadata.labels, str(options.model))
     images = choose_images(dataset, options.split)
-    raw = run_parallel(runner, images.data.images, "raw", workers=options.workers)
+    raw = run_parallel(runner, images.data.images, "raw", workers=options.threads)
     result = calibrate(
         raw,
         images.data.labels,
@@ -73,20 +72,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         score_floor=result.score_floor,
     )
     document = result.to_json() | {"model_id": metadata.model_id, "runner": runner.name, "data": images.to_json()}
-    if options.report:
-        title = f"{metadata.model_id}, int8, {options.split}"
-        write_json(options.report / "calibration.json", document)
-        save(reliability_figure(result, title), options.report / "calibration.png")
-        save(coverage_figure(result, title), options.report / "coverage.png")
     if options.out:
-        write_bytes(options.out, embed_metadata(model.content, new))
+        title = f"{metadata.model_id}, int8, {options.split}"
+        write_json(options.out / "calibration.json", document)
+        save(reliability_figure(result, title), options.out / "calibration.png")
+        save(coverage_figure(result, title), options.out / "coverage.png")
+        write_bytes(options.out / options.model.name, embed_metadata(model.content, new))
     if options.json:
         print(json.dumps(document, indent=2))
     else:
         _show(result, metadata.model_id, images.describe())
-    written = [str(path) for path in (options.report, options.out) if path]
     console.print(
-        f"wrote {escape(', '.join(written))}" if written else "nothing written: --out writes the model, --report plots",
+        f"wrote {escape(str(options.out / options.model.name))}, calibration.json, calibration.png, coverage.png"
+        if options.out
+        else "nothing written: --out writes the calibrated model, its report and plots",
         highlight=False,
         soft_wrap=True,
     )
@@ -177,9 +176,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--precision", type=_share, default=0.8, help="what the per-class report aims at, 0..1 (default: 0.8)"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the .tflite with temperature and threshold")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write calibration.json and two plots there")
-    parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
+    command.add_out_option(parser, "the calibrated .tflite, under its own name, calibration.json and two plots")
+    command.add_threads_option(parser)
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     return parser.parse_args(arguments)
 

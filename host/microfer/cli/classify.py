@@ -70,7 +70,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.add_argument("pictures", nargs="*", type=Path, metavar="PICTURE", help="picture, or folder of pictures")
     options.add_argument("--webcam", nargs="?", type=int, const=0, metavar="N", help="webcam N, or the first one")
     options.add_argument("--show", action="store_true", help="open a window (needs the full opencv-python)")
-    options.add_argument("--out", type=Path, default=WORK / "demo-output", help="folder for annotated pictures")
+    command.add_out_option(options, "annotated pictures", WORK / "demo-output")
     options.add_argument("--model", type=Path, help="another int8 .tflite than the shipped one")
     options.add_argument("--json", action="store_true", help="print the answers as JSON on standard output")
     options.add_argument("--min-size", type=int, default=40, metavar="PX", help="smallest face looked for (40 pixels)")

@@ -16,6 +16,7 @@ from microfer.cli.help import HelpFormatter, epilog
 from microfer.cli.invocation import typed
 from microfer.console import Bar, console, warn
 from microfer.errors import MicroferError
+from microfer.link.ports import DEFAULT_BAUD
 from microfer.release import current_model
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -101,6 +102,40 @@ def chosen_model(named: Path | None) -> Path:
 def add_limit_option(parser: argparse.ArgumentParser) -> None:
     """Add --limit, for a trial of what trains or heals a network."""
     parser.add_argument("--limit", type=positive, help="use only this many images of each split, for a trial")
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add --threads, of all that computes on several cores; `--workers` was its name where they are processes."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="threads, or processes, that compute at once (default: all cores)"
+    )
+    parser.add_argument("--workers", type=positive, dest="threads", help=argparse.SUPPRESS)
+
+
+def add_precision_option(parser: argparse.ArgumentParser) -> None:
+    """Add --precision, of a training."""
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
+    )
+
+
+def add_out_option(parser: argparse.ArgumentParser, what: str, default: Path | None = None) -> None:
+    """Add --out, which always is a folder. what: is written there; nothing is where there is no `default`."""
+    said = f"default: {default}" if default else "default: nothing is written"
+    parser.add_argument("--out", type=Path, default=default, metavar="DIR", help=f"folder for {what} ({said})")
+
+
+def add_port_options(
+    parser: argparse.ArgumentParser, what: str, group: argparse._ActionsContainer | None = None
+) -> None:
+    """Add --port and --baud. what: is done with the board. group: takes --port in place of `parser`."""
+    (group or parser).add_argument("--port", help=f"{what}: /dev/ttyACM0, COM5, HOST:PORT; auto: the one on USB")
+    parser.add_argument(
+        "--baud", type=positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
+    )
 
 
 def add_gate_options(parser: argparse.ArgumentParser, drop_points: float, agreement: float) -> None:

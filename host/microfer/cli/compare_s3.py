@@ -59,6 +59,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--cache", type=Path, default=Path("runs/s3"), help="folder for untrained networks (default: runs/s3)"
     )
     parser.add_argument("--results", type=Path, metavar="FILE", help="a compare.json of microfer compare")
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="write front.png and networks.json there")
+    command.add_out_option(parser, "front.png and networks.json")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     return parser.parse_args(arguments)

@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="with --epochs: heal sparsities of S, 0 to 1, and more, for less is cut without a loss (default: 0.5)",
     )
     parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("runs/curves"), help="folder to write (default: runs/curves)")
-    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    command.add_out_option(parser, "curves.json, .md and .png", Path("runs/curves"))
+    command.add_threads_option(parser)
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
     options = parser.parse_args(arguments)

@@ -45,6 +45,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder with a folder for each class, or a zip")
     command.add_convert_option(parser, required=True)
-    parser.add_argument("--out", type=Path, help="the new folder (default: runs/data/NAME-face or NAME-whole)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/data/NAME-face or NAME-whole")
     parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
     return parser.parse_args(arguments)

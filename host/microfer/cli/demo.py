@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from microfer.cli.command import chosen_model, parser
+from microfer.cli.command import add_out_option, chosen_model, parser
 from microfer.cli.invocation import typed
 from microfer.console import Console, console
 from microfer.demo.settings import SECONDS, DemoSettings, Display
@@ -92,7 +92,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     display.add_argument("--headless", action="store_true", help="show it in the terminal, not in a window")
     display.add_argument("--json", action="store_true", help="show progress only; the summary as JSON")
     options.add_argument("--no-browser", action="store_true", help="with --web: print the address and open nothing")
-    options.add_argument("--out", type=Path, default=WORK / "demo-output", help="folder of the screenshot")
+    add_out_option(options, "the screenshot", WORK / "demo-output")
     model = options.add_mutually_exclusive_group()
     model.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the release)")
     model.add_argument("--current", action="store_true", help="run the current model: what was exported last")

@@ -12,7 +12,6 @@ from microfer.cli.invocation import typed
 from microfer.console import console
 from microfer.doctor.examine import examine
 from microfer.doctor.finding import Finding, Outcome, is_healthy, to_json
-from microfer.link.ports import DEFAULT_BAUD
 
 EXAMPLES = """
   microfer doctor                                   this computer, and the board on USB if there is one
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the options, look at everything, print."""
     options = _parse(arguments)
     findings = examine(
-        options.port,
+        None if options.port == "auto" else options.port,
         options.baud,
         seconds=options.seconds,
         look=options.look,
@@ -73,10 +72,7 @@ def _show(findings: list[Finding]) -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser(__doc__ or "", EXAMPLES, verb="doctor")
-    parser.add_argument("--port", help="such as /dev/ttyACM0, COM5, HOST:PORT (default: the board on USB)")
-    parser.add_argument(
-        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
-    )
+    command.add_port_options(parser, "look at this one, by default the board on USB")
     parser.add_argument(
         "--seconds", type=command.positive, default=5, metavar="N", help="watch the board that long (default: 5)"
     )

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dataset = load(options.data)
     require_classes(dataset, labels_of(options.model), str(options.model))
     images = choose_images(dataset, options.split, options.limit)
-    scores = run_parallel(runner, images.data.images, "scores", workers=options.workers)
+    scores = run_parallel(runner, images.data.images, "scores", workers=options.threads)
     shown = as_shown(options.model, scores)
     result = evaluate(shown, images.data, dataset.take(dataset.usage == "Training"))
     document = _document(result, images, options.model, runner.name)
@@ -121,9 +121,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--limit", type=command.positive, metavar="N", help="only N images of the split, chosen by a fixed seed"
     )
-    parser.add_argument(
-        "--workers", type=command.positive, metavar="N", help="processes for a .tflite (default: one per CPU)"
-    )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write evaluation.json and the plots there")
+    command.add_threads_option(parser)
+    command.add_out_option(parser, "evaluation.json and the plots")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     return parser.parse_args(arguments)

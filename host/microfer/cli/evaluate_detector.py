@@ -102,7 +102,7 @@ def _box(options: argparse.Namespace, core: "FirmwareCore", data: "Dataset | Non
     runner = open_model(model, "optimized")
 
     def score(crops: np.ndarray, title: str) -> np.ndarray:
-        return run_parallel(runner, crops, "scores", title=title, workers=options.workers)
+        return run_parallel(runner, crops, "scores", title=title, workers=options.threads)
 
     curve = measure(core, score, images.data.images, images.data.labels, options.seed)
     document = {"schema": "microfer.detector-box/1", "model": model.parent.name, "runner": runner.name}
@@ -134,7 +134,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=command.seed, default=0, help="of all scenes (0)")
     parser.add_argument("--box", action="store_true", help="measure which box around a found face suits the network")
     parser.add_argument("--model", type=Path, help="with --box: another .tflite than the release")
-    parser.add_argument("--workers", type=command.positive, metavar="N", help="with --box: processes (one per CPU)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write the figures there: detector.json, or face-box.*")
+    command.add_threads_option(parser)
+    command.add_out_option(parser, "the figures: detector.json, or face-box.*")
     parser.add_argument("--json", action="store_true", help="print JSON on standard output")
     return parser.parse_args(arguments)

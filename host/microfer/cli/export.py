@@ -174,6 +174,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     wanted.add_argument(
         "--out",
         type=Path,
+        metavar="DIR",
         default=GENERATED,
         help="folder for the C++ files (default: firmware/lib/generated; without a checkout, generated); with another "
         "one the model does not become the current one",

@@ -12,7 +12,6 @@ from rich.table import Table
 from microfer.cli import command
 from microfer.console import console
 from microfer.errors import MicroferError
-from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:  # the worker processes import this file again, and need none of it
     from microfer.parity.board_level import BoardLevel
@@ -64,7 +63,7 @@ def _check_model(options: argparse.Namespace, int8_model: Path) -> int:
         _images(options, int8_model),
         _limits(options),
         float_missing=missing,
-        workers=options.workers,
+        workers=options.threads,
     )
     if options.out:
         certificate = certificate_file.keep_boards(certificate, options.out)
@@ -123,7 +122,7 @@ def _ask_board(
                 session,
                 model,
                 images,
-                lambda crops: run_parallel(runner, crops, "raw", title=f"in {runner.name}", workers=options.workers),
+                lambda crops: run_parallel(runner, crops, "raw", title=f"in {runner.name}", workers=options.threads),
                 runner.name,
                 state,
                 allowed=options.max_mismatches,
@@ -237,7 +236,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--max-mismatches", type=int, default=0, metavar="IMAGES", help="limit for TFLM and for the board (default: 0)"
     )
-    parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
+    command.add_threads_option(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -245,10 +244,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="write parity.json and parity.html there (default: nothing is written; with --port runs/parity/MODEL)",
     )
     parser.add_argument("--page", type=Path, metavar="DIR", help="only make DIR/parity.html of the parity.json there")
-    parser.add_argument("--port", help="compare this board alone: /dev/ttyACM0, COM5, HOST:PORT; auto: on USB")
-    parser.add_argument(
-        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
-    )
+    command.add_port_options(parser, "compare this board alone")
     parser.add_argument("--restart", action="store_true", help="with --port: forget a check that was stopped")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
     options = parser.parse_args(arguments)

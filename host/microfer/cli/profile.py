@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from microfer.cli import command
 from microfer.console import Console, console
-from microfer.link.ports import DEFAULT_BAUD
 
 if TYPE_CHECKING:
     from microfer.tflite.graph import TfliteModel
 
 EXAMPLES = """
   microfer profile                              the default release: a table, and what could be better
-  microfer profile runs/int8/model.tflite --out profile.png
+  microfer profile runs/int8/model.tflite --out runs/int8   with a chart, profile.png
   microfer profile mine.tflite --json           everything, with the code that computes each operator and why
   microfer profile mine.tflite --arena psram --weights psram
   microfer profile mine.tflite --strict         fail where anything could be better
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         network = corrected(network, model, profile)
     findings = lint(network, components, verdict)
     if options.out:
-        report.chart(network, options.out)
+        report.chart(network, options.out / "profile.png")
     if options.json:
         values = document(network, findings, own, verdict)
         if profile and profile.measured_on:
@@ -148,14 +147,11 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     measured = parser.add_mutually_exclusive_group()
     measured.add_argument("--profile", type=Path, help="times measured on a board, which replace or correct estimates")
-    measured.add_argument("--port", help="measure them now: /dev/ttyACM0, COM5, HOST:PORT; auto: on USB")
-    parser.add_argument(
-        "--baud", type=command.positive, default=DEFAULT_BAUD, help=f"of a UART bridge (default: {DEFAULT_BAUD})"
-    )
+    command.add_port_options(parser, "measure them now", measured)
     parser.add_argument("--runs", type=_runs, default=10, help="with --port: of the network, up to 100 (default: 10)")
     parser.add_argument("--save-profile", type=Path, metavar="FILE", help="with --port: keep the profile, JSON")
     parser.add_argument("--refit", type=Path, help="write the profile here with factors for other models")
-    parser.add_argument("--out", type=Path, help="write a chart, PNG")
+    command.add_out_option(parser, "a chart, profile.png")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 where there is a finding")
     parser.add_argument(
         "--wide", action="store_true", help="all columns, 150 characters: code, weights, scratch, reads"

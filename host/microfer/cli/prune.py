@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=5, help="of pruning and healing together (default: 5)")
     parser.add_argument("--recipe", default="strong", choices=RECIPES, help="augmentation and loss (default: strong)")
     parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
-    parser.add_argument("--out", type=Path, default=Path("runs/pruned"), help="folder to write (default: runs/pruned)")
+    command.add_out_option(parser, "the pruned network and what a training writes", Path("runs/pruned"))
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -43,11 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--teacher", type=Path, nargs="*", metavar="FILE", help="networks to learn from (default: the whole one)"
     )
     parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/channels"), help="folder to write (default: runs/channels)"
-    )
+    command.add_out_option(parser, "the smaller network and what a training writes", Path("runs/channels"))
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    command.add_threads_option(parser)
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--images", type=command.positive, default=700, help="calibration images (default: 700)")
     parser.add_argument("--seed", type=command.seed, default=0, help="of the choice of images (default: 0)")
     command.add_gate_options(parser, Limits().drop_points, Limits().agreement)
-    parser.add_argument("--out", type=Path, default=Path("runs/int8"), help="folder to write (default: runs/int8)")
+    command.add_out_option(parser, "model.tflite and quantization.json", Path("runs/int8"))
     command.add_force_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     options = parser.parse_args(arguments)

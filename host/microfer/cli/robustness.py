@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finder = crop_finder(options.detector) if CAMERA in options.only or not options.only else None
 
     def score(crops: np.ndarray, title: str) -> np.ndarray:
-        return run_parallel(runner, crops, "scores", title=title, workers=options.workers)
+        return run_parallel(runner, crops, "scores", title=title, workers=options.threads)
 
     chosen = [corruption(name) for name in wanted] if options.only else CORRUPTIONS
     result = measure(score, images.data, options.seed, corruptions=chosen, finder=finder)
@@ -121,7 +121,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("reference", "optimized", "tflm"),
         help="what runs a .tflite (default: optimized)",
     )
-    parser.add_argument("--workers", type=command.positive, metavar="N", help="processes (default: one per CPU)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write robustness.json, .md and .png there")
+    command.add_threads_option(parser)
+    command.add_out_option(parser, "robustness.json, .md and .png")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
     return parser.parse_args(arguments)

@@ -92,15 +92,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "another number too",
     )
     parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
-    parser.add_argument("--out", type=Path, help="folder to write (default: runs/PRESET-RECIPE-SEED)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: runs/PRESET-RECIPE-SEED)")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
-    parser.add_argument(
-        "--precision",
-        default="auto",
-        choices=("auto", "float32", "bfloat16"),
-        help="of the multiplications; bfloat16 needs the PyTorch backend (default: auto, bfloat16 where it pays)",
-    )
-    parser.add_argument("--threads", type=command.positive, help="processor threads to use (default: all)")
+    command.add_precision_option(parser)
+    command.add_threads_option(parser)
     command.add_limit_option(parser)
     parser.add_argument(
         "--teacher", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras networks to learn from too"

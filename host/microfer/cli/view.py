@@ -10,7 +10,7 @@ from microfer.cli import command
 from microfer.console import Bar, console
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
-from microfer.link.ports import DEFAULT_BAUD, find_ports, only_port
+from microfer.link.ports import find_ports, only_port
 from microfer.link.recording import Recording, read_recording
 from microfer.link.source import LiveSource, Replay, Source
 from microfer.link.warnings import ExpectedModel
@@ -95,9 +95,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         verb="view",
     )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--port", help="/dev/ttyACM0, COM5, HOST:PORT (default: the board found on USB)")
     source.add_argument("--replay", metavar="FILE", help="play a recording instead of watching a board")
-    parser.add_argument("--baud", type=command.positive, default=DEFAULT_BAUD, help="for UART bridges")
+    command.add_port_options(parser, "watch this board (default: auto)", source)
     display = parser.add_mutually_exclusive_group()
     display.add_argument("--headless", action="store_const", const="terminal", dest="display", help="the terminal view")
     display.add_argument("--web", action="store_const", const="web", dest="display", help="a page in the browser")
@@ -148,7 +147,7 @@ def _source(options: argparse.Namespace, recording: Recording | None) -> Source:
     if recording is not None:
         return Replay(recording, options.speed, options.step)
     port = options.port
-    if port is None:
+    if port in {None, "auto"}:
         found = only_port(find_ports())
         console.print(f"found {found.describe()}", markup=False, highlight=False)
         port = found.device

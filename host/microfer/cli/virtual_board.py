@@ -132,7 +132,7 @@ def _settings(options: argparse.Namespace) -> "BoardSettings":
         fps=options.fps,
         frames=options.frames,
         fast=options.fast,
-        tcp_port=options.port,
+        tcp_port=options.tcp_port,
         send_buffer_bytes=SLOW_SEND_BUFFER_BYTES if options.slow_host else SEND_BUFFER_BYTES,
         arena_bytes=options.arena,
         invoke_fails_every=options.invoke_fails_every,
@@ -181,7 +181,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     sees.add_argument("--hold", type=_positive_number, default=3.0, metavar="S", help="seconds a picture (default: 3)")
 
     board = parser.add_argument_group("the board")
-    board.add_argument("--port", type=int, default=5333, metavar="N", help="TCP port (default: 5333; 0: any free one)")
+    board.add_argument("--tcp-port", type=int, default=5333, metavar="N", help="0: any free one")
+    board.add_argument("--port", type=int, dest="tcp_port", help=argparse.SUPPRESS)  # its name before
     board.add_argument("--model", type=Path, metavar="MODEL.tflite", help="what it runs (default: the current one)")
     board.add_argument("--fps", type=float, default=10.0, help="frames a second of its camera (default: 10)")
     board.add_argument("--frames", type=command.positive, metavar="N", help="end after N camera frames")

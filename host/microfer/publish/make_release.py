@@ -192,7 +192,8 @@ def _calibrate(model: Path, data: Path, label_smoothing: float | None) -> dict[s
     """
     floor = () if label_smoothing is None else ("--label-smoothing", label_smoothing)
     with tempfile.TemporaryDirectory() as scratch:
-        _command("calibrate", model, "--data", data, *floor, "--out", model, "--report", scratch)
+        _command("calibrate", model, "--data", data, *floor, "--out", scratch)
+        shutil.copy(Path(scratch) / model.name, model)
         for name in ("calibration.png", "coverage.png"):
             shutil.copy(Path(scratch) / name, model.parent / name)
         result = _read(Path(scratch) / "calibration.json")
