@@ -246,7 +246,7 @@ def _finite(digits: str) -> float:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise JsonError(f"{name} is no number in JSON")
+    raise JsonError(f"{name} is not a number in JSON")
 
 
 def _check_depth_and_texts(value: Any) -> None:

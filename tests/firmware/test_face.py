@@ -204,13 +204,13 @@ def test_bounds_never_decide_otherwise_than_the_whole_sum():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("HAAR", "LBP", "no Haar cascade"),
-        ("<width>20", "<width>24", "no Haar cascade"),
+        ("HAAR", "LBP", "not a Haar cascade"),
+        ("<width>20", "<width>24", "not a Haar cascade"),
         ("opyright", "opyrong", "no licence notice"),
-        ("<opencv_storage>", "<opencv_storag>", "no XML"),
+        ("<opencv_storage>", "<opencv_storag>", "not XML"),
         ("<tilted>0", "<tilted>1", "tilted"),
         ("3.</_>", "5.</_>", "weighs its rectangles"),
-        ("2 9 16 2 2.", "2 8 16 2 2.", "no halves"),
+        ("2 9 16 2 2.", "2 8 16 2 2.", "not halves"),
     ],
 )
 def test_a_cascade_of_another_kind_is_refused(tmp_path, old, new, message):

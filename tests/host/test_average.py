@@ -65,7 +65,7 @@ def test_every_variable_is_averaged_and_the_folder_is_one_like_train_py_s(
     assert (record["epochs"], record["best_epoch"]) == (4, 3)
     assert (out / "history.csv").read_bytes() == b"history.csv"
     assert saved.read_config(out / "best.keras")[1] == {"recipe": {"name": "continued"}}
-    with pytest.raises(MicroferError, match="holds a run already"):
+    with pytest.raises(MicroferError, match="already holds a run"):
         average(trained / "run", trained / "start.keras", data=None, out=out)
 
 

@@ -207,7 +207,7 @@ def test_answers_to_other_questions_are_not_taken(tmp_path):
 
 
 def test_a_board_that_never_answers_a_crop_ends_the_check_and_says_which_reset_it_had(tmp_path):
-    with InferBoard(dict.fromkeys(range(4, 99), "drop")) as board, pytest.raises(NoAnswerError, match="4 times: does"):
+    with InferBoard(dict.fromkeys(range(4, 99), "drop")) as board, pytest.raises(NoAnswerError, match="4 times: has"):
         compare(board, tmp_path, wait_s=0.3)
     hello = replace(TINY_HELLO, reset_reason=ResetReason.BROWNOUT)
     faults = dict.fromkeys(range(99), "restart")
@@ -309,7 +309,7 @@ def test_answers_of_another_board_or_other_images_are_not_mixed(tmp_path):
 def test_a_damaged_state_file_says_how_to_begin_anew(tmp_path):
     for content in ("{", "[]", '{"schema": "microfer.board-answers/1"}', '{"schema": "other"}'):
         (tmp_path / STATE_NAME).write_text(content)
-        with InferBoard() as board, pytest.raises(MicroferError, match="begin anew with --restart"):
+        with InferBoard() as board, pytest.raises(MicroferError, match="start over with --restart"):
             compare(board, tmp_path)
 
 
@@ -341,7 +341,7 @@ def test_ctrl_c_keeps_the_answers_brings_the_settings_back_and_tells_how_to_go_o
         os.kill(run.pid, signal.SIGINT)
         _, said = run.communicate(timeout=30)
         assert run.returncode == 130
-        assert "the same command goes on" in said
+        assert "run the same command again to continue" in said
         assert "Traceback" not in said
         assert board.settings == FOUND
         assert command(*arguments[:-2]) == 0
@@ -410,7 +410,7 @@ def test_a_certificate_keeps_one_entry_for_each_board_and_its_kernels(tmp_path):
 def test_a_file_that_is_no_certificate_is_named(tmp_path):
     for content in ("{", "[]", '{"schema": "microfer.parity/2"}', '{"schema": "microfer.parity/1"}'):
         (tmp_path / "parity.json").write_text(content)
-        with pytest.raises(MicroferError, match=r"parity\.json is no certificate .*--out"):
+        with pytest.raises(MicroferError, match=r"parity\.json is not a certificate .*--out"):
             certificate_file.read(tmp_path)
 
 

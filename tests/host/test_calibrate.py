@@ -146,7 +146,7 @@ def test_a_coverage_is_reached_even_where_confidences_tie():
 
 @pytest.mark.parametrize("share", [0, 1.2, -1])
 def test_a_coverage_outside_its_range_is_refused(share):
-    with pytest.raises(MicroferError, match="above 0 and at most at 1"):
+    with pytest.raises(MicroferError, match="above 0 and at most 1"):
         coverage.for_coverage(FOUR, share)
 
 

@@ -144,7 +144,7 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     assert model.count_params() == report["parameters"]["after"]
     again = run()
     assert again.returncode != 0
-    assert "holds a run already" in again.stderr
+    assert "already holds a run" in again.stderr
     assert run("--resume").returncode == 0
 
     second = run("--instructions", "0.8", source=out / "best.keras", out=tmp_path / "second")

@@ -78,7 +78,7 @@ def test_where_tflm_is_missing_the_reference_kernels_answer_the_same_and_it_says
     monkeypatch.setattr(classify, "has_tflm", lambda: False)
     status, after, err = run("--json")
     assert status == 0
-    assert "LiteRT's reference kernels stand in" in err
+    assert "LiteRT's reference kernels take its place" in err
     faces = [json.loads(text)["pictures"][0]["faces"][0]["scores"] for text in (before, after)]
     assert faces[0] == faces[1]
     assert json.loads(after)["runtime"] == "LiteRT reference kernels"
@@ -95,8 +95,8 @@ def test_a_folder_is_gone_through_and_a_damaged_picture_does_not_stop_it(run, tm
     (folder / "z.JPG").write_bytes(content)
     status, out, err = run(folder)
     assert status == classify_command.PROBLEM
-    assert "broken.jpg is no picture that can be read" in err
-    assert "empty.png is no picture that can be read" in err
+    assert "broken.jpg is not a picture that can be read" in err
+    assert "empty.png is not a picture that can be read" in err
     assert out.count("97x97") == 2
     assert "notes" not in out + err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "z.png"]

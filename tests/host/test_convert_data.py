@@ -67,7 +67,7 @@ def test_a_picture_as_it_is_becomes_the_square_in_its_middle(tmp_path):
 @pytest.mark.parametrize(
     ("files", "way", "said"),
     [
-        ({"train/sad/1.png": b"no picture"}, "whole", r"train/sad/1.png is no picture that can be read"),
+        ({"train/sad/1.png": b"no picture"}, "whole", r"train/sad/1.png is not a picture that can be read"),
         ({"train/sad/1.png": png(60_000, 60_000)}, "whole", r"1.png: .*at most 67,108,864 are decoded"),
         ({"train/sad/1.png": encoded(EMPTY)}, "face", r"no face was found in any of 1 pictures"),
         ({"notes.txt": b"x"}, "whole", r"holds no picture to convert"),

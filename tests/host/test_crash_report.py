@@ -49,7 +49,7 @@ def die(script: str, *arguments: str, **more: str) -> tuple[int, str]:
         (11, ("stepped",), ("\nafter its first step.", "KERAS_BACKEND=jax", "numpy ")),
         (6, ("stepped", "stepped", "saved"), ("died of SIGABRT (Aborted)\nafter its first step; the same", "--resume")),
         (9, (), ("error: training of nano was killed before its first step was done. If it was not you",)),
-        (9, ("stepped", "saved"), ("killed after its first step; the same command with --resume goes on",)),
+        (9, ("stepped", "saved"), ("killed after its first step; the same command with --resume continues",)),
     ],
 )
 def test_a_death_by_a_signal_is_explained(signal: int, told: tuple[str, ...], found: tuple[str, ...]) -> None:

@@ -135,7 +135,7 @@ def test_a_folder_is_shown_picture_by_picture_and_one_that_cannot_be_read_does_n
     status, out, error = run(folder, "--model", tiny, "--seconds", "3", "--out", tmp_path, "--json")
     summary = json.loads(out)
     assert status == summary["status"] == 2
-    assert "a.jpg is no picture that can be read" in error
+    assert "a.jpg is not a picture that can be read" in error
     assert [scene["seen"] for scene in summary["perceived"]] == ["b.png", "c.png"]
     assert "no face" in {answer["answer"] for answer in summary["perceived"][1]["answers"]}
     assert check_frames(summary)["captured"] == 30
@@ -146,14 +146,14 @@ def test_no_face_is_a_status_of_its_own(tiny, plain, tmp_path):
     status, out, error = run(plain, "--model", tiny, "--seconds", "1", "--out", tmp_path)
     assert status == 1
     assert re.search(r"plain\.png +│ no face +│ +100 % of \d+ +│ +- │", out)
-    assert "no face was found: it must look at the camera" in error
+    assert "no face was found: a face must look at the camera" in error
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["nobody.jpg"], "nobody.jpg does not exist"),
-        (["broken.png"], "broken.png is no picture that can be read"),
+        (["broken.png"], "broken.png is not a picture that can be read"),
         (["empty"], "empty holds no picture"),
         (["me.mp4"], "me.mp4 does not exist"),
         (["--model", "missing.tflite"], "missing.tflite"),

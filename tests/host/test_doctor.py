@@ -113,7 +113,7 @@ STATISTICS_FAULTS = [
     ("camera", {"camera_timeouts": 2}, Outcome.PROBLEM, "ribbon"),
     ("memory", {"heap_min_free_bytes": 8_000}, Outcome.WARNING, "arena"),
     ("memory", {"heap_min_free_bytes": 0, "heap_free_bytes": 0}, Outcome.SKIPPED, ""),
-    ("temperature", {"temperature_c": 90}, Outcome.WARNING, "air"),
+    ("temperature", {"temperature_c": 90}, Outcome.WARNING, "let it cool"),
     ("temperature", {"temperature_c": -128}, Outcome.SKIPPED, ""),
     ("link", {"link_dropped": 5}, Outcome.WARNING, "port was full"),
     ("link", {"commands_damaged": 1}, Outcome.WARNING, "cable"),
@@ -397,7 +397,7 @@ def test_the_board_on_usb_is_taken_and_none_or_several_are_findings():
 def test_a_device_that_is_missing_no_device_or_not_ours_is_told(tmp_path, monkeypatch):
     assert port_checks.check_permission("/dev/ttyNONE7").outcome == Outcome.PROBLEM
     (tmp_path / "file").touch()
-    assert "no device" in port_checks.check_permission(str(tmp_path / "file")).text
+    assert "not a device" in port_checks.check_permission(str(tmp_path / "file")).text
     handle, other_end = os.openpty()
     name = os.ttyname(other_end)
     assert port_checks.check_permission(name).outcome == Outcome.OK
@@ -486,7 +486,7 @@ def test_with_look_the_light_is_judged_announced_and_the_crops_end():
         orders = [message for message in board.commands if isinstance(message, StreamSettings)]
     assert [order.previews for order in orders] == [True, False]
     assert findings["brightness"].outcome == Outcome.OK
-    assert any("kept nowhere" in note for note in notes)
+    assert any("not stored" in note for note in notes)
 
 
 def test_the_crops_end_when_the_look_is_broken_off():

@@ -124,7 +124,7 @@ def test_a_missing_cascade_file_is_named(monkeypatch, tmp_path):
 def test_a_damaged_cascade_file_is_named(monkeypatch, tmp_path):
     (tmp_path / faces.CASCADE).write_text("<opencv_storage></opencv_storage>")
     monkeypatch.setattr(cv2.data, "haarcascades", str(tmp_path))
-    with pytest.raises(MicroferError, match="is no cascade that OpenCV can read"):
+    with pytest.raises(MicroferError, match="is not a cascade that OpenCV can read"):
         FaceFinder()
 
 

@@ -173,7 +173,7 @@ def test_a_csv_with_a_header_alone_says_so(csv_error):
 
 def test_a_file_that_is_no_text_says_so(tmp_path):
     (tmp_path / "fer.csv").write_bytes(b"emotion,pixels,Usage\n\xff\xfe\x00")
-    assert "this is no CSV text" in error_of(tmp_path / "fer.csv")
+    assert "this is not CSV text" in error_of(tmp_path / "fer.csv")
 
 
 # ---- folders and zips
@@ -308,7 +308,7 @@ def test_a_file_name_that_contradicts_its_folder_is_named(tmp_path, tree):
 
 def test_a_copy_inside_a_copy_is_refused(tmp_path, tree):
     tree |= {f"images/{name}": content for name, content in tree.items()}
-    assert "images stand below '.' and 'images'" in error_of(put(tmp_path, tree))
+    assert "images are below '.' and 'images'" in error_of(put(tmp_path, tree))
 
 
 def test_an_empty_split_names_the_splits_that_there_are(tmp_path, tree):

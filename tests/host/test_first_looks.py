@@ -76,7 +76,7 @@ def test_the_viewer_takes_a_host_with_a_port_for_a_socket_and_saves_where_git_do
 
 
 def test_a_number_alone_is_answered_with_the_socket_that_it_may_mean() -> None:
-    with pytest.raises(PortError, match=r"number alone is no port: write socket://127\.0\.0\.1:5333"):
+    with pytest.raises(PortError, match=r"number alone is not a port: write socket://127\.0\.0\.1:5333"):
         open_port("5333")
 
 
@@ -84,7 +84,7 @@ def test_quantize_leaves_an_earlier_model_alone_where_nobody_can_be_asked(tmp_pa
     model = tmp_path / "model.tflite"
     model.write_bytes(b"earlier")
     options = ("none.keras", "--synthetic", "--model-id", "x", "--out", tmp_path)
-    with pytest.raises(MicroferError, match=r"model\.tflite is there already: .*--out, or overwrite it with --force"):
+    with pytest.raises(MicroferError, match=r"model\.tflite already exists: .*--out, or overwrite it with --force"):
         run_host("quantize", *options)
     assert model.read_bytes() == b"earlier"
     with pytest.raises(MicroferError, match=r"cannot read none\.keras"):
@@ -99,19 +99,19 @@ def test_on_a_terminal_it_is_asked_before_something_is_overwritten(
     monkeypatch.setattr(command, "console", Console(file=shown, force_terminal=True, width=300))
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("builtins.input", lambda *_: answer)
-    with nullcontext() if is_allowed else pytest.raises(MicroferError, match="is there already"):
+    with nullcontext() if is_allowed else pytest.raises(MicroferError, match="already exists"):
         command.confirm_overwrite(tmp_path, force=False)
-    assert "is there already: overwrite it? [y/n] (n)" in Text.from_ansi(shown.getvalue()).plain
+    assert "already exists: overwrite it? [y/n] (n)" in Text.from_ansi(shown.getvalue()).plain
     command.confirm_overwrite(tmp_path / "new", force=False)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("train", "--synthetic", "--seed", "-1"), "argument --seed: -1 is no seed: they go from 0 to 4294967295"),
-        (("train", "--synthetic", "--threads", "all"), "argument --threads: 'all' is no whole number"),
-        (("prune", "x.keras", "--synthetic", "--sparsity", "50"), "50 is no share from 0 to 1: for 50 % write 0.5"),
-        (("prune-channels", "x.keras", "--synthetic", "--instructions", "nan"), "nan is no share from 0 to 1"),
+        (("train", "--synthetic", "--seed", "-1"), "argument --seed: -1 is not a seed: seeds go from 0 to 4294967295"),
+        (("train", "--synthetic", "--threads", "all"), "argument --threads: 'all' is not a whole number"),
+        (("prune", "x.keras", "--synthetic", "--sparsity", "50"), "50 is not a share from 0 to 1: for 50 % write 0.5"),
+        (("prune-channels", "x.keras", "--synthetic", "--instructions", "nan"), "nan is not a share from 0 to 1"),
         (("quantize", "x.keras", "--synthetic", "--model-id", "x", "--images", "0"), "argument --images: 0 is below 1"),
     ],
 )
@@ -125,5 +125,5 @@ def test_a_number_out_of_range_is_refused_before_anything_runs(arguments, said, 
 @pytest.mark.parametrize("display", ["--headless", "--json"])
 def test_steps_without_a_keyboard_are_refused(display: str, tmp_path: Path, run_host) -> None:
     Recorder(tmp_path / "short.mfrec", "port").close()
-    with pytest.raises(MicroferError, match=r"--step goes on at the key n, and there is no keyboard.*--web"):
+    with pytest.raises(MicroferError, match=r"--step waits for the key n, but there is no keyboard.*--web"):
         run_host("view", "--replay", tmp_path / "short.mfrec", "--step", display)

@@ -96,7 +96,7 @@ def test_a_slow_video_is_shown_more_than_once(tmp_path):
 
 def test_what_is_no_video_is_named(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"no film")
-    with pytest.raises(MicroferError, match=r"film\.mp4 is no video that OpenCV can read; convert it"):
+    with pytest.raises(MicroferError, match=r"film\.mp4 is not a video that OpenCV can read; convert it"):
         open_source([tmp_path / "film.mp4"])
     with pytest.raises(MicroferError, match=r"missing\.avi does not exist"):
         open_source([tmp_path / "missing.avi"])

@@ -189,7 +189,9 @@ def test_scores_of_other_pictures_are_refused_and_nothing_is_written(tmp_path, f
     damaged = bytearray((folder / "astronaut.pgm").read_bytes())
     damaged[-1] ^= 1
     (folder / "astronaut.pgm").write_bytes(damaged)
-    with pytest.raises(MicroferError, match=r"scores in the model tiny-test-1 are for other pictures .*golden_scores"):
+    with pytest.raises(
+        MicroferError, match=r"scores in the model tiny-test-1 are for other pictures .*generate.py scores"
+    ):
         export_model(tmp_path / "tiny.tflite", tmp_path / "out", folder)
     assert not (tmp_path / "out").exists()
 
@@ -207,9 +209,9 @@ def test_a_model_with_fewer_scores_than_pictures_is_refused(tmp_path, scored):
     [
         (lambda content: content[:-1], r"holds 19199 pixels, expected 19200 for 160x120; .*restore it"),
         (lambda content: content + b"\n", "holds 19201 pixels, expected 19200"),
-        (lambda content: content[:9], "is no binary PGM"),
-        (lambda _: b"", "is no binary PGM"),
-        (lambda content: b"P2" + content[2:], "is no binary PGM"),
+        (lambda content: content[:9], "is not a binary PGM"),
+        (lambda _: b"", "is not a binary PGM"),
+        (lambda content: b"P2" + content[2:], "is not a binary PGM"),
         (lambda content: content.replace(b"255", b"999", 1), "pixels up to 999, expected"),
         (lambda content: content.replace(b"160", b"000", 1), "has 0x120 pixels"),
         (lambda content: content.replace(b"160", b"9999", 1), "has 9999x120 pixels"),

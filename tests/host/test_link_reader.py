@@ -232,7 +232,7 @@ def test_an_intact_frame_with_an_impossible_payload_names_the_field():
     hello = pack_payload(random_message(random.Random(1), Hello))
     names = {field.name: field.offset for field in layout(Hello)}
     for offset, value, reason in (
-        (names["reset_reason"], b"\xee", "Hello.reset_reason: 238 is no ResetReason"),
+        (names["reset_reason"], b"\xee", "Hello.reset_reason: 238 is not a ResetReason"),
         (names["input_scale"], struct.pack("<f", float("nan")), "Hello.input_scale: a number that is not finite"),
         (names["board"], b"\x07", "Hello.board: .* is not printable ASCII"),
         (names["firmware_version"], b"a\0b", "Hello.firmware_version: .* is not printable ASCII"),

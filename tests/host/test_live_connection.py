@@ -198,7 +198,9 @@ def test_a_device_that_is_not_there_and_an_unknown_scheme_say_what_to_do():
 
 @pytest.mark.skipif(not HAS_PTY, reason="no devices of POSIX here")
 def test_a_device_that_is_no_serial_port_is_named_as_such():
-    with pytest.raises(PortError, match=r"cannot open /dev/null: inappropriate ioctl for device. It is no serial port"):
+    with pytest.raises(
+        PortError, match=r"cannot open /dev/null: inappropriate ioctl for device. It is not a serial port"
+    ):
         open_port("/dev/null")
 
 

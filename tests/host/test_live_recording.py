@@ -78,7 +78,7 @@ def test_a_recording_cut_at_any_byte_gives_back_its_whole_chunks_and_says_so(sho
         path = tmp_path / "cut.mfrec"
         path.write_bytes(content[:size])
         if size < header_bytes:
-            with pytest.raises(MicroferError, match=r"no recording|within its header"):
+            with pytest.raises(MicroferError, match=r"not a recording|within its header"):
                 read_recording(path)
             continue
         recording = read_recording(path)
@@ -96,7 +96,7 @@ def test_a_damaged_byte_ends_the_recording_there(short, tmp_path):
     path.write_bytes(content)
     recording = read_recording(path)
     assert 0 < len(recording.chunks) < 6
-    assert "no whole chunk" in recording.cut
+    assert "incomplete chunk" in recording.cut
 
 
 def _with_crc(content):
@@ -128,7 +128,7 @@ def test_a_chunk_with_the_right_crc_and_other_json_ends_the_recording_there(kind
     path.write_bytes(short.read_bytes() + _with_crc(struct.pack("<BIQQ", kind, len(text), 4000, 8000) + text))
     recording = read_recording(path)
     assert recording.chunks == read_recording(short).chunks
-    assert "no whole chunk" in recording.cut
+    assert "incomplete chunk" in recording.cut
 
 
 @pytest.mark.parametrize(("length", "is_whole"), [(1 << 20, True), ((1 << 20) + 1, False)])
@@ -144,8 +144,8 @@ def test_the_longest_chunk_is_a_mebibyte_and_one_byte_more_is_damage(length, is_
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no recording of the link"),
-        (b"RIFF....AVI LIST", "is no recording of the link"),
+        (b"", "is not a recording of the link"),
+        (b"RIFF....AVI LIST", "is not a recording of the link"),
         (b"MICROFER-LINK\n\x01\x00\xff", "within its header"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_recording_of_a_newer_version_names_the_cure(short, tmp_path, monkeypa
 
 
 def test_a_recording_is_not_overwritten(short):
-    with pytest.raises(MicroferError, match="is there already"):
+    with pytest.raises(MicroferError, match="already exists"):
         Recorder(short, "port")
 
 
@@ -348,7 +348,7 @@ def test_the_end_of_a_cut_recording_says_that_it_was_cut(session, tmp_path):
         while not viewer.finished.is_set():
             viewer.poll()
         assert "the recording is over" in viewer.view().state_text
-        assert "no whole chunk" in viewer.view().state_text
+        assert "incomplete chunk" in viewer.view().state_text
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_viewer(tmp_path, monkeypatch):

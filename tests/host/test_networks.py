@@ -156,7 +156,7 @@ def test_a_truncated_network_file_is_named(keras: object, tmp_path: Path) -> Non
     path = tmp_path / "a.keras"
     saved.save(build(preset("squeezenet")), preset("squeezenet"), path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(MicroferError, match=r"a\.keras is no \.keras file, or it is damaged"):
+    with pytest.raises(MicroferError, match=r"a\.keras is not a \.keras file, or it is damaged"):
         saved.load(path)
 
 

@@ -340,7 +340,7 @@ def test_a_part_of_a_split_read_back_keeps_its_intervals(tmp_path: Path, csv: Pa
 def test_percent_in_the_place_of_a_share_is_refused(capsys):
     with pytest.raises(SystemExit):
         command("--int8", INT8, "--min-agreement", 98)
-    assert "98 is no share from 0 to 1: for 98 % write 0.98" in capsys.readouterr().err
+    assert "98 is not a share from 0 to 1: for 98 % write 0.98" in capsys.readouterr().err
 
 
 @needs_tflm

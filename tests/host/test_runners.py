@@ -149,7 +149,7 @@ def test_an_unknown_runner_lists_the_known_ones():
 def test_a_machine_without_a_tflm_wheel_is_told_what_stands_in(monkeypatch):
     monkeypatch.setitem(sys.modules, "tflite_micro.python.tflite_micro", None)
     assert not runners.has_tflm()
-    with pytest.raises(MicroferError, match=r"TFLM is not installed.*Linux x86-64.*reference kernels stand in"):
+    with pytest.raises(MicroferError, match=r"TFLM is not installed.*Linux x86-64.*reference kernels take its place"):
         open_model(INT8, "tflm")
     with pytest.raises(MicroferError, match="TFLM is not installed"):
         measure_arena(INT8)
@@ -163,7 +163,7 @@ def test_a_keras_model_without_keras_names_the_lock_to_install(monkeypatch, tmp_
 
 def test_a_damaged_keras_model_is_named(tmp_path: Path):
     pytest.importorskip("keras", reason="Keras is in the train lock")
-    with pytest.raises(MicroferError, match=r"damaged\.keras is no Keras 3 model"):
+    with pytest.raises(MicroferError, match=r"damaged\.keras is not a Keras 3 model"):
         open_model(corrupted(tmp_path / "damaged.keras", b"PK\x03\x04 nothing"))
 
 

@@ -158,7 +158,7 @@ def run_viewer(*options, **settings):
     [
         (("--seconds", -3), "--seconds -3 is not above 0"),
         (("--seconds", "nan"), "--seconds nan is not above 0"),
-        (("--web", "--web-port", 80_000), "--web-port 80000 is no TCP port"),
+        (("--web", "--web-port", 80_000), "--web-port 80000 is not a TCP port"),
     ],
 )
 def test_an_option_out_of_its_range_is_refused_before_a_board_is_looked_for(options, said):
@@ -276,7 +276,7 @@ def test_the_terminal_is_chosen_where_there_is_no_window(monkeypatch):
 @pytest.mark.parametrize("moment_s", [13 * 3600, 10**10, -1])
 def test_no_film_is_made_of_a_recording_that_claims_to_span_centuries_or_to_go_back(moment_s, tmp_path):
     chunks = tuple(Chunk(Instant(at_s * 10**9, 0), b"") for at_s in (100, 100 + moment_s))
-    with pytest.raises(MicroferError, match="a film is made of a recording of at most 43,200 s"):
+    with pytest.raises(MicroferError, match="a film can be made of a recording of at most 43,200 s"):
         export_mp4(Recording(tmp_path / "a.mfrec", {}, chunks, ""), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
 

@@ -81,7 +81,7 @@ def test_runs_are_added_to_those_on_record_and_compared_with_their_reference(
 
 
 def test_a_run_that_is_not_finished_or_not_there_is_refused(tmp_path: Path, scores: dict[str, int]) -> None:
-    with pytest.raises(MicroferError, match=r"has not come to its end: go on with it by --resume"):
+    with pytest.raises(MicroferError, match=r"is not finished: continue it with --resume"):
         tried([write_run(tmp_path / "half", finished=False)], IMAGES, IMAGES)
     with pytest.raises(MicroferError, match=r"cannot read .*run\.json"):
         tried([tmp_path / "none"], IMAGES, IMAGES)

@@ -368,7 +368,7 @@ def test_the_stream_ends_with_a_last_word(live):
         stream.until(lambda view: view["frame"])
         act(live[2], "quit")
         events = list(iter(stream.event, None))
-    assert events[-1] == ("end", {"text": "The viewer was ended."})
+    assert events[-1] == ("end", {"text": "The viewer has ended."})
     assert all(name == "view" for name, _ in events[:-1])
 
 

@@ -121,7 +121,7 @@ class Calibration:
             found.append(
                 f"the cross-fitted calibration error is {ece:.4f}, above {MAX_ECE:g}, where a perfectly calibrated "
                 f"model would be measured at {self.after.perfect_ece:.4f} (97.5 % of the time under "
-                f"{self.after.perfect_ece_high:.4f}); what remains, no one temperature mends: see the reliability plot"
+                f"{self.after.perfect_ece_high:.4f}); no single temperature corrects the rest: see the reliability plot"
             )
         without = self.spread("ece_without_floor")[0]
         if ece > without:

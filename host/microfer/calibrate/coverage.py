@@ -66,7 +66,7 @@ def at_threshold(images: Scored, threshold: float) -> OperatingPoint:
 def for_coverage(images: Scored, coverage: float) -> float:
     """Return the threshold, rounded down to a thousandth, under which at least `coverage` (0..1] is answered."""
     if not 0 < coverage <= 1:
-        raise MicroferError(f"a coverage lies above 0 and at most at 1, not at {coverage:g}; 0.8 answers 80 %")
+        raise MicroferError(f"a coverage is above 0 and at most 1, not {coverage:g}; 0.8 answers 80 %")
     surest = np.sort(images.confidence)[::-1]
     return _rounded_down(float(surest[int(np.ceil(coverage * len(surest))) - 1]))
 

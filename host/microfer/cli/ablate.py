@@ -21,9 +21,9 @@ EXAMPLES = """
   microfer ablate --data fer2013.csv --epochs 120 --preset thesis-bn --seeds 0 1 2 3 4         on a GPU
   microfer ablate --synthetic --limit 200 --epochs 1 --seeds 0   a first look
 
-A run with everything and one without each factor, for every seed, in a folder of its own under --out. Stopped, and
-started again with the same options, it goes on where it was; two processes may share a folder with different --seeds,
-and a last call with all of them writes the table. A gain under a point cannot be seen with three seeds.
+For every seed there is a run with everything and one without each factor, each in its own folder under --out. If it is
+stopped, run it again with the same options, and it continues. Two processes may share a folder with different --seeds;
+a last call with all of them writes the table. Three seeds cannot show a gain below a point.
 """
 
 

@@ -64,7 +64,7 @@ def show(report: Audit, out: Console) -> None:
     out.print(duplicates_table("Mirrored: one photograph and its mirror image", report.mirrored))
     for leak in report.leaks:
         out.print(
-            f"Of {leak.images:,} {leak.usage} images, {leak.exact:,} ({leak.exact / leak.images:.1%}) also stand in "
+            f"Of {leak.images:,} {leak.usage} images, {leak.exact:,} ({leak.exact / leak.images:.1%}) are also in "
             f"Training exactly, {leak.near:,} ({leak.near / leak.images:.1%}) exactly or nearly, and "
             f"{leak.mirrored:,} ({leak.mirrored / leak.images:.1%}) in the mirror alone."
         )

@@ -25,10 +25,9 @@ EXAMPLES = """
   microfer calibrate model.tflite --data fer2013.csv --label-smoothing 0.1 --out runs/calibrated    trained on labels \
 smoothed by 0.1
 
-The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the very
-formula of the board: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to
-each of the n scores in training, 256 * smoothing / n levels; name the smoothing once, the model then carries the
-floor. Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is
+The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the
+board's formula: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to each
+of the n scores in training, 256 * smoothing / n levels; name the smoothing once, and the model then carries the floor. Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is
 "uncertain". By default 80 % of the images are answered: a board looks several times a second and can wait for a better
 look, and 80 % is where this project states its aim for the accuracy of the answers.
 exit status: 0 done, 2 something could not be read or fitted
@@ -119,7 +118,7 @@ def _show(result: "Calibration", model_id: str, images: str) -> None:
         f"  without the floor  {100 * alone.ece:.2f} % at temperature {alone.temperature:g}, "
         f"{100 * result.spread('ece_without_floor')[0]:.2f} % cross-fitted",
         f"  with the floor     {after.lost_truths:.1%} of the true labels are left without confidence",
-        f"  of a perfect model {100 * after.perfect_ece:.2f} % by chance, 97.5 % of the time under "
+        f"  a perfect model has {100 * after.perfect_ece:.2f} % by chance, 97.5 % of the time under "
         f"{100 * after.perfect_ece_high:.2f} %",
         f"mean confidence      {100 * before.mean_confidence:.2f} % before, {100 * after.mean_confidence:.2f} % after, "
         f"accuracy {100 * result.accuracy:.2f} %",

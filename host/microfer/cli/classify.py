@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     classifier = PictureClassifier(command.chosen_model(options.model), finder, change, options.out)
     if classifier.classifier.runtime != "TFLM":
         console.print(
-            "TFLM has no wheel for this machine: LiteRT's reference kernels stand in, which give the same bits",
+            "TFLM has no wheel for this machine: LiteRT's reference kernels take its place, with the same bits",
             style="yellow",
         )
     answers = _from_files(classifier, options) if options.webcam is None else _from_webcam(classifier, options)
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(answer.error for answer in answers):
         return PROBLEM
     if not any(answer.findings for answer in answers):
-        console.print("no face found: it must look at the camera, upright; for small ones try --min-size 24")
+        console.print("no face found: a face must look at the camera, upright; for small faces try --min-size 24")
         return NO_FACE
     return 0
 

@@ -161,7 +161,7 @@ def share(text: str) -> float:
     number = _number(text, float)
     if not 0 <= number <= 1:
         meant = f": for {number:g} % write {number / 100:g}" if 1 < number <= 100 else ""
-        raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 1{meant}")
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1{meant}")
     return number
 
 
@@ -177,7 +177,7 @@ def seed(text: str) -> int:
     """Return an option's text as a seed of random numbers, which NumPy and Keras take from 0 to 2^32 - 1."""
     number = _number(text, int)
     if not 0 <= number < 1 << 32:
-        raise argparse.ArgumentTypeError(f"{number} is no seed: they go from 0 to {(1 << 32) - 1}")
+        raise argparse.ArgumentTypeError(f"{number} is not a seed: seeds go from 0 to {(1 << 32) - 1}")
     return number
 
 
@@ -186,12 +186,12 @@ def _number(text: str, kind: Callable[[str], _Number]) -> _Number:
         return kind(text)
     except ValueError as error:
         what = "whole number" if kind is int else "number"
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what}") from error
 
 
 def add_force_option(parser: argparse.ArgumentParser) -> None:
     """Add --force, for `confirm_overwrite`."""
-    parser.add_argument("--force", action="store_true", help="overwrite what is in the folder already, without asking")
+    parser.add_argument("--force", action="store_true", help="overwrite what is in the folder, without asking")
 
 
 def confirm_overwrite(path: Path, force: bool) -> None:
@@ -203,9 +203,9 @@ def confirm_overwrite(path: Path, force: bool) -> None:
     if force or not path.exists():
         return
     is_asked = console.is_terminal and sys.stdin is not None and sys.stdin.isatty()
-    question = f"{escape(str(path))} is there already: overwrite it?"
+    question = f"{escape(str(path))} already exists: overwrite it?"
     if not is_asked or not Confirm.ask(question, console=console, default=False):
-        raise MicroferError(f"{path} is there already: choose another folder with --out, or overwrite it with --force")
+        raise MicroferError(f"{path} already exists: choose another folder with --out, or overwrite it with --force")
 
 
 def _say_error(text: str) -> int:

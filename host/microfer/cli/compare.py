@@ -27,11 +27,12 @@ EXAMPLES = """
   microfer compare --data fer2013.csv --epochs 20 --presets s3 thesis --smoke vgg16 resnet50     big ones aside
   microfer compare --synthetic --limit 200 --epochs 1 --presets mini-xception thesis-bn     a first look
 
-Stopped, and started again with the same options, it goes on where it was: finished runs are not trained again. On two
-cores take networks of up to a few million parameters; the large ones are for a GPU: --smoke trains them for one epoch
-on a few images, which proves that they work and no more. Each run is one `microfer train` in a folder of its own,
---out/PRESET-SEED. ResNet50 and EfficientNet-B0 begin from scratch; with ImageNet weights of your own they are trained
-by `microfer train --imagenet FILE` and join with --also. Int8 accuracy is of LiteRT's optimized kernels.
+If it is stopped, run it again with the same options, and it continues: finished runs are not trained again. On two
+cores, choose networks of up to a few million parameters. Large ones need a GPU; --smoke trains them for one epoch on a
+few images, which only proves that they work. Each run is one `microfer train` in a folder of its own,
+--out/PRESET-SEED. ResNet50 and EfficientNet-B0 start from scratch here; to start from
+ImageNet weights of your own, use `microfer train --imagenet FILE`, and add the result with
+--also. Int8 accuracy is of LiteRT's optimized kernels.
 """
 
 
@@ -81,7 +82,7 @@ def _show(result: "Comparison", smokes: "Sequence[Smoke]") -> None:
         highlight=False,
     )
     if smokes:
-        console.print("one epoch on a few images, to show that they train; their accuracies wait for a GPU")
+        console.print("one epoch on a few images, to show that they train; their accuracies need a GPU")
         _print(("network", "parameters", "MMACs", "images", "loss", "seconds"), map(smoke.cells, smokes))
     console.print(PRIVATE_TEST, highlight=False, soft_wrap=True)
 
@@ -106,7 +107,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--also", type=Path, nargs="+", default=[], metavar="FILE", help="trained .keras files beside")
     parser.add_argument("--smoke", nargs="+", default=[], choices=NETWORKS, help="train these for one epoch only")
-    parser.add_argument("--smoke-images", type=command.positive, default=512, help="on so many (default: 512)")
+    parser.add_argument("--smoke-images", type=command.positive, default=512, help="on this many (default: 512)")
     parser.add_argument("--reference", help="what the others are tested against (default: thesis-bn, or the first)")
     parser.add_argument("--no-int8", action="store_true", help="do not quantize")
     command.add_out_option(parser, "compare.json, .md and .png, and the runs", Path("runs/compare"))

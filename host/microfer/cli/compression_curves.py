@@ -10,9 +10,9 @@ EXAMPLES = """
   microfer compression-curves best.keras --data fer2013.zip --epochs 10       heal as microfer prune does: hours
   microfer compression-curves best.keras --synthetic --limit 210 --out runs/trial       a first look
 
-Stopped, and started again with the same options, it goes on where it was: measured points are kept in --out/points, and
-each healing run is in a folder of its own, --out/sparsity-NN. With --epochs later on, only the healed points are added.
-Zeros and few values make the packed file smaller, not the network faster nor smaller in flash: for that take
+If it is stopped, run it again with the same options, and it continues: measured points are kept in --out/points, and
+each healing run in its own folder, --out/sparsity-NN. Adding --epochs later only adds the healed points. Zeros and few
+values make the packed file smaller, but the network neither faster nor smaller in flash: for that, use
 microfer prune-channels. int8 accuracy is of LiteRT's optimized kernels.
 """
 

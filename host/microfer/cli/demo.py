@@ -203,4 +203,4 @@ def _print_problems(outcome: "Outcome") -> None:
     if outcome.is_stopped:
         console.print("stopped by Ctrl-C: the summary is of what was seen until then")
     elif not outcome.account.faces:
-        console.print("no face was found: it must look at the camera, upright, and not be small")
+        console.print("no face was found: a face must look at the camera, upright, and not be small")

@@ -19,8 +19,8 @@ EXAMPLES = """
   microfer doctor --port socket://127.0.0.1:5333    the virtual board
   microfer doctor --look                            the light, too: the board sends some crops of your face
   microfer doctor --json                            for programs
-Private: without --look no pixel leaves the board. With it some crops come to this computer and are kept nowhere.
-exit status: 0 there is no problem (there may be warnings), 1 there is one, 2 the options are wrong
+Private: without --look, no pixel leaves the board. With it, some crops come to this computer and are not stored.
+exit status: 0 no problem (perhaps warnings), 1 a problem, 2 the options are wrong
 """
 
 MARKS = {

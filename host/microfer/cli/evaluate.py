@@ -103,7 +103,7 @@ def _unseen(result: "Evaluation") -> str:
     if result.repeated is None:
         return "unknown: the data has no Training images to compare with"
     if result.unseen is None:
-        return "none: every image also stands in Training"
+        return "none: every image is also in Training"
     return f"{100 * result.unseen.accuracy:.2f} %  (without {result.repeated:,} exact copies of Training images)"
 
 

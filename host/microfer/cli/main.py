@@ -57,7 +57,7 @@ def _whole(lock: str) -> str:
     if IS_CHECKOUT:
         return (
             f"python -m pip install --require-hashes -r {REPOSITORY / 'requirements' / lock}.lock; if that is .venv, "
-            "delete it: the next start makes it anew"
+            "delete it: the next start makes it again"
         )
     return f"python -m pip install {'microfer[train]' if lock == 'train' else 'microfer'}"
 
@@ -80,7 +80,7 @@ def overview() -> str:
             first, *rest = textwrap.wrap(verb.summary, max(width - indent, 20))
             lines.append(f"  {verb.name:{indent - 2}}{first}")
             lines += [" " * indent + line for line in rest]
-    lines += ["", *textwrap.wrap("`microfer VERB --help` tells a verb's options, with examples.", width)]
+    lines += ["", *textwrap.wrap("`microfer VERB --help` shows a verb's options, with examples.", width)]
     return "\n".join([*lines, *textwrap.wrap(STATUSES, width)])
 
 

@@ -28,8 +28,8 @@ EXAMPLES = """
   microfer parity --port auto --data fer2013.csv      the board on USB against TFLM, on PublicTest
   microfer parity --port socket://127.0.0.1:7777      the virtual board or an emulated chip, drawn faces
   microfer parity --page models/s3-1                  the release's certificate, measured before, as a page
-With --port each crop goes to the board, and its raw int8 output is compared. A lost link is waited for; a check that
-was stopped goes on where it was when it is started again. The report is put beside levels 2 and 3 of the same model.
+With --port each crop goes to the board, and its raw int8 output is compared. If the link is lost, it waits. A check
+that was stopped continues when it is started again. The report is added to levels 2 and 3 of the same model.
 exit status: 0 every limit that was judged is kept, 1 one is exceeded, 2 something could not be read or run
 """
 
@@ -131,7 +131,9 @@ def _ask_board(
             )
     except (KeyboardInterrupt, MicroferError):
         if state.is_file():
-            console.print(f"{escape(str(state))} keeps the answers so far: the same command goes on", soft_wrap=True)
+            console.print(
+                f"{escape(str(state))} keeps the answers so far: run the same command again to continue", soft_wrap=True
+            )
         raise
     finally:
         if session.is_left_quiet:

@@ -24,7 +24,7 @@ EXAMPLES = """
                                                          time the default release on the board on USB, and keep it
   microfer profile mine.tflite --port socket://localhost:5555
                                                          the emulated chip: whether it works, not how fast a chip is
-With --port the board must run that very .tflite. It is silent meanwhile: its picture stands still in a viewer.
+With --port the board must run that same .tflite. Meanwhile it sends nothing, so its picture stands still in a viewer.
 """
 
 RETURN_WITHIN_S = 30.0

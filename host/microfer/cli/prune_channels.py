@@ -9,7 +9,7 @@ from microfer.training.recipe import RECIPES
 EXAMPLES = """
   microfer prune-channels runs/thesis-bn-strong-0/best.keras --data fer2013.zip
   microfer prune-channels best.keras --data fer2013.zip --instructions 0.3 --epochs 60 --out runs/third
-  microfer prune-channels best.keras --data fer2013.zip --resume         go on after Ctrl-C
+  microfer prune-channels best.keras --data fer2013.zip --resume         continue after Ctrl-C
   microfer prune-channels runs/channels/best.keras --data fer2013.zip --instructions 0.9 --out runs/second
                                                 a second step after the first, from whose beginning the report counts
   microfer quantize runs/channels/best.keras --data fer2013.zip --model-id mine    then as any other network

@@ -23,7 +23,7 @@ EXAMPLES = """
   microfer robustness model.tflite --data fer2013.csv --out report                  with plot and table as files
   microfer robustness model.tflite --data fer2013.csv --detector opencv             no C++ compiler needed
 
-The same seed and data give the same pixels. A drop is measured on the very same images, so its interval is narrower
+The same seed and data give the same pixels. A drop is measured on the same images, so its interval is narrower
 than those of the two accuracies. A .tflite runs in LiteRT's optimized kernels by default: 37 conditions take long in
 the reference ones, whose bits differ a little and whose accuracy does not.
 """
@@ -111,7 +111,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=("firmware", "opencv"),
         help="what finds the face for the camera chain: the firmware, compiled here, or OpenCV (default: firmware)",
     )
-    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of all random numbers (default: 0)")
     parser.add_argument(
         "--limit", type=command.positive, metavar="N", help="only N images of the split, chosen by a fixed seed"
     )

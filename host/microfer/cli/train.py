@@ -15,13 +15,13 @@ from microfer.training.recipe import RECIPES, Recipe, recipe
 EXAMPLES = """
   microfer train                                                the default release's preset and recipe
   microfer train --data fer2013.csv --preset thesis-bn --recipe strong
-  microfer train --data fer2013.zip --out runs/mine --resume    go on after Ctrl-C or a power cut
+  microfer train --data fer2013.zip --out runs/mine --resume    continue after Ctrl-C or a power cut
   microfer train --synthetic --epochs 3                         a first look without FER-2013
   microfer train --data fer2013.csv --teacher runs/*/best.keras     learn from trained networks as well
   microfer train --data fer2013.csv --preset s3 --recipe balanced --start models/s3-1/float.keras \
       --select macro_f1                                               a variant for which every class counts alike
   microfer train --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
-      --teacher models/*/float.keras --teacher-views 6                 go on, taught by all releases together
+      --teacher models/*/float.keras --teacher-views 6                 continue, taught by all releases together
   microfer train --data fer2013.csv --preset s3 --recipe continued --start models/s3-1/float.keras \
       --teacher models/*/float.keras --teacher-once                    the same as fast as without teachers
   KERAS_BACKEND=tensorflow microfer train --data fer2013.csv    choose the backend
@@ -121,13 +121,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "for all augmented views of it, of which every epoch shows a new one",
     )
     parser.add_argument(
-        "--imagenet", type=Path, metavar="FILE", help="weights to begin with, for resnet50 and efficientnet-b0"
+        "--imagenet", type=Path, metavar="FILE", help="initial weights, for resnet50 and efficientnet-b0"
     )
     parser.add_argument(
         "--start",
         type=Path,
         metavar="FILE",
-        help="a trained .keras of this preset to go on from, as recipes continued and balanced do",
+        help="a trained .keras of this preset to start from, as recipes continued and balanced do",
     )
     parser.add_argument(
         "--select", default="accuracy", choices=("accuracy", "macro_f1"), help="what the best epoch has most of"

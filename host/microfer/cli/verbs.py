@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("audit", "count a data set, and find its duplicates and faults"),
         Verb("convert", "make a data set of 48x48 gray crops from colour pictures of any size"),
         Verb("train", "train a network on FER-2013, or on faces of your own", "train", "host/train.py"),
-        Verb("average", "average a run's weights with those that it began with", "train"),
+        Verb("average", "average a run's weights with those that it started from", "train"),
         Verb("prune", "set the smallest weights to zero, so that the file packs better", "train", "host/prune.py"),
         Verb("prune-channels", "cut whole channels, for a smaller and faster network", "train"),
         Verb("quantize", "turn a network into an int8 .tflite", "train", "host/quantize.py"),
@@ -59,7 +59,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "watch it": (
         Verb("demo", "see the whole product without a board", script="scripts/demo.py"),
         Verb("view", "watch a board; record, replay, export", script="host/serial_viewer.py"),
-        Verb("virtual-board", "be a board without hardware", script="host/virtual_board.py"),
+        Verb("virtual-board", "run a board without hardware", script="host/virtual_board.py"),
         Verb("classify", "find and classify the faces in pictures of any size"),
         Verb("benchmark-link", "measure the codecs' speed and the viewer's delay"),
     ),

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show = _display(options)
         if options.step and not _has_keys(show):
             raise MicroferError(
-                "--step goes on at the key n, and there is no keyboard: standard input is no terminal, or --json was "
+                "--step waits for the key n, but there is no keyboard: standard input is not a terminal, or --json was "
                 "asked for. Take --web, or leave out --step"
             )
         source = _source(options, recording)
@@ -110,7 +110,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     speed = parser.add_mutually_exclusive_group()
     speed.add_argument("--speed", type=float, default=1.0, help="of a replay: 2 = twice as fast, inf = at once")
     speed.add_argument("--step", action="store_true", help="replay prediction by prediction, at the key n")
-    parser.add_argument("--frames", type=command.positive, help="end after so many predictions")
+    parser.add_argument("--frames", type=command.positive, help="end after this many predictions")
     parser.add_argument("--seconds", type=float, help="end after so long")
     parser.add_argument("--export-csv", metavar="FILE", help="with --replay: write one row a prediction")
     parser.add_argument("--export-mp4", metavar="FILE", help="with --replay: write a film of the view")
@@ -123,7 +123,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--web-port and --no-browser need --web")
     if not 0 <= options.web_port <= HIGHEST_PORT:
         parser.error(
-            f"--web-port {options.web_port} is no TCP port: they go to {HIGHEST_PORT}, and 0 takes any free one"
+            f"--web-port {options.web_port} is not a TCP port: ports go up to {HIGHEST_PORT}, and 0 takes any free one"
         )
     if options.seconds is not None and not options.seconds > 0:
         parser.error(f"--seconds {options.seconds:g} is not above 0")

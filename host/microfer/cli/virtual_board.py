@@ -208,7 +208,7 @@ def _add_faults(parser: argparse.ArgumentParser) -> None:
         const=DEFAULT_SLOW_BYTES_PER_S,
         default=0,
         metavar="BYTES",
-        help="a host that takes so many bytes a second (2000), and a small buffer before it",
+        help="a host that reads only this many bytes a second (2000), behind a small buffer",
     )
     wire.add_argument("--boot-text", action="store_true", help="the ROM's text at each start, log lines between frames")
     wire.add_argument("--speak-version", type=int, metavar="N", help="an older or newer version of the protocol")

@@ -65,7 +65,7 @@ def prune_channels(
     if epochs < 1:
         raise MicroferError(f"--epochs must be at least 1, not {epochs}")
     if not resume and (out / "last.npz").exists():
-        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        raise MicroferError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
     config, _ = saved.read_config(source)
     if not isinstance(config, SqueezeNet):
         raise MicroferError(f"{source} holds {config.name}; channels are pruned in SqueezeNets only")

@@ -82,7 +82,7 @@ def prune(
     if epochs < 2:
         raise MicroferError(f"pruning takes at least 2 epochs, one to prune and one to heal, not {epochs}")
     if not resume and (out / "last.npz").exists():
-        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        raise MicroferError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
     config, _ = saved.read_config(source)
     backend = choose_backend()
     training, validation = load_splits(data, limit, tell=warn)

@@ -91,7 +91,7 @@ def _pointwise(step: Step, scratch: tuple[int, ...]) -> Path:
         return Path("conv 1x1 vector", why, True, work, scratch, 0, passes)
     work["blocks x filters x rest"] = blocks * filters * rest
     work["left x filters x channels"] = left * filters * channels
-    why = f"1x1, stride 1, {channels} input channels are no multiple of 8: {rest} of them in C"
+    why = f"1x1, stride 1, {channels} input channels are not a multiple of 8: {rest} of them in C"
     return Path("conv 1x1 partly C", why, False, work, scratch, 0, passes)
 
 

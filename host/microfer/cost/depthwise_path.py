@@ -163,7 +163,7 @@ def _padded_to_8(step: Step) -> Path:
         "taps": groups * step.taps,
         "output bytes": step.output_elements,
     }
-    why = f"{channels} channels are no multiple of 8: input and output are copied one by one to {wide}"
+    why = f"{channels} channels are not a multiple of 8: input and output are copied one by one to {wide}"
     return Path("depthwise padded to 8", why, False, work, (output_end + 12 * wide + 16,), window * channels)
 
 

@@ -65,7 +65,7 @@ def pool_path(step: Step) -> Path:
         "taps": groups * step.taps,
     }
     if unit == 1:
-        why = f"{channels} channels are no multiple of 4: plain C"
+        why = f"{channels} channels are not a multiple of 4: plain C"
         return Path(f"{name} plain C", why, False, work)
     why = f"{channels} channels are a multiple of {unit}"
     return Path(f"{name} by {unit}", why, unit == 8, work)

@@ -135,7 +135,7 @@ def _lines(text: io.TextIOWrapper, where: str) -> Iterator[str]:
         if len(line) > MAX_LINE:
             raise MicroferError(
                 f"{where}, after row {number}: a line has more than {MAX_LINE:,} characters, which is the limit; "
-                "no row of pictures is as long, so this is no such file, or it has lost its line ends"
+                "no row of pictures is that long, so this is another kind of file, or it has lost its line ends"
             )
         number += 1
         yield line
@@ -151,7 +151,7 @@ def _rows(lines: Iterator[str], delimiter: str, where: str) -> Iterator[tuple[in
                 yield reader.line_num + 1, row
     except (csv.Error, UnicodeError) as error:
         after = f"after row {reader.line_num + 1}"
-        raise MicroferError(f"{where}, {after}: this is no CSV text ({error}); {_CUT}") from error
+        raise MicroferError(f"{where}, {after}: this is not CSV text ({error}); {_CUT}") from error
     finally:
         csv.field_size_limit(before)
 
@@ -162,7 +162,7 @@ def _header(text: io.TextIOWrapper, where: str) -> tuple[Columns, Iterator[tuple
     try:
         first = next(lines, "")
     except UnicodeError as error:
-        raise MicroferError(f"{where}: this is no CSV text ({error}); {_CUT}") from error
+        raise MicroferError(f"{where}: this is not CSV text ({error}); {_CUT}") from error
     if not first.strip():
         raise MicroferError(f"{where}: the file is empty; {_CUT}")
     delimiter, columns = _split_header(first)
@@ -244,7 +244,7 @@ def _pixels_one_by_one(cell: str, at: str) -> npt.NDArray[np.uint8]:
     if "..." in cell:
         raise MicroferError(
             f"{at}: the pixels are shortened with '...', as NumPy prints a large array, so most of them are lost; "
-            "make the file anew, and write ' '.join(map(str, image.ravel()))"
+            "write the file again, with ' '.join(map(str, image.ravel()))"
         )
     words = cell.translate(_LIST_MARKS).split()
     for index, word in enumerate(words):
@@ -267,7 +267,7 @@ def _no_pixel(word: str) -> str:
     except ValueError:
         return _CUT
     if 0 <= value <= PIXEL_MAX:
-        return f"gray values are whole numbers; where these go from 0 to 1, multiply them by {PIXEL_MAX}, and round"
+        return f"gray values are whole numbers; if these go from 0 to 1, multiply them by {PIXEL_MAX}, and round"
     return "correct the row"
 
 

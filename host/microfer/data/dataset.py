@@ -100,7 +100,7 @@ class Dataset:
         others = int(np.isin(self.usage, USAGES[2:]).sum())
         ways = 'validation = "10%" (a tenth of Training is set aside)'
         if others and (self.usage == "Training").any():
-            ways += f' or validation = "test" (the {others:,} test images serve, and are no independent test then)'
+            ways += f' or validation = "test" (the {others:,} test images are used, and are then no independent test)'
         return f"; {usage} is what training {_NEEDS[usage]}. Write into {self.description.source}: {ways}"
 
     def counts(self) -> npt.NDArray[np.intp]:

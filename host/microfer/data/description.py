@@ -94,7 +94,7 @@ class Description:
 
     def _validation(self) -> str:
         if self.validation == 1:
-            return "the test images serve for validation, so they are no independent test"
+            return "the test images serve for validation, so they are not an independent test"
         return f"{self.validation:.0%} of Training is set aside for validation" if self.validation else ""
 
 
@@ -191,10 +191,12 @@ def _own(said: list[Any], source: str) -> tuple[str, ...]:
 def _classes_of(said: Any, source: str) -> tuple[str, ...]:
     """Return the classes that a table's values name: FER-2013's where all are, else they themselves, as they come."""
     if not isinstance(said, dict):
-        raise MicroferError(f'{source}: classes = {_short(said)} is no table; expected {{1 = "surprise", 2 = "fear"}}')
+        raise MicroferError(
+            f'{source}: classes = {_short(said)} is not a table; expected {{1 = "surprise", 2 = "fear"}}'
+        )
     for name, meant in said.items():
         if not isinstance(meant, str) or meant.isdigit():
-            raise MicroferError(f"{source}: {name} = {_short(meant)} is no class; expected {CLASS_HELP}")
+            raise MicroferError(f"{source}: {name} = {_short(meant)} is not a class; expected {CLASS_HELP}")
     own = list(dict.fromkeys(meant for meant in said.values() if meant))
     return _own(own, source) if own and not any(_class(meant) is not None for meant in own) else LABELS
 
@@ -214,7 +216,8 @@ def _meanings(said: Mapping[str, Any], names: tuple[str, ...], source: str) -> d
         label = _index(meant, names)
         if label is None and meant != "":
             raise MicroferError(
-                f'{source}: {name} = {_short(meant)} is no class; expected {CLASS_HELP}, or "" to leave its images out'
+                f'{source}: {name} = {_short(meant)} is not a class; expected {CLASS_HELP}, or "" to leave its '
+                "images out"
             )
         meanings[_key(name)] = label
     return meanings
@@ -223,7 +226,7 @@ def _meanings(said: Mapping[str, Any], names: tuple[str, ...], source: str) -> d
 def _absent(said: Any, names: tuple[str, ...], source: str) -> tuple[int, ...]:
     labels = [_index(name, names) for name in said] if isinstance(said, list) else [None]
     if None in labels:
-        raise MicroferError(f"{source}: absent = {_short(said)} is no list of classes; expected some of {names}")
+        raise MicroferError(f"{source}: absent = {_short(said)} is not a list of classes; expected some of {names}")
     return tuple(sorted({label for label in labels if label is not None}))
 
 

@@ -247,7 +247,7 @@ def _status(path: Path) -> os.stat_result:
     except OSError as error:
         if path.is_symlink():
             raise MicroferError(
-                f"{path} is a link that leads nowhere, to {path.readlink()}; remove it, or put back what it stands for"
+                f"{path} is a link that leads nowhere, to {path.readlink()}; remove it, or restore its target"
             ) from error
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
 

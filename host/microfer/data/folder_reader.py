@@ -166,4 +166,4 @@ def _check_one_root(names: list[str], where: str) -> None:
     roots = sorted({"/".join(PurePosixPath(name).parts[:-3]) for name in names})
     if len(roots) > 1:
         shown = " and ".join(repr(root or ".") for root in roots[:2])
-        raise MicroferError(f"{where}: images stand below {shown}; keep one of them, or name that folder itself")
+        raise MicroferError(f"{where}: images are below {shown}; keep one of them, or name that folder")

@@ -60,7 +60,7 @@ def read_votes(path: Path) -> npt.NDArray[np.intp]:
     try:
         rows = list(csv.reader(content.decode("utf-8-sig").splitlines()))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise MicroferError(f"{path}: this is no CSV text ({error})") from error
+        raise MicroferError(f"{path}: this is not CSV text ({error})") from error
     header = [name.strip().lower() for name in rows[0]] if rows else []
     missing = [name for name in COLUMNS if name not in header]
     if missing or len(rows) < 2:

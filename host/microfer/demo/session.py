@@ -112,7 +112,7 @@ def _open(connection: Connection) -> None:
         connection.open()
     except PortError as error:
         raise MicroferError(
-            f"the viewer cannot reach the virtual board, in this very process ({error.__cause__ or error}): is "
+            f"the viewer cannot reach the virtual board in its own process ({error.__cause__ or error}): is "
             "this computer's loopback interface up, and no firewall in between? On Linux: sudo ip link set lo up"
         ) from error
 

@@ -226,9 +226,9 @@ def check_camera(seen: Observation) -> Finding:
         step = "the sensor is not a supported one: OV2640 and OV3660 are"
         return _say.problem("camera", f"{last.dropped_size} frames had another size than was asked for", step)
     if last.camera_timeouts > first.camera_timeouts:
-        return _say.problem("camera", f"it stopped just now; {text}", "switch off, seat the ribbon cable")
+        return _say.problem("camera", f"it stopped just now; {text}", "switch off, reseat the ribbon cable")
     if last.camera_restarts:
-        return _say.warning("camera", text, "if it repeats: switch off, seat the ribbon cable")
+        return _say.warning("camera", text, "if it repeats: switch off, reseat the ribbon cable")
     return _say.ok("camera", text)
 
 
@@ -250,7 +250,7 @@ def check_temperature(latest: Statistics | None) -> Finding:
     if latest is None or latest.temperature_c == NOT_MEASURED_C:
         return _say.skipped("temperature", "not measured")
     if latest.temperature_c >= HOT_C:
-        return _say.warning("temperature", f"{latest.temperature_c} °C", "give it air, or a lower frame rate")
+        return _say.warning("temperature", f"{latest.temperature_c} °C", "let it cool, or lower the frame rate")
     return _say.ok("temperature", f"{latest.temperature_c} °C")
 
 

@@ -106,7 +106,7 @@ def check_tflm() -> Finding:
         tflm_runtime()
     except (MicroferError, ImportError) as error:
         has_wheel = platform.system() == "Linux" and platform.machine() == "x86_64"
-        step = INSTALL if has_wheel else "nothing: LiteRT's reference kernels stand in, and reports say so"
+        step = INSTALL if has_wheel else "nothing: LiteRT's reference kernels take its place, and reports say so"
         return _say.warning("tflm", str(error), step)
     return _say.ok("tflm", f"tflite-micro {installed_version('tflite-micro')}")
 

@@ -118,5 +118,5 @@ def _not_looked() -> Finding:
     return _say.skipped(
         "light",
         "not looked at: that needs pixels of your face, and no pixel leaves the board unless you ask for it",
-        "add --look to let the board send some crops to this computer; they are kept nowhere",
+        "add --look to let the board send some crops to this computer; they are not stored",
     )

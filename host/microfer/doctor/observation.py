@@ -84,8 +84,8 @@ def observe(
         usual = START_SETTINGS if seen.mended or seen.settings is None else seen.settings
         if look:
             note(
-                f"asking the board for the crops of the face that it sees, for {seconds:g} s; they are looked at in "
-                "this program's memory and kept nowhere"
+                f"asking the board for the crops of the face that it sees, for {seconds:g} s; they stay in "
+                "this program's memory and are not stored"
             )
         try:
             if look or seen.mended:

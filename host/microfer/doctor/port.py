@@ -41,7 +41,7 @@ def check_permission(port: str) -> Finding:
             "permission", f"{port}: {error.strerror}", f"is the board plugged in? Boards found: {here}; see --port"
         )
     if not stat.S_ISCHR(mode):
-        return _say.problem("permission", f"{port} is no device", "name a serial port, such as /dev/ttyACM0")
+        return _say.problem("permission", f"{port} is not a device", "name a serial port, such as /dev/ttyACM0")
     if os.access(port, os.R_OK | os.W_OK):
         return _say.ok("permission", f"{port} may be read and written")
     group = _group(path)

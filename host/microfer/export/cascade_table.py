@@ -66,9 +66,9 @@ def read(path: Path) -> Cascade:
     try:
         root = ElementTree.fromstring(text).find("cascade")  # noqa: S314 - a maintainer's own file
     except ElementTree.ParseError as error:
-        raise MicroferError(f"{path} is no XML ({error}); take the file that OpenCV brings") from error
+        raise MicroferError(f"{path} is not XML ({error}); take the file that OpenCV brings") from error
     if root is None or root.findtext("featureType") != "HAAR" or root.findtext("width") != str(WINDOW_PX):
-        raise MicroferError(f"{path} is no Haar cascade for {WINDOW_PX}x{WINDOW_PX} windows; take {CASCADE}")
+        raise MicroferError(f"{path} is not a Haar cascade for {WINDOW_PX}x{WINDOW_PX} windows; take {CASCADE}")
     notice = re.search(r"<!--(.*?)-->", text, re.DOTALL)
     if notice is None or "opyright" not in notice[1]:
         raise MicroferError(f"{path} begins with no licence notice, without which it must not be passed on")
@@ -208,7 +208,7 @@ def _shape(node: Node) -> str:
     shape = shapes.get((node.weight, tuple(sorted(node.parts))))
     area = sum(part[2] * part[3] for part in node.parts)
     if shape is None or area * node.weight != width * height:
-        raise MicroferError(f"the parts {node.parts} of {node.whole} are no halves, middle third or quarters of it")
+        raise MicroferError(f"the parts {node.parts} of {node.whole} are not halves, middle thirds or quarters of it")
     return shape
 
 

@@ -39,13 +39,13 @@ def read_pgm(path: Path | str) -> Pgm:
     """Return the picture at `path`.
 
     Raises:
-        MicroferError: the file is missing, is no binary PGM of 8 bits, has a side outside 1..MAX_SIDE_PX, or holds
+        MicroferError: the file is missing, is not a binary PGM of 8 bits, has a side outside 1..MAX_SIDE_PX, or holds
             fewer or more pixels than its first lines say.
     """
     content = read_bytes(path)
     header = _HEADER.match(content)
     if header is None:
-        raise MicroferError(f"{path} is no binary PGM: expected 'P5', width, height and 255; save it again as such")
+        raise MicroferError(f"{path} is not a binary PGM: expected 'P5', width, height and 255; save it again as such")
     width, height, brightest = map(int, header.groups())
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX and brightest == 255):
         raise MicroferError(

@@ -32,7 +32,7 @@ from microfer.link.reader import LinkCounters, LinkReader, OtherVersion, Receive
 
 READ_BYTES = 65_536
 HELLO_PERIOD_S = 1.0
-"""How often a board is asked who it is, until it answers: the first question may have met a boot."""
+"""How often a board is asked who it is, until it answers: the first question may come while it boots."""
 
 WAITS_S = (0.2, 0.5, 1.0, 2.0)
 """Before each try to open a lost port again; the last one from then on."""
@@ -144,7 +144,7 @@ class Connection:
         try:
             self._serial.write(frame)
         except serial.SerialTimeoutException as error:
-            raise NoAnswerError(f"{self.port} takes no bytes: does the board hang? Press its reset button") from error
+            raise NoAnswerError(f"{self.port} takes no bytes: has the board hung? Press its reset button") from error
         except PORT_ERRORS as error:
             self._keep(self._gone(error))
             raise LinkLostError(f"{self.port} was lost while sending: {error}") from error

@@ -172,7 +172,7 @@ class InferSession:
         if counters.restarts and hello is not None:
             reason = hello.reset_reason
             return f"{text}; the board restarted {counters.restarts} times, last because of {reason.name}: {reason.doc}"
-        return f"{text}: does the board hang? Press its reset button, then run the same command again"
+        return f"{text}: has the board hung? Press its reset button, then run the same command again"
 
 
 def _identity(hello: Hello) -> tuple[str, str, str, bytes]:

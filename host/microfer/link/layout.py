@@ -32,7 +32,7 @@ class Code(enum.IntEnum):
         for member in cls:
             if member.value == number:
                 return member
-        raise ValueError(f"{number} is no {cls.__name__}")
+        raise ValueError(f"{number} is not a {cls.__name__}")
 
 
 @dataclass(frozen=True)

@@ -203,9 +203,9 @@ def _advice(name: str, error: Exception) -> str:
     if number in {errno.EACCES, errno.EPERM}:
         return f"You may not use it: {_permission_advice(name)}"
     if name.isdigit():
-        return f"A number alone is no port: write socket://127.0.0.1:{name} for a TCP port of this computer"
+        return f"A number alone is not a port: write socket://127.0.0.1:{name} for a TCP port of this computer"
     if number == errno.ENOTTY:
-        return "It is no serial port"
+        return "It is not a serial port"
     if number == errno.ENOENT or "filenotfound" in text:
         here = ", ".join(port.device for port in find_ports()) or "none"
         return f"It is not there. Boards found: {here}. {_no_port_advice()}"

@@ -90,7 +90,7 @@ class Recorder:
             self._file: BinaryIO | None = self.path.open("xb", buffering=0)
         except FileExistsError as error:
             raise MicroferError(
-                f"{path} is there already: recordings are not overwritten, choose another name"
+                f"{path} already exists: recordings are not overwritten, choose another name"
             ) from error
         except OSError as error:
             raise MicroferError(f"cannot write {path}: {error.strerror or error}; choose another folder") from error
@@ -155,7 +155,7 @@ def read_recording(path: Path | str) -> Recording:
         found = _read_chunk(content, position)
         if found is None:
             left = len(content) - position
-            cut = f"{path.name} ends in the middle: its last {left} bytes are no whole chunk and were left out"
+            cut = f"{path.name} ends in the middle: its last {left} bytes are an incomplete chunk and were left out"
             return Recording(path, header, tuple(chunks), cut)
         chunk, position = found
         chunks.append(chunk)
@@ -173,7 +173,7 @@ def events_of(reader: LinkReader, chunk: Chunk) -> list[Timed]:
 def _read_header(path: Path, content: bytes) -> tuple[dict[str, str], int]:
     begin = len(MAGIC)
     if content[:begin] != MAGIC:
-        raise MicroferError(f"{path} is no recording of the link: expected a file that `--record` made")
+        raise MicroferError(f"{path} is not a recording of the link: expected a file that `--record` made")
     try:
         version, length = _HEAD.unpack_from(content, begin)
         end = begin + _HEAD.size + length

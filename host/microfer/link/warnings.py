@@ -34,7 +34,7 @@ def warnings_of(
     """
     found: list[str] = []
     if is_open and silence_s is not None and silence_s > SILENT_AFTER_S:
-        found.append(f"nothing has arrived for {silence_s:.0f} s: does the board hang? Press its reset button")
+        found.append(f"nothing has arrived for {silence_s:.0f} s: has the board hung? Press its reset button")
     if hello is not None:
         found += _of_hello(hello)
         if expected is not None and hello.model_sha256.hex() != expected.sha256:
@@ -69,12 +69,12 @@ def _of_hello(hello: Hello) -> list[str]:
 def _of_statistics(statistics: Statistics) -> list[str]:
     found = []
     if statistics.temperature_c != NOT_MEASURED_C and statistics.temperature_c >= HOT_C:
-        found.append(f"the chip is at {statistics.temperature_c} °C: give it air, or a lower frame rate")
+        found.append(f"the chip is at {statistics.temperature_c} °C: let it cool, or lower the frame rate")
     if 0 < statistics.heap_free_bytes < LEAST_HEAP_BYTES:  # 0 is what a board says that has no heap, as the virtual one
         found.append(f"only {statistics.heap_free_bytes // 1024} KiB of internal RAM are free: take a smaller arena")
     if not statistics.predictions:
         found.append(
-            "predictions are switched off: another program left it so; unplug the board or open the viewer anew"
+            "predictions are off: another program switched them off; unplug the board or open the viewer again"
         )
     if statistics.link_dropped:
         found.append(
@@ -82,5 +82,5 @@ def _of_statistics(statistics: Statistics) -> list[str]:
             "connect it by its own USB"
         )
     if statistics.camera_restarts:
-        found.append(f"the camera was started again {statistics.camera_restarts} times: seat its ribbon cable")
+        found.append(f"the camera was started again {statistics.camera_restarts} times: rererereseat its ribbon cable")
     return found

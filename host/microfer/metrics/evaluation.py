@@ -18,7 +18,7 @@ SCHEMA = "microfer.evaluation/1"
 class Evaluation:
     """Metrics on all images of a split, and on those of which Training has no exact copy.
 
-    repeated: images that also stand in Training, pixel for pixel; None where Training was not there to compare.
+    repeated: images that are also in Training, pixel for pixel; None where Training was not there to compare.
     unseen: the metrics without them; None also where nothing else remains.
     """
 

@@ -221,6 +221,6 @@ def _check(probabilities: npt.NDArray[Any], labels: npt.NDArray[Any], classes: i
     bad = ~np.isfinite(probabilities).all(axis=1)
     if bad.any():
         raise MicroferError(
-            f"the model gives a probability that is no number on {int(bad.sum())} of {len(labels)} images "
+            f"the model gives a probability that is not a number on {int(bad.sum())} of {len(labels)} images "
             f"(first: image {int(bad.argmax())}); its training diverged or its file is damaged"
         )

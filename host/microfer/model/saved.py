@@ -79,7 +79,7 @@ def read_config(path: Path | str) -> tuple[Network, dict[str, Any]]:
     except OSError as error:
         raise MicroferError(f"cannot read {path}: {error.strerror or error}") from error
     except ArchiveError as error:
-        raise MicroferError(f"{path} is no .keras file, or it is damaged: {error}") from error
+        raise MicroferError(f"{path} is not a .keras file, or it is damaged: {error}") from error
     except (KeyError, JsonError) as error:
         raise MicroferError(f"{path} was not saved by microfer: it holds no readable {MEMBER} ({error})") from error
     except MicroferError as error:

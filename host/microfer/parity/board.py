@@ -1,6 +1,6 @@
 """Level 4 of parity over the link: every crop is sent to the board, and its raw int8 output compared with TFLM's.
 
-The answers so far stand in a small file, so that a comparison that was stopped goes on where it was.
+The answers so far are kept in a small file, so that a comparison that was stopped can continue.
 """
 
 import hashlib
@@ -84,14 +84,14 @@ def resume(path: Path, about: dict[str, str]) -> BoardAnswers | None:
             typed(content["link"], LinkTotals, "link"),
         )
         if len(found.scores) != len(found.invoke_us):
-            raise ValueError("its answers are not whole")
+            raise ValueError("its answers are incomplete")
     except (ValueError, KeyError) as error:  # a JsonError is a ValueError
-        raise MicroferError(f"{path} cannot be gone on with ({error!r}); begin anew with --restart") from error
+        raise MicroferError(f"{path} cannot be resumed ({error!r}); start over with --restart") from error
     for what, value in about.items():
         if found.about.get(what) != value:
             raise MicroferError(
                 f"{path} holds a comparison that was stopped, and its {what} is {found.about.get(what)}, now it is "
-                f"{value}; finish that one with its own options, or begin anew with --restart"
+                f"{value}; finish that one with its own options, or start over with --restart"
             )
     return found
 

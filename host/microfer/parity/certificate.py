@@ -209,7 +209,7 @@ def float_beside(int8_model: Path) -> tuple[Path | None, str]:
 
 
 _NO_TFLM = "no wheel of tflite-micro is installed on this machine, so the real TFLM was not run"
-_BOARD_ALONE = "only a board was compared so far; the same command without --port adds this level"
+_BOARD_ALONE = "so far only a board was compared; the same command without --port adds this level"
 _SYNTHETIC = "the faces are synthetic, so the limits on accuracy and agreement do not apply"
 
 

@@ -56,7 +56,7 @@ def read(folder: Path) -> Certificate | None:
         return _certificate(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # ValueError: broken JSON, too
         raise MicroferError(
-            f"{path} is no certificate that this microfer can read ({error!r}): delete it, or name another folder "
+            f"{path} is not a certificate that this microfer can read ({error!r}): delete it, or name another folder "
             "with --out"
         ) from error
 
@@ -120,7 +120,7 @@ def _certificate(document: dict[str, Any]) -> Certificate:
 
 def _level(content: dict[str, Any], read_result: Any) -> Level:
     if content["verdict"] not in _VERDICTS:
-        raise ValueError(f"{content['verdict']!r} is no verdict")
+        raise ValueError(f"{content['verdict']!r} is not a verdict")
     result = content["result"]
     reasons = typed(content["reasons"], tuple[str, ...], "reasons")
     return Level(content["verdict"], reasons, None if result is None else read_result(result))

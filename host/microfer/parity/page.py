@@ -175,7 +175,7 @@ def _crop(level: BoardLevel) -> str:
 
 def _noise(certificate: Certificate) -> str:
     if certificate.noise_missing:
-        return _note(f"The layer at fault could not be looked for: {escape(certificate.noise_missing)}.")
+        return _note(f"The layer at fault could not be found: {escape(certificate.noise_missing)}.")
     if not certificate.noise:
         return ""
     return _picture(noise_figure(certificate.noise, "Signal to quantization noise, layer by layer"))

@@ -134,7 +134,7 @@ def load_cascade() -> "cv2.CascadeClassifier":
         cascade = None
     if cascade is None or cascade.empty():
         raise MicroferError(
-            f"{path} is no cascade that OpenCV can read; "
+            f"{path} is not a cascade that OpenCV can read; "
             'install OpenCV again: pip install --force-reinstall "opencv-python-headless>=4.14,<5"'
         )
     return cascade

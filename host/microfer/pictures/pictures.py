@@ -85,7 +85,7 @@ def read(path: Path) -> Picture:
         raise MicroferError(f"{path} {said}")
     if pixels is None:
         raise MicroferError(
-            f"{path} is no picture that can be read (damaged or of another kind); save it as PNG or JPEG"
+            f"{path} is not a picture that can be read (it is damaged, or of another kind); save it as PNG or JPEG"
         )
     return Picture(path.name, np.asarray(pixels, np.uint8))
 

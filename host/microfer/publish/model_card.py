@@ -57,7 +57,7 @@ def figures_table(metrics: dict[str, Any]) -> list[str]:
         "|---|---|---|",
         f"| accuracy, int8 in LiteRT's reference kernels | {_percent(int8['accuracy'])} "
         f"(95 % interval {_percent(int8['accuracy_low'])} to {_percent(int8['accuracy_high'])}) | {evaluate} |",
-        f"| without the {int8['images_also_in_training']} images that also stand in Training | "
+        f"| without the {int8['images_also_in_training']} images that are also in Training | "
         f"{_percent(int8['without_images_also_in_training']['accuracy'])} | the same |",
         f"| macro-F1, int8 | {int8['macro_f1']:.3f} | the same |",
         *_private_rows(metrics, evaluate.rstrip("`")),

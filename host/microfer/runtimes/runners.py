@@ -245,7 +245,7 @@ def tflm_runtime() -> Any:
         raise MicroferError(
             f"TFLM is not installed here ({error}). tflite-micro has wheels for Linux x86-64 alone, and this is "
             f"{platform.system()} {platform.machine()}. There: pip install --pre tflite-micro; elsewhere LiteRT's "
-            "reference kernels stand in"
+            "reference kernels take its place"
         ) from error
     return runtime
 
@@ -294,7 +294,7 @@ def open_keras_model(path: Path) -> Any:
         check_any(path)
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras does not say what a damaged archive makes it raise
-        raise MicroferError(f"{path} is no Keras 3 model that can be loaded: {error}") from error
+        raise MicroferError(f"{path} is not a Keras 3 model that can be loaded: {error}") from error
     classes = len(labels_of(path))
     for end, found, expected in (
         ("input", model.input_shape, (None, *INPUT_SHAPE)),

@@ -82,7 +82,7 @@ def explain(what: str, lines: list[str]) -> str:
         return ""
     fatal = next((at for at, line in enumerate(lines) if line.startswith(_FATAL)), None)
     when = "after its first step" if _STEPPED in lines else "before its first step was done"
-    go_on = "; the same command with --resume goes on from the last checkpoint" if _SAVED in lines else ""
+    go_on = "; the same command with --resume continues from the last checkpoint" if _SAVED in lines else ""
     if fatal is None:
         return (
             f"error: training of {what} was killed {when}{go_on}. If it was not you: the system kills what takes more "

@@ -31,7 +31,7 @@ def make_engine(
     if precision == "bfloat16":
         raise MicroferError(
             f"bfloat16 training of {config.name} is not possible here: it needs the PyTorch backend "
-            "(KERAS_BACKEND=torch) and a network that is none of keras.applications"
+            "(KERAS_BACKEND=torch) and a network that is not from keras.applications"
         )
     return KerasEngine(model, _optimizer(recipe), distillation)
 

@@ -263,7 +263,7 @@ def finished(folder: Path) -> dict[str, Any]:
     """Return the `run.json` of a run that has come to its end. Raises MicroferError where `folder` holds none."""
     found = record(folder)
     if "epochs" not in found:
-        raise MicroferError(f"the run in {folder} has not come to its end: go on with it by --resume")
+        raise MicroferError(f"the run in {folder} is not finished: continue it with --resume")
     return found
 
 

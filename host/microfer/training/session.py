@@ -62,7 +62,7 @@ def train(
     if recipe.epochs < 1:
         raise MicroferError(f"--epochs must be at least 1, not {recipe.epochs}")
     if not resume and (out / "last.npz").exists():
-        raise MicroferError(f"{out} holds a run already: add --resume to go on with it, or choose another --out")
+        raise MicroferError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
     backend = choose_backend()
     training, validation = load_splits(data, limit, tell=warn)
     config = for_labels(config, training.classes)
@@ -147,7 +147,9 @@ class Screen:
         if self._rows:
             self._draw()
         if kind is KeyboardInterrupt:
-            console.print(f"the checkpoint in {self._run.out} is whole: the same command with --resume goes on")
+            console.print(
+                f"the checkpoint in {self._run.out} is complete: run the same command with --resume to continue"
+            )
 
     def say_duration(self, engine: Engine, on_record: Mapping[int, float]) -> None:
         """Say how long the run will take here, and what a shorter one costs; nothing where it is over at once."""

@@ -74,8 +74,8 @@ def export_mp4(
         raise MicroferError(f"{recording.path} holds nothing to make a film of")
     if not 0 <= recording.duration_s <= LONGEST_FILM_S:
         raise MicroferError(
-            f"{recording.path} goes from its first moment to its last in {recording.duration_s:,.0f} s: a film is made "
-            f"of a recording of at most {LONGEST_FILM_S:,} s; record anew, in parts"
+            f"{recording.path} lasts {recording.duration_s:,.0f} s: a film can be made "
+            f"of a recording of at most {LONGEST_FILM_S:,} s; record again, in parts"
         )
     with atomic_path(path) as temporary:
         film = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))

@@ -83,7 +83,7 @@ def _draw_crop(canvas: Image.Image, pen: ImageDraw.ImageDraw, view: View) -> Non
     if view.crop is None:
         rounded(canvas, (left, top, left + side, top + side), 8, TRACK)
         middle = left + side // 2
-        lines = (no_crop_title(view), "a face has to be seen" if view.previews else "no picture leaves the board")
+        lines = (no_crop_title(view), "a face must be seen" if view.previews else "no picture leaves the board")
         pen.text((middle, top + side // 2 - 12), lines[0], MUTED, font(18, bold=True), anchor="mm")
         pen.text((middle, top + side // 2 + 14), lines[1], MUTED, font(13), anchor="mm")
         return

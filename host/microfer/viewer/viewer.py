@@ -32,7 +32,7 @@ REFUSAL_S = 2.0
 POLL_S = 0.05
 
 KEYS = (
-    ("p", "pause", "pause and go on"),
+    ("p", "pause", "pause and resume"),
     ("s", "snapshot", "save the view as PNG and JSON"),
     ("v", "previews", "ask the board for its crops, or stop that"),
     ("r", "record", "record the link into a file, or stop that"),
@@ -318,7 +318,7 @@ class Viewer:
             self._recording_failed(error)
         if recorder.chunks == 0:
             recorder.path.unlink(missing_ok=True)
-            self._notice = "nothing arrived, so that nothing was recorded"
+            self._notice = "nothing arrived, so nothing was recorded"
 
     def _recording_failed(self, error: MicroferError) -> None:
         self.recording_failure = f"{error}; the recording ended there, and can be played up to there"

@@ -237,7 +237,7 @@ class Handler(BaseHTTPRequestHandler):
             self._event("view", page_view(self._session.viewer))
             time.sleep(max(0.0, begin_s + PERIOD_S - time.monotonic()))
             seen = self._session.wait_for_change(seen)
-        self._event("end", {"text": self._session.viewer.failure or "The viewer was ended."})
+        self._event("end", {"text": self._session.viewer.failure or "The viewer has ended."})
 
     def _event(self, name: str, content: dict[str, Any]) -> None:
         self.wfile.write(f"event: {name}\ndata: {json.dumps(content)}\n\n".encode())

@@ -33,7 +33,7 @@ MAX_SEARCH_PX: Final = (SEARCH_WIDTH_PX, SEARCH_HEIGHT_PX)
 MAX_FRAME_PX: Final = (CAMERA_WIDTH_PX, CAMERA_HEIGHT_PX)
 """Width and height of the largest frame that the tracker and the board take."""
 
-_DETECT_REFUSALS = ("it is no gray frame, or the settings are out of range", f"it is larger than {MAX_SEARCH_PX}")
+_DETECT_REFUSALS = ("it is not a gray frame, or the settings are out of range", f"it is larger than {MAX_SEARCH_PX}")
 
 GrayFrame = npt.NDArray[np.uint8]
 

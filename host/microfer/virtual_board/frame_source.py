@@ -119,7 +119,8 @@ class VideoSource:
     def _over_again(self, time_s: float) -> GrayFrame:
         if self._index < 0:
             raise MicroferError(
-                f"{self._path} is no video that OpenCV can read; convert it: ffmpeg -i {self._path.name} converted.mp4"
+                f"{self._path} is not a video that OpenCV can read; "
+                f"convert it: ffmpeg -i {self._path.name} converted.mp4"
             )
         self._capture.release()
         self._capture = cv2.VideoCapture(str(self._path))

@@ -41,7 +41,7 @@ class CameraFaults:
     """What is wrong with the camera; nothing by default.
 
     is_dead: it never answers. stops_after: it sends nothing more after so many frames, until it is started again;
-    0 = never. wrong_size_every: each so-manieth frame has half the size; 0 = none.
+    0 = never. wrong_size_every: every nth frame is half the size; 0 = none.
     """
 
     is_dead: bool = False
@@ -175,7 +175,7 @@ class BoardNetwork:
     def __init__(self, path: Path, arena_bytes: int | None = None, fails_every: int = 0) -> None:
         """Load the model, unless its arena is to be found too small by the board itself.
 
-        arena_bytes: TFLM's tensor arena, ample when not given. fails_every: each so-manieth run fails; 0 = none.
+        arena_bytes: TFLM's tensor arena, ample when not given. fails_every: every nth run fails; 0 = none.
 
         Raises:
             MicroferError: the .tflite is missing, corrupt, or not full int8.

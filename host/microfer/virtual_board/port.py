@@ -195,7 +195,7 @@ class BoardPort:
             client, _ = self._listener.accept()
         except OSError:
             return  # it was gone before it was taken
-        if self._is_gone():  # and the next one is quicker than the news of it
+        if self._is_gone():  # and the next host connects before this one's end is noticed
             self._drop("the host is gone")
         if self._client is not None or self._closing:
             self.counters.hosts_refused += 1
@@ -286,7 +286,7 @@ def _listen(tcp_port: int) -> socket.socket:
         return socket.create_server((LOOPBACK, tcp_port), backlog=4)
     except OverflowError as error:
         raise MicroferError(
-            f"there is no TCP port {tcp_port}; they go from 1 to 65535, and 0 takes any free one"
+            f"there is no TCP port {tcp_port}; ports go from 1 to 65535, and 0 takes any free one"
         ) from error
     except OSError as error:
         why = "is taken by another program" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"

@@ -52,7 +52,7 @@ class BoardSettings:
     fast: as fast as this computer can, frame after frame, by a simulated clock, and with a line that waits for the
     host: the same bytes at each run. The board then starts when the first host connects.
     tcp_port: 0 = any free one. send_buffer_bytes: of the serial port.
-    arena_bytes: of TFLM; None = ample. invoke_fails_every: each so-manieth run of the network fails; 0 = none.
+    arena_bytes: of TFLM; None = ample. invoke_fails_every: every nth run of the network fails; 0 = none.
     """
 
     model: Path | None = None

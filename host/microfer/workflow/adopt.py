@@ -182,7 +182,7 @@ def _range_of(crop: Tensor, named: str | None, name: str) -> str:
         if max(abs(low - black), abs(high - white)) <= _NEAR * (white - black):
             return candidate
     raise MicroferError(
-        f"{name}: the input spans {low:.4g} to {high:.4g}, which is none of {', '.join(INPUT_RANGES)}; say with "
+        f"{name}: the input ranges from {low:.4g} to {high:.4g}, which is none of {', '.join(INPUT_RANGES)}; say with "
         "--input-range what a black and a white pixel are in its training"
     )
 
@@ -264,7 +264,7 @@ class _Graph:
         """Turn logits into probabilities."""
         options = self._append("SOFTMAX", "SoftmaxOptions", "probabilities", version=2)
         options.beta = 1.0
-        return ["added the softmax that the network ends without: its scores are taken for logits"]
+        return ["added the missing softmax at the end: its scores are taken as logits"]
 
     def reorder(self, order: tuple[int, ...], labels: Sequence[str]) -> list[str]:
         """Put the scores into the order of `contract.LABELS`."""

@@ -87,7 +87,7 @@ def _of_folder(folder: Path) -> Source:
     if (folder / RUN_FILE).is_file():
         read_json(folder / RUN_FILE, dict[str, Any])
         raise MicroferError(
-            f"the run in {folder} has not come to its end: go on with it (train --resume), or name "
+            f"the run in {folder} is not finished: continue it (train --resume), or name "
             f"{folder / NETWORK_FILE} to take its best epoch so far"
         )
-    raise MicroferError(f"{folder} is no run's folder: it holds neither {RUN_FILE} nor {MODEL_FILE}")
+    raise MicroferError(f"{folder} is not a run's folder: it holds neither {RUN_FILE} nor {MODEL_FILE}")

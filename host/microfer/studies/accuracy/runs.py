@@ -59,7 +59,7 @@ class Scored:
 
 
 def train(name: str, seed: int, budget: Budget, out: Path) -> Path:
-    """Return the folder of a finished run of preset `name`, trained now, gone on with, or found finished.
+    """Return the folder of a finished run of preset `name`, trained now, resumed, or found finished.
 
     Raises:
         MicroferError: a run in the folder had other settings, or training failed.
@@ -82,7 +82,7 @@ def train(name: str, seed: int, budget: Budget, out: Path) -> Path:
         raise KeyboardInterrupt
     if status:
         raise MicroferError(
-            f"{name}, seed {seed}, was not trained (status {status}, see above); leave it out or mend it"
+            f"{name}, seed {seed}, was not trained (status {status}, see above); leave it out or fix it"
         )
     return folder
 

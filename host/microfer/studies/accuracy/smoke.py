@@ -58,8 +58,8 @@ def markdown(rows: Sequence[Smoke]) -> list[str]:
         return []
     lines = [
         "",
-        "Not trained for lack of time: one epoch each, on the images named here, to show that they train. Their "
-        "accuracies wait for a GPU: name them with `--presets` there.",
+        "Not trained fully for lack of time: one epoch each, on this number of images, to show that they train. Their "
+        "accuracies need a GPU; name them with `--presets` there.",
         "",
     ]
     headers = ("network", "parameters", "million MACs", "images", "loss (a guess: 1.95)", "seconds")

@@ -71,7 +71,9 @@ def compression_curves(
     try:
         points = every.all_points()
     except KeyboardInterrupt:
-        console.print(f"{out} keeps what is measured: the same command goes on there", highlight=False, soft_wrap=True)
+        console.print(
+            f"{out} keeps what was measured: run the same command again to continue", highlight=False, soft_wrap=True
+        )
         raise
     result = Curves(
         network=config.name,
@@ -175,7 +177,7 @@ class _Measurements:
         return self._network
 
     def _healed(self, step: Step) -> Path:
-        """Return the network that `prune` leaves in a folder of this curve: found finished, gone on with, or begun.
+        """Return the network that `prune` leaves in a folder of this curve: found finished, resumed, or started.
 
         Raises:
             MicroferError: the folder holds a run of something else.
