@@ -20,16 +20,17 @@ if TYPE_CHECKING:  # the worker processes import this file again, and need none 
 
 EXAMPLES = """
   microfer calibrate model.tflite --data fer2013.csv                      measure, write nothing
-  microfer calibrate runs/int8/model.tflite --data fer2013.csv --out runs/int8    write the model anew, as a whole
+  microfer calibrate runs/int8/model.tflite --data fer2013.csv --out runs/int8    rewrite the model, whole or not at all
   microfer calibrate model.tflite --data fer2013.csv --min-accuracy 0.8   answer as often as 80 % are right
   microfer calibrate model.tflite --data fer2013.csv --label-smoothing 0.1 --out runs/calibrated    trained on labels \
 smoothed by 0.1
 
 The temperature T is the one with the smallest Brier score of the shown confidence, on the int8 scores and by the
 board's formula: (p - floor)^(1/T), at least 0, scaled to add up to one. The floor is what smoothed labels gave to each
-of the n scores in training, 256 * smoothing / n levels; name the smoothing once, and the model then carries the floor. Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is
-"uncertain". By default 80 % of the images are answered: a board looks several times a second and can wait for a better
-look, and 80 % is where this project states its aim for the accuracy of the answers.
+of the n scores in training, 256 * smoothing / n levels; name the smoothing once, and the model then carries the floor.
+Neither changes which label comes first. The threshold decides whether it is shown: below it the answer is "uncertain".
+By default 80 % of the images are answered: a board looks several times a second and can wait for a better look, and
+80 % is where this project states its aim for the accuracy of the answers.
 exit status: 0 done, 2 something could not be read or fitted
 """
 

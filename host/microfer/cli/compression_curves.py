@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="S",
         help="with --epochs: heal sparsities of S, 0 to 1, and more, for less is cut without a loss (default: 0.5)",
     )
-    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of all random numbers (default: 0)")
     command.add_out_option(parser, "curves.json, .md and .png", Path("runs/curves"))
     command.add_threads_option(parser)
     command.add_limit_option(parser)

@@ -42,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--teacher", type=Path, nargs="*", metavar="FILE", help="networks to learn from (default: the whole one)"
     )
-    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of all random numbers (default: 0)")
     command.add_out_option(parser, "the smaller network and what a training writes", Path("runs/channels"))
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the folder")
     command.add_threads_option(parser)
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

@@ -91,9 +91,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="train this many epochs instead of the recipe's; at a constant rate, as in recipe thesis, --resume takes "
         "another number too",
     )
-    parser.add_argument("--seed", type=command.seed, default=0, help="of every random number (default: 0)")
+    parser.add_argument("--seed", type=command.seed, default=0, help="of all random numbers (default: 0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write (default: runs/PRESET-RECIPE-SEED)")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the folder")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint in the folder")
     command.add_precision_option(parser)
     command.add_threads_option(parser)
     command.add_limit_option(parser)

@@ -82,5 +82,7 @@ def _of_statistics(statistics: Statistics) -> list[str]:
             "connect it by its own USB"
         )
     if statistics.camera_restarts:
-        found.append(f"the camera was started again {statistics.camera_restarts} times: rererereseat its ribbon cable")
+        found.append(
+            f"the camera was started again {statistics.camera_restarts} times: rerererereseat its ribbon cable"
+        )
     return found
