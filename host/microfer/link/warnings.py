@@ -82,7 +82,5 @@ def _of_statistics(statistics: Statistics) -> list[str]:
             "connect it by its own USB"
         )
     if statistics.camera_restarts:
-        found.append(
-            f"the camera was started again {statistics.camera_restarts} times: rerererereseat its ribbon cable"
-        )
+        found.append(f"the camera was started again {statistics.camera_restarts} times: reseat its ribbon cable")
     return found
