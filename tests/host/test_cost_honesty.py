@@ -32,6 +32,7 @@ from microfer.studies.chip.cost_fit import own_fitted
 from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels, read_kernels
 from microfer.tflite.metadata import ModelMetadata, embed_metadata
 from microfer.tflite.tflite_file import read
+from microfer.tflite.verdict import Verdict
 
 KERNELS = MEASUREMENTS / KERNELS_FILE
 needs_tflm = pytest.mark.skipif(not has_tflm(), reason="tflite-micro has no wheel for this machine")
@@ -215,6 +216,20 @@ def test_a_variable_tensor_is_kept_in_the_arena():
     assert small.macs == 4 * (8 + 8)
     assert not large.arena.is_exact
     assert "never measured: SVDF" in large.arena.unknown
+
+
+def test_the_summary_says_what_tflm_said():
+    network = estimate(read(chain(1).build()))
+    ran, refused = Verdict(head_bytes=1024, tail_bytes=512), Verdict("no kernel", "start")
+    assert "TFLM          starts and runs it here, in 1.5 KiB of arena" in text(network, verdict=ran)
+    assert "TFLM          " not in text(network, verdict=refused)  # the lint has it
+    assert "TFLM          not asked" in text(network)
+    assert document(network, (), verdict=ran)["tflm"]["arena_bytes_on_this_computer"] == 1536
+    assert document(network, (), verdict=refused)["tflm"] == {
+        "refused": "no kernel",
+        "at": "start",
+        "arena_bytes_on_this_computer": None,
+    }
 
 
 def test_the_scratch_of_a_transposed_convolution_is_in_the_arena():

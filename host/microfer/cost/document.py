@@ -28,7 +28,7 @@ def document(
         "operators_not_counted": [one.step.index for one in network.unknown],
         "operators_outside_the_fit": [one.step.index for one in network.outside],
         "own_kernels": None if own is None else _own_document(own),
-        "tflm": None if verdict is None else {"refused": verdict.refused, "at": verdict.at or None},
+        "tflm": None if verdict is None else _verdict_document(verdict),
         "macs": network.macs,
         "counts_all_macs": network.counts_all_macs,
         "weight_bytes": network.weight_bytes,
@@ -55,6 +55,11 @@ def document(
         "operators": [_operator_document(one) for one in network.operators],
         "findings": [finding_document(finding) for finding in findings],
     }
+
+
+def _verdict_document(verdict: Verdict) -> dict[str, Any]:
+    arena = verdict.head_bytes + verdict.tail_bytes
+    return {"refused": verdict.refused, "at": verdict.at or None, "arena_bytes_on_this_computer": arena or None}
 
 
 def _own_document(own: OwnKernels) -> dict[str, Any]:

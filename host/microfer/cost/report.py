@@ -199,7 +199,8 @@ def summary(network: Estimate, own: OwnKernels | None = None, verdict: Verdict |
     if verdict is None:
         lines.append("TFLM          not asked: tflite-micro is not installed here, so a refusal may go unnoticed")
     elif verdict.refused is None:
-        lines.append("TFLM          starts and runs it on this computer")
+        taken = (verdict.head_bytes + verdict.tail_bytes) / 1024
+        lines.append(f"TFLM          starts and runs it here, in {taken:.1f} KiB of arena: 64 bits wide, no ESP-NN")
     if network.unknown:
         lines.append(
             f"NOT COUNTED   {_named(network.unknown)}: never measured, so instructions and time are lower limits"
