@@ -9,7 +9,7 @@ is not here: it travels inside that model's .tflite, see `microfer.tflite.metada
 from typing import Literal, get_args
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-"""The seven perceived expressions, in the order of FER-2013 and of every score vector in the project."""
+"""The seven perceived expressions, in the order of FER-2013 and of the scores of every network that has no others."""
 
 NUM_CLASSES = len(LABELS)
 

@@ -28,7 +28,7 @@ def show(level: BoardLevel) -> None:
         f"[bold]board against {level.oracle_name}[/]: [{colour}]{level.verdict}[/]",
         f"  on {escape(level.images.describe())}",
         *(f"  {escape(reason)}" for reason in level.reasons),
-        f"  all seven scores equal on {bits.equal:,} of {bits.count:,} images, largest difference "
+        f"  all scores equal on {bits.equal:,} of {bits.count:,} images, largest difference "
         f"{bits.largest_difference} steps",
     ]
     if bits.first is not None:

@@ -91,7 +91,7 @@ def calibrated(scores: Sequence[int], inverse_temperature: int, score_floor: int
 def calibrated_all(
     scores: npt.NDArray[np.int8], inverse_temperature: int, score_floor: int = 0
 ) -> npt.NDArray[np.int64]:
-    """Return what `calibrated` returns for every row of int8 scores (n, classes): int64 (n, 7), Q16, bit for bit.
+    """Return what `calibrated` returns for all rows of int8 scores (n, classes): int64 of that shape, Q16, bit for bit.
 
     A row without a score above the floor, which `calibrated` answers with None, gives zeros.
     """

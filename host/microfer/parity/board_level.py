@@ -153,7 +153,7 @@ def judge(
     invoke_us: Sequence[int],
     link: LinkTotals,
 ) -> BoardLevel:
-    """Return level 4 for raw outputs, int8 (n, 7), of `crops`, uint8 (n, 48, 48), and the time of each run.
+    """Return level 4 for raw outputs, int8 (n, classes), of `crops`, uint8 (n, 48, 48), and the time of each run.
 
     Raises:
         MicroferError: there is no image.

@@ -33,7 +33,7 @@ def run_parallel(
 ) -> npt.NDArray[Any]:
     """Return `runner.scores(images)` or `runner.raw(images)`, computed by several processes, in the images' order.
 
-    what: "scores", giving float32 (n, 7), or "raw", giving int8 (n, 7).
+    what: "scores", giving float32 (n, classes), or "raw", giving int8 (n, classes).
     workers: number of processes; None takes one per available CPU. With 1, with few images, and for a runner that
         cannot be divided, all runs in this process.
 

@@ -64,7 +64,7 @@ class _Answering(Protocol):
 class Teachers:
     """Trained networks whose mean answer is followed.
 
-    paths: .keras files that microfer saved, or any Keras 3 model from (48, 48, 1) in 0..1 to seven probabilities.
+    paths: .keras files that microfer saved, or any Keras 3 model from (48, 48, 1) in 0..1 to each class's probability.
     precision: as of `engines.make_engine`.
 
     Raises:
@@ -148,9 +148,9 @@ def split_targets(targets: Any, logits: Any = None) -> tuple[Any, Any]:
 
 
 def loss(settings: Distillation | None, targets: Any, logits: Any, cross_entropy: Callable[[Any, Any], Any]) -> Any:
-    """Return each image's loss, (b,), by any framework's `cross_entropy` of probabilities (b, 7) and logits (b, 7).
+    """Return each image's loss, (b,), by any framework's `cross_entropy` of probabilities and logits, (b, classes).
 
-    targets: (b, 7), or what `Teachers.targets` gave where `settings` say how teachers are followed.
+    targets: (b, classes), or what `Teachers.targets` gave where `settings` say how teachers are followed.
     """
     own, teachers = split_targets(targets, logits)
     plain = cross_entropy(own, logits)

@@ -37,13 +37,13 @@ class Engine(Protocol):
         """Fix the backend's random numbers, so that an epoch comes out alike whether or not a run was resumed."""
 
     def train_step(self, inputs: Array, targets: Array, weights: Array, rate: float) -> tuple[float, int]:
-        """Train on one batch and return mean loss and hits: inputs (b, 48, 48, 1), targets (b, 7), weights (b,).
+        """Train on one batch and return mean loss and hits: inputs (b, 48, 48, 1), targets (b, classes), weights (b,).
 
         Where the engine follows teachers, targets are (b, 14), see `Teachers.targets`.
         """
 
     def predict(self, inputs: Array) -> Array:
-        """Return probabilities, float32 (b, 7), for inputs (b, 48, 48, 1)."""
+        """Return probabilities, float32 (b, classes), for inputs (b, 48, 48, 1)."""
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Return every variable of model and optimizer, ready for an .npz file."""

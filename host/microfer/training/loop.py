@@ -268,7 +268,7 @@ def finished(folder: Path) -> dict[str, Any]:
 
 
 def predict(engine: Engine, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return probabilities, float32 (n, 7), for crops, uint8 (n, 48, 48)."""
+    """Return probabilities, float32 (n, classes), for crops, uint8 (n, 48, 48)."""
     parts = [images[i : i + VALIDATION_BATCH] for i in range(0, len(images), VALIDATION_BATCH)]
     return np.concatenate([engine.predict(encode_float(part)) for part in parts])
 

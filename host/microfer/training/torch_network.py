@@ -36,13 +36,13 @@ class TorchNetwork:
         self._rng = np.random.default_rng(seed)
 
     def predict(self, inputs: Array) -> Array:
-        """Return probabilities, float32 (b, 7), for inputs (b, 48, 48, 1)."""
+        """Return probabilities, float32 (b, classes), for inputs (b, 48, 48, 1)."""
         with torch.inference_mode():
             result: Array = self.logits(inputs, training=False).softmax(1).cpu().numpy()
         return result
 
     def logits(self, inputs: Array, *, training: bool) -> torch.Tensor:
-        """Return the numbers before the softmax, float32 (b, 7), with dropout and batch statistics if `training`."""
+        """Return the logits, float32 (b, classes), with dropout and batch statistics if `training`."""
         # (b, 48, 48, 1) and (b, 1, 48, 48) are the same bytes.
         tensors = {"input": self.tensor(inputs).permute(0, 3, 1, 2)}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):

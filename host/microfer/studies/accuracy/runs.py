@@ -43,7 +43,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Scored:
-    """One trained network. floats, ints: probabilities on the validation split, (n, 7); ints None where not quantized.
+    """One trained network. floats, ints: probabilities, (n, classes), on validation; None where not quantized.
 
     macs: multiply-accumulates of one inference. int8_bytes: of the .tflite. seconds: of training, 0 where unknown.
     """

@@ -27,7 +27,7 @@ DOWNS_Q8: Final = (-24, -12, 0, 12, 24)
 """How far it is moved down, in the same unit."""
 
 Scorer = Callable[[npt.NDArray[np.uint8], str], npt.NDArray[np.floating]]
-"""Crops, uint8 (n, 48, 48), and a title for a progress bar, to scores (n, 7)."""
+"""Crops, uint8 (n, 48, 48), and a title for a progress bar, to scores (n, classes)."""
 
 
 @dataclass(frozen=True)

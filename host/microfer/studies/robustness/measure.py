@@ -18,7 +18,7 @@ SCHEMA = "microfer.robustness/1"
 CAMERA = "camera"
 
 Scorer = Callable[[Crops, str], npt.NDArray[np.floating]]
-"""Crops, uint8 (n, 48, 48), and a title for the progress bar, to scores (n, 7)."""
+"""Crops, uint8 (n, 48, 48), and a title for the progress bar, to scores (n, classes)."""
 
 
 @dataclass(frozen=True)
