@@ -1,7 +1,6 @@
 """What the cost model says of networks beyond those it was fitted to: what is so, or that it is not known."""
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,53 +11,22 @@ import numpy as np
 import pytest
 from rich.console import Console
 from tests.host.random_graphs import RandomGraph, branch, branches, loop, loops, start, stream
-from tests.host.tflite_graphs import Graph, chain, convolution
+from tests.host.tflite_graphs import Graph, convolution, dense, float_convolution
 
-from microfer.contract import INPUT_SCALE, INPUT_ZERO_POINT, OUTPUT_SCALE, OUTPUT_ZERO_POINT
 from microfer.cost.costs import KEYED_BY, fitted, versions
 from microfer.cost.dispatch import path_of
 from microfer.cost.document import document
 from microfer.cost.estimate import Estimate, estimate, operator_estimate
-from microfer.cost.faults import CUSTOM_OPERATOR, NO_KERNEL, REFUSED, Finding
+from microfer.cost.faults import REFUSED, Finding
 from microfer.cost.lint import lint
 from microfer.cost.memory import CLOCK_HZ, SPEEDS, Placement
-from microfer.cost.own import estimated
 from microfer.cost.report import finding_lines, summary, table, wrapped
 from microfer.cost.step import steps
 from microfer.release import MEASUREMENTS, MODELS, REPOSITORY
-from microfer.runtimes.judge import judge, judge_all
-from microfer.runtimes.runners import has_tflm
-from microfer.studies.chip.cost_fit import own_fitted
-from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels, read_kernels
-from microfer.tflite.metadata import ModelMetadata, embed_metadata
+from microfer.studies.chip.kernel_record import KERNELS_FILE, own_kernels
 from microfer.tflite.tflite_file import read
-from microfer.tflite.verdict import Verdict
 
 KERNELS = MEASUREMENTS / KERNELS_FILE
-needs_tflm = pytest.mark.skipif(not has_tflm(), reason="tflite-micro has no wheel for this machine")
-
-
-def dense(kind: str, weights: str, bias: str) -> Graph:
-    """Return a FULLY_CONNECTED of 32 values to 4."""
-    graph = Graph()
-    first, out = graph.tensor((1, 32), kind), graph.tensor((1, 4), kind)
-    scales = [0.1] if weights == "INT8" else ()
-    matrix = graph.tensor((4, 32), weights, np.ones((4, 32)), scales=scales)
-    added = graph.tensor((4,), bias, np.zeros(4), scales=[0.05] if bias != "FLOAT32" else ())
-    graph.operator("FULLY_CONNECTED", (first, matrix, added), (out,), "FullyConnectedOptions")
-    graph.ends((first,), (out,))
-    return graph
-
-
-def float_convolution(size: int = 10) -> Graph:
-    """Return a 5x5 CONV_2D of stride 2 on float32."""
-    graph = Graph()
-    first, out = graph.tensor((1, size, size, 4), "FLOAT32"), graph.tensor((1, size // 2, size // 2, 8), "FLOAT32")
-    weights = graph.tensor((8, 5, 5, 4), "FLOAT32", np.ones((8, 5, 5, 4)))
-    bias = graph.tensor((8,), "FLOAT32", np.zeros(8))
-    graph.operator("CONV_2D", (first, weights, bias), (out,), "Conv2DOptions", strideH=2, strideW=2)
-    graph.ends((first,), (out,))
-    return graph
 
 
 def with_subgraphs(add, finish, shape=(1, 40)) -> Estimate:
@@ -107,97 +75,6 @@ def test_a_float_convolution_is_tflms_reference_kernel_and_nothing_of_esp_nns_is
     assert rules(lint(int8)) == ["asymmetric SAME padding"]
 
 
-@pytest.mark.parametrize(
-    ("graph", "words"),
-    [
-        (dense("FLOAT32", "INT8", "FLOAT32"), "FLOAT32 input with INT8 weights (a dynamic range)"),
-        (dense("UINT8", "UINT8", "INT32"), "TFLM has no kernel for FULLY_CONNECTED on UINT8"),
-    ],
-)
-def test_types_that_tflm_refuses_are_errors_with_or_without_tflm(graph, words):
-    model = read(graph.build())
-    verdicts = [None, judge(model)] if has_tflm() else [None]
-    for verdict in verdicts:
-        (finding,) = lint(estimate(model), verdict=verdict)
-        assert (finding.rule, finding.is_error) == (REFUSED, True)
-        assert words in finding.problem
-        assert "quantize fully to int8" in finding.fix
-
-
-def test_float16_weights_behind_a_dequantize_are_an_error():
-    graph = Graph()
-    stored, weights = graph.tensor((4, 32), "FLOAT16", np.ones((4, 32))), graph.tensor((4, 32), "FLOAT32")
-    first, out = graph.tensor((1, 32), "FLOAT32"), graph.tensor((1, 4), "FLOAT32")
-    graph.operator("DEQUANTIZE", (stored,), (weights,))
-    graph.operator("FULLY_CONNECTED", (first, weights, -1), (out,), "FullyConnectedOptions")
-    graph.ends((first,), (out,))
-    model = read(graph.build())
-    (finding,) = lint(estimate(model), verdict=judge(model))
-    assert (finding.rule, finding.operator) == (REFUSED, 0)
-    assert "FLOAT16 weights behind a DEQUANTIZE" in finding.problem
-
-
-@needs_tflm
-def test_what_only_tflm_itself_knows_is_an_error_in_its_own_words():
-    graph = Graph()
-    first, out = graph.tensor((1, 4)), graph.tensor((1, 8), scales=[0.25])  # TFLM's kernel rescales nothing
-    graph.operator("CONCATENATION", (first, first), (out,), "ConcatenationOptions", axis=1)
-    graph.ends((first,), (out,))
-    model = read(graph.build())
-    verdict = judge(model)
-    assert rules(lint(estimate(model))) == []
-    (finding,) = (one for one in lint(estimate(model), verdict=verdict) if one.is_error)
-    assert verdict.refused in finding.problem
-    assert (finding.rule, finding.operator) == (REFUSED, 0)
-
-
-@needs_tflm
-def test_the_export_reports_what_tflm_refuses_of_a_network_that_keeps_the_contract(tmp_path):
-    """A CONCATENATION whose output has another scale: only TFLM says no to it."""
-    graph = Graph()
-    crop = graph.tensor((1, 48, 48, 1), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
-    small = graph.tensor((1, 1, 7, 1), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
-    values = {"padding": 1, "strideH": 48, "strideW": 6, "filterHeight": 48, "filterWidth": 12}
-    graph.operator("AVERAGE_POOL_2D", (crop,), (small,), "Pool2DOptions", **values)
-    flat = graph.tensor((1, 7), scales=[INPUT_SCALE], zero_points=[INPUT_ZERO_POINT])
-    graph.operator("RESHAPE", (small, graph.tensor((2,), "INT32", (1, 7))), (flat,))
-    joined = graph.tensor((1, 7), scales=[0.25])
-    graph.operator("CONCATENATION", (flat,), (joined,), "ConcatenationOptions", axis=1)
-    scores = graph.tensor((1, 7), scales=[OUTPUT_SCALE], zero_points=[OUTPUT_ZERO_POINT])
-    graph.operator("SOFTMAX", (joined,), (scores,), "SoftmaxOptions", beta=1.0)
-    graph.ends((crop,), (scores,))
-    metadata = ModelMetadata("refused-1", "refused", arena=None, temperature=1.0, uncertain_below=0.3)
-    path = tmp_path / "refused.tflite"
-    path.write_bytes(embed_metadata(graph.build(), metadata))
-    command = [sys.executable, "host/export_tflm.py", str(path), "--out", str(tmp_path / "out"), "--strict"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert (done.returncode, (tmp_path / "out").exists()) == (1, False)
-    assert "refused by TFLM (operator 2): TFLM on this computer does not start it" in " ".join(done.stderr.split())
-
-
-@needs_tflm
-def test_what_ends_tflms_process_is_refused_and_the_next_one_is_still_asked():
-    good = chain(2).build()
-    broken = good[:8] + b"\xff" * (len(good) - 8)
-    first, second, third = judge_all([good, broken, good])
-    assert (first.refused, third) == (None, first)
-    assert second.refused
-
-
-def test_a_kernel_that_tflm_has_not_and_one_that_the_firmware_has_not_are_told_apart():
-    for name, rule, words in (
-        ("COMPLEX_ABS", NO_KERNEL, "TFLM has no kernel for BUILTIN_"),
-        ("SignalWindow", CUSTOM_OPERATOR, "firmware registers no custom operator, so not SignalWindow; TFLM may have"),
-    ):
-        graph = chain(1)
-        graph.now.operators.clear()
-        graph.operator(name, (0,), (1,))
-        (finding,) = lint(estimate(read(graph.build())))
-        assert (finding.rule, finding.is_error) == (rule, True)
-        assert words in finding.problem
-        assert not estimate(read(graph.build())).counts_all_macs
-
-
 def test_a_variable_tensor_is_kept_in_the_arena():
     def svdf(memory):
         graph = Graph()
@@ -216,20 +93,6 @@ def test_a_variable_tensor_is_kept_in_the_arena():
     assert small.macs == 4 * (8 + 8)
     assert not large.arena.is_exact
     assert "never measured: SVDF" in large.arena.unknown
-
-
-def test_the_summary_says_what_tflm_said():
-    network = estimate(read(chain(1).build()))
-    ran, refused = Verdict(head_bytes=1024, tail_bytes=512), Verdict("no kernel", "start")
-    assert "TFLM          starts and runs it here, in 1.5 KiB of arena" in text(network, verdict=ran)
-    assert "TFLM          " not in text(network, verdict=refused)  # the lint has it
-    assert "TFLM          not asked" in text(network)
-    assert document(network, (), verdict=ran)["tflm"]["arena_bytes_on_this_computer"] == 1536
-    assert document(network, (), verdict=refused)["tflm"] == {
-        "refused": "no kernel",
-        "at": "start",
-        "arena_bytes_on_this_computer": None,
-    }
 
 
 def test_the_scratch_of_a_transposed_convolution_is_in_the_arena():
@@ -319,68 +182,6 @@ def test_a_lines_time_is_what_was_measured_on_chips():
     assert one.longest == pytest.approx(one.shortest * (1 + one.error) + arrived)
     assert SPEEDS["flash"].bytes_per_s == pytest.approx(32 / 259 * 240e6)
     assert SPEEDS["psram"].bytes_per_s == pytest.approx(84e6, rel=0.01)
-
-
-def test_the_firmwares_own_kernels_come_first_as_they_were_counted():
-    model = read(MODELS / "s3-1" / "model.tflite")
-    own, record = own_kernels(steps(model), KERNELS), read_kernels(KERNELS)["s3-1"]
-    assert own is not None
-    assert (own.instructions, own.arena_bytes) == (record.instructions["microfer"], record.arena_bytes["microfer"])
-    network = estimate(model)
-    lines = summary(network, own)
-    assert lines[1].startswith(f"own kernels   {own.instructions / 1e6:.2f} M instructions, ")
-    assert lines[2].startswith(
-        f"              arena {own.arena_bytes / 1024:.0f} KiB; as the firmware is built by default"
-    )
-    assert own.longest_s == pytest.approx(
-        own.instructions / CLOCK_HZ + network.weight_bytes / SPEEDS["flash"].bytes_per_s, rel=0.01
-    )
-    assert document(network, (), own)["own_kernels"]["instructions"] == own.instructions
-    assert own_kernels(steps(read(convolution().build())), KERNELS) is None
-
-
-@pytest.mark.parametrize("name", ["nano-1", "s3-1", "thesis-bn-1", "thesis-bn-c50-1"])
-def test_a_counted_network_is_within_the_error_of_a_fit_to_the_others(name, monkeypatch):
-    records = {one: record for one, record in read_kernels(KERNELS).items() if (MODELS / one).is_dir()}
-    networks = {one: steps(read(MODELS / one / "model.tflite")) for one in records}
-    others = {one: record for one, record in records.items() if one != name}
-    monkeypatch.setattr("microfer.cost.own._fit", lambda: own_fitted(others, networks))
-    own = estimated(estimate(read(MODELS / name / "model.tflite")))
-    assert own is not None
-    assert 0.1 < own.error < 0.2
-    assert own.instructions == pytest.approx(records[name].instructions["microfer"], rel=own.error)
-    assert own.arena_bytes is None
-
-
-def test_own_kernels_are_estimated_where_nothing_was_counted_and_not_where_an_operator_is_unknown():
-    network = estimate(read(convolution(12, 16, 32).build()))
-    own = estimated(network)
-    assert own is not None
-    assert own.shortest_s < own.instructions / CLOCK_HZ < own.longest_s
-    first, second, third = summary(network, own)[1:4]
-    assert re.fullmatch(r"own kernels   about 0\.\d\d M ±\d+ % instructions, .*", first)
-    assert (second, third.strip().split()[0]) == (
-        "              arena not known; as the firmware is built by default,",
-        "estimated",
-    )
-    assert "does not hold" not in own.source
-    large = estimated(estimate(read(convolution(200, 64, 64).build())))
-    assert large is not None
-    assert "1 of these are larger than any of those, so the ± does not hold" in large.source
-    for graph in (float_convolution(), chain(2)):
-        unknown = estimate(read(graph.build()))
-        assert estimated(unknown) is None
-        assert summary(unknown, None)[1].startswith("own kernels   not known")
-
-
-def test_a_twin_of_a_counted_network_costs_the_same():
-    twin = steps(read(MODELS / "s3-balanced-1" / "model.tflite"))
-    assert own_kernels(twin, KERNELS) == own_kernels(steps(read(MODELS / "s3-1" / "model.tflite")), KERNELS)
-    thesis, records = steps(read(MODELS / "thesis-bn-2" / "model.tflite")), read_kernels(KERNELS)
-    for name, record in (("thesis, random weights", "thesis, random weights"), ("thesis-bn-2", "thesis-bn-1")):
-        own = own_kernels(thesis, KERNELS, name=name)
-        assert own is not None
-        assert own.instructions == records[record].instructions["microfer"]
 
 
 @pytest.mark.parametrize("release", sorted(path.parent.name for path in MODELS.glob("*/model.tflite")))

@@ -153,3 +153,26 @@ def chain(count: int) -> Graph:
         graph.operator("RELU", (before,), (after,))
     graph.ends(tensors[:1], tensors[-1:])
     return graph
+
+
+def dense(kind: str, weights: str, bias: str) -> Graph:
+    """Return a FULLY_CONNECTED of 32 values to 4."""
+    graph = Graph()
+    first, out = graph.tensor((1, 32), kind), graph.tensor((1, 4), kind)
+    scales = [0.1] if weights == "INT8" else ()
+    matrix = graph.tensor((4, 32), weights, np.ones((4, 32)), scales=scales)
+    added = graph.tensor((4,), bias, np.zeros(4), scales=[0.05] if bias != "FLOAT32" else ())
+    graph.operator("FULLY_CONNECTED", (first, matrix, added), (out,), "FullyConnectedOptions")
+    graph.ends((first,), (out,))
+    return graph
+
+
+def float_convolution(size: int = 10) -> Graph:
+    """Return a 5x5 CONV_2D of stride 2 on float32."""
+    graph = Graph()
+    first, out = graph.tensor((1, size, size, 4), "FLOAT32"), graph.tensor((1, size // 2, size // 2, 8), "FLOAT32")
+    weights = graph.tensor((8, 5, 5, 4), "FLOAT32", np.ones((8, 5, 5, 4)))
+    bias = graph.tensor((8,), "FLOAT32", np.zeros(8))
+    graph.operator("CONV_2D", (first, weights, bias), (out,), "Conv2DOptions", strideH=2, strideW=2)
+    graph.ends((first,), (out,))
+    return graph
