@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import cv2
@@ -122,3 +123,17 @@ def test_the_command_says_what_came_of_it(photos, tmp_path):
     done = subprocess.run([*command_line, "--out", tmp_path / "out"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "2 crops of 48x48 gray pixels; no face was found in 1, see" in done.stderr
+
+
+def test_a_csv_is_not_taken_for_a_damaged_zip(tmp_path):
+    put(tmp_path, {"fer.csv": "emotion,pixels\n"})
+    with pytest.raises(MicroferError, match=r"fer.csv is neither a folder nor .* write the pictures of a CSV"):
+        convert(tmp_path / "fer.csv", tmp_path / "out", "whole")
+
+
+def test_a_tar_is_converted_too(tmp_path):
+    put(tmp_path / "faces", {"train/sad/1.png": encoded(EMPTY)})
+    with tarfile.open(tmp_path / "faces.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "faces", "faces")
+    assert convert(tmp_path / "faces.tar.gz", tmp_path / "out", "whole").images == 1
+    assert fer2013.load(tmp_path / "out").labels.tolist() == [4]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from microfer.data import description
 from microfer.data.decoding import decode, is_image_name, told_apart
-from microfer.data.entries import Entry, folder_entries, open_zip, zip_entries
+from microfer.data.entries import Entry, folder_entries, open_tar, open_zip, zip_entries
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
 from microfer.json_reader import read_json
@@ -108,7 +108,7 @@ def gray_crop(content: bytes, at: str, way: Way, finder: FaceFinder | None = Non
     """
     pixels = decode(content, at, cv2.IMREAD_COLOR)
     if pixels is None:
-        said = told_apart(content) or f"is no picture that can be read ({len(content)} bytes); replace or delete it"
+        said = told_apart(content) or f"is not a picture that can be read ({len(content)} bytes); replace or delete it"
         raise MicroferError(f"{at} {said}")
     gray = np.asarray(cv2.cvtColor(np.asarray(pixels, np.uint8), cv2.COLOR_BGR2GRAY), np.uint8)
     if finder is None or way == "whole":
@@ -123,11 +123,19 @@ def gray_crop(content: bytes, at: str, way: Way, finder: FaceFinder | None = Non
 def _entries(source: Path) -> Iterator[Sequence[Entry]]:
     if source.is_dir():
         yield folder_entries(source)
-    elif source.exists():
+    elif not source.exists():
+        raise MicroferError(f"there is no {source}; name a folder of pictures, or a zip or .tar.gz of one")
+    elif source.name.lower().endswith((".tar.gz", ".tgz")):
+        with open_tar(source) as packed:
+            yield packed
+    elif source.suffix.lower() == ".zip":
         with open_zip(source) as archive:
             yield zip_entries(archive, str(source))
     else:
-        raise MicroferError(f"there is no {source}; name a folder of pictures, or a zip of one")
+        raise MicroferError(
+            f"{source} is neither a folder nor a .zip or .tar.gz of one; write the pictures of a CSV or an array as "
+            "image files first, in a folder for each class"
+        )
 
 
 def _convert_all(
