@@ -122,6 +122,16 @@ def test_a_number_out_of_range_is_refused_before_anything_runs(arguments, said, 
     assert said in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_command_says_which_data_it_found(tmp_path: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "fer2013.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MICROFER_DATA", raising=False)
+    assert command.found_data() == tmp_path / "fer2013.csv"
+    monkeypatch.setenv("MICROFER_DATA", "fer2013.csv")
+    command.found_data()
+    assert capsys.readouterr().err == f"data: {tmp_path / 'fer2013.csv'}\ndata: fer2013.csv (MICROFER_DATA)\n"
+
+
 @pytest.mark.parametrize("display", ["--headless", "--json"])
 def test_steps_without_a_keyboard_are_refused(display: str, tmp_path: Path, run_host) -> None:
     Recorder(tmp_path / "short.mfrec", "port").close()

@@ -15,6 +15,7 @@ from rich.prompt import Confirm
 from microfer.cli.help import HelpFormatter, epilog
 from microfer.cli.invocation import typed
 from microfer.console import Bar, console, warn
+from microfer.data.find import ENVIRONMENT, find_fer2013
 from microfer.errors import MicroferError
 from microfer.link.ports import DEFAULT_BAUD
 from microfer.release import current_model
@@ -63,6 +64,14 @@ def add_convert_option(parser: argparse.ArgumentParser, *, required: bool = Fals
         help="make pictures of any size and colour 48x48 gray: the largest face that is found in each, or the whole "
         "picture, where it shows a face and nothing else",
     )
+
+
+def found_data() -> Path:
+    """Return the FER-2013 that is found where --data is not given, and say which that is."""
+    path = find_fer2013()
+    source = f" ({ENVIRONMENT})" if os.environ.get(ENVIRONMENT) else ""
+    console.print(f"data: {escape(str(path))}{source}", highlight=False, soft_wrap=True)
+    return path
 
 
 def converted(data: Path, way: str | None) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from microfer.cli.command import add_gate_options, parser, positive, share
+from microfer.cli.command import add_gate_options, found_data, parser, positive, share
 from microfer.cli.invocation import typed
 from microfer.cli.packages import enter
 from microfer.console import console, warn
@@ -18,7 +18,6 @@ from microfer.cost.document import finding_document
 from microfer.cost.estimate import estimate
 from microfer.cost.faults import Finding, pinned
 from microfer.cost.lint import lint
-from microfer.data.find import find_fer2013
 from microfer.errors import MicroferError
 from microfer.export.export import Export, export_model
 from microfer.export.kernel_plan import plan_kernels
@@ -114,7 +113,7 @@ def _data_of(source: Source, options: argparse.Namespace) -> Path | None:
             return None
         if learned_from and Path(learned_from).exists():
             return Path(learned_from)
-    return find_fer2013()
+    return found_data()
 
 
 def _pruned(source: Source, data: Path | None, options: argparse.Namespace) -> tuple[Path, Path]:

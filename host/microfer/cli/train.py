@@ -7,7 +7,6 @@ from pathlib import Path
 
 from microfer.cli import command
 from microfer.cli.invocation import typed
-from microfer.data.find import find_fer2013
 from microfer.model.networks import NETWORKS, network
 from microfer.release import default_training
 from microfer.training.recipe import RECIPES, Recipe, recipe
@@ -35,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     from microfer.training.session import train
 
     preset, chosen = _chosen(options)
-    data = None if options.synthetic else command.converted(options.data or find_fer2013(), options.convert)
+    data = None if options.synthetic else command.converted(options.data or command.found_data(), options.convert)
     taught = Distillation(
         options.teacher_weight, options.teacher_temperature, options.teacher_views, options.teacher_once
     )
