@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tests.running import (  # noqa: F401
     pytest_addoption,
+    pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_configure_node,
     pytest_runtest_makereport,
     pytest_runtest_setup,
     pytest_terminal_summary,

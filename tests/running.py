@@ -5,10 +5,14 @@ many of them as cores for `scripts/test.py`; the others mostly wait, for boards,
 of them. Tests marked `tensorflow` go to the first kind alone.
 """
 
+import json
 import os
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,16 +95,49 @@ def _group(item: pytest.Item, given: str) -> str:
     return (_MARK if item.get_closest_marker("tensorflow") else "") + name
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a process where to write what belongs together: the one that shares tests out does not collect them."""
+    node.workerinput["groups"] = str(_groups_file(node.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Write each test's group, before the tests are reported as collected.
+
+    pytest-xdist 3.8 means to add it to the test's name, which pytest 9.2 no longer lets it, and forgets it.
+    """
+    told = getattr(session.config, "workerinput", {})
+    if told.get("workerid") == "gw0" and "groups" in told:
+        groups = {item.nodeid: item.get_closest_marker("xdist_group").args[0] for item in session.items}
+        Path(told["groups"]).write_text(json.dumps(groups))
+
+
+def _groups_file(config: pytest.Config) -> Path:
+    return Path(tempfile.gettempdir()) / f"microfer-groups-{os.getpid()}-{id(config)}.json"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let only some of the processes have what loads TensorFlow."""
     if config.getoption("dist") != "loadgroup":
         return None
-    from xdist.scheduler.loadgroup import LoadGroupScheduling
+    from xdist.scheduler.loadscope import LoadScopeScheduling
 
-    class Pools(LoadGroupScheduling):
+    class Pools(LoadScopeScheduling):
         """Hands out groups in their order, to each process the next one that it may have."""
 
-        def _assign_work_unit(self, node: object) -> None:
+        def schedule(self) -> None:
+            file = _groups_file(config)
+            if self.collection is None and file.exists():
+                self.groups = json.loads(file.read_text())
+                file.unlink()
+            super().schedule()
+
+        def _split_scope(self, nodeid: str) -> str:
+            return self.groups[nodeid]
+
+        def _assign_work_unit(self, node: Any) -> None:
             scope = next((scope for scope in self.workqueue if self._may_have(node, scope)), None)
             if scope is None:
                 node.shutdown()
@@ -108,7 +145,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
                 self.workqueue.move_to_end(scope, last=False)
                 super()._assign_work_unit(node)
 
-        def _may_have(self, node: object, scope: str) -> bool:
+        def _may_have(self, node: Any, scope: str) -> bool:
             number = int(node.gateway.id.removeprefix("gw"))
             heavy = self.numnodes if self.numnodes < HEAVY_SHARE else self.numnodes // HEAVY_SHARE
             # One with a higher number stands for another that has crashed.
@@ -162,8 +199,10 @@ def _cpu_s() -> float:
     """Return the CPU seconds of this process and of those that it started and that have ended."""
     if sys.platform == "win32":
         return sum(os.times()[:2])
+    from tests.host import forked
+
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in both)
+    return sum(one.ru_utime + one.ru_stime for one in both) + forked.spent_s
 
 
 def _reason(report: pytest.TestReport) -> str:

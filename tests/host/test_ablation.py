@@ -1,9 +1,6 @@
 """The ablation: what is taken away, what is compared with what, and that nothing is trained twice."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.errors import MicroferError
 from microfer.model.presets import preset
@@ -106,14 +104,7 @@ def test_the_table_and_the_picture_tell_every_factor_and_what_stood_in_its_place
 
 
 def ablate(*options: Any) -> Any:
-    return subprocess.run(
-        [sys.executable, "host/microfer", "ablate", *map(str, options)],
-        cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return forked.run("host/microfer", "ablate", *options, backend="torch")
 
 
 @pytest.mark.slow

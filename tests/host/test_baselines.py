@@ -1,14 +1,12 @@
 """The networks for comparison: their size as arithmetic, their graph in every framework, their way to the board."""
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.errors import MicroferError
 from microfer.export.kernel_plan import plan_kernels
@@ -127,17 +125,9 @@ def test_imagenet_weights_are_for_keras_applications_alone(keras: object, tmp_pa
 @pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
 @pytest.mark.parametrize("config", TINY, ids=lambda c: c.name)
 def test_the_native_pytorch_step_equals_the_keras_step(config: object) -> None:
-    result = subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).with_name("torch_engine_probe.py")),
-            json.dumps(networks.to_json(config)),  # type: ignore[arg-type]
-        ],
-        env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    probe = Path(__file__).with_name("torch_engine_probe.py")
+    result = forked.run(probe, json.dumps(networks.to_json(config)), backend="torch")  # type: ignore[arg-type]
+    assert result.returncode == 0, result.stderr
     differences = json.loads(result.stdout)
     assert differences["loss"] < 1e-5
     assert differences["prediction_before"] < 1e-5
@@ -155,14 +145,8 @@ def test_the_native_pytorch_step_equals_the_keras_step(config: object) -> None:
 )
 def test_the_gradients_of_strided_1x1_convolutions_are_right_from_1_to_24_channels(backend: str) -> None:
     # What is wrong there is not wrong every time: it may also be a crash, or never end.
-    result = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("gradient_probe.py"))],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    result = forked.run(Path(__file__).with_name("gradient_probe.py"), backend=backend)
+    assert result.returncode == 0, result.stderr
     errors = json.loads(result.stdout)
     assert len(errors) == {"tensorflow": 2, "torch": 3, "jax": 1}[backend]
     for way, error in errors.items():

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.compress.channels import choose, cut, groups, importance
 from microfer.cost.estimate import estimate
@@ -18,6 +19,8 @@ from microfer.model.table import parameters
 from microfer.tflite import tflite_file
 
 pytestmark = pytest.mark.tensorflow
+
+BACKEND = "torch" if find_spec("torch") else "tensorflow"
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = SqueezeNet(
@@ -116,22 +119,8 @@ def test_the_command_cuts_heals_and_can_be_resumed(network, tmp_path):
     saved.save(network, SMALL, source)
 
     def run(*more: str, source: Path = source, out: Path = out) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, ROOT / "host" / "microfer", "prune-channels", source, "--synthetic"]
-        command += [
-            "--limit",
-            "140",
-            "--multiple",
-            "8",
-            "--instructions",
-            "0.6",
-            "--epochs",
-            "2",
-            "--out",
-            out,
-            "--json",
-            *more,
-        ]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        options = ("--limit", 140, "--multiple", 8, "--instructions", 0.6, "--epochs", 2, "--out", out, "--json")
+        return forked.run("host/microfer", "prune-channels", source, "--synthetic", *options, *more, backend=BACKEND)
 
     first = run()
     assert first.returncode == 0, first.stderr

@@ -1,9 +1,6 @@
 """The comparison: what is counted, what is trained again, and what is refused."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -232,22 +230,8 @@ def test_smoke_runs_have_a_table_of_their_own_without_an_accuracy() -> None:
 def test_a_tiny_comparison_from_training_to_table_is_quick_the_second_time(tmp_path: Path) -> None:
     options = ["--synthetic", "--limit", "140", "--epochs", "1", "--presets", "mini-xception", "nano"]
     options += ["--smoke", "s3", "--smoke-images", "70"]
-    command = [
-        sys.executable,
-        "host/microfer",
-        "compare",
-        *options,
-        "--reference",
-        "nano",
-        "--out",
-        str(tmp_path),
-        "--json",
-    ]
-    environment = {**os.environ, "KERAS_BACKEND": "torch", "CUDA_VISIBLE_DEVICES": ""}
-    first, second = (
-        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        for _ in range(2)
-    )
+    options += ["--reference", "nano", "--out", str(tmp_path), "--json"]
+    first, second = (forked.run("host/microfer", "compare", *options, backend="torch") for _ in range(2))
     assert first.returncode == 0, first.stderr
     document = json.loads(first.stdout)
     assert [row["name"] for row in document["rows"]] == ["mini-xception", "nano"]

@@ -1,9 +1,6 @@
 """Distillation: what a student is trained on, from whom, and what a resumed run must equal."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -215,14 +213,7 @@ def test_a_run_goes_on_with_the_teachers_that_it_began_with(tmp_path: Path, firs
 
 
 def python(*arguments: str, backend: str = "torch") -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-    )
+    done = forked.run(*arguments, backend=backend)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -53,6 +53,27 @@ def checkout(tmp_path, monkeypatch):
     return root
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory) -> str:
+    """What a script says to get a copy of an environment with nothing but pip in it, which takes seconds to make."""
+    template = tmp_path_factory.mktemp("template") / ".venv"
+    environment._make(template)
+    return (
+        "import environment, shutil\n"
+        "def make(venv):\n"
+        f"    shutil.copytree({str(template)!r}, venv, symlinks=True)\n"
+        "    environment._write_stamp(venv, 'installing', {})\n"
+        "environment._make = make\n"
+    )
+
+
+@pytest.fixture
+def quick(checkout, made_once):
+    """The same, whose environment is a copy of one that was made before."""
+    (checkout / "scripts" / "work.py").write_text(made_once + SCRIPT)
+    return checkout
+
+
 @pytest.fixture
 def steps(monkeypatch):
     """Replace the two slow steps by ones that leave a trace; return the list of what was done."""
@@ -93,30 +114,30 @@ def test_a_first_start_installs_and_runs_the_script_inside_and_a_second_one_inst
 
 
 @pytest.mark.parametrize("caches", [True, False])
-def test_where_python_keeps_no_bytecode_packages_are_compiled_at_once(checkout, monkeypatch, caches):
+def test_where_python_keeps_no_bytecode_packages_are_compiled_at_once(checkout, made_once, monkeypatch, caches):
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     if not caches:
         monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    command = [sys.executable, "-c", "import environment; environment.prepare('dev')"]
+    command = [sys.executable, "-c", f"{made_once}environment.prepare('dev')"]
     subprocess.run(command, cwd=checkout / "scripts", capture_output=True, check=True)
     assert bool(list(checkout.rglob("tiny_dev.*.pyc"))) is not caches
 
 
-def test_a_file_with_another_hash_is_refused_and_not_taken_for_installed(checkout):
-    (checkout / "wheels" / "tiny_run-1.0-py3-none-any.whl").write_bytes(b"changed")
-    run = start(checkout)
+def test_a_file_with_another_hash_is_refused_and_not_taken_for_installed(quick):
+    (quick / "wheels" / "tiny_run-1.0-py3-none-any.whl").write_bytes(b"changed")
+    run = start(quick)
     assert run.returncode == 2
     assert "error: pip could not install run.lock" in run.stderr
     assert "HASH" in run.stderr
-    assert stamp_of(checkout)["state"] == "installing"
+    assert stamp_of(quick)["state"] == "installing"
 
 
-def test_a_first_start_without_network_says_so(checkout, monkeypatch):
+def test_a_first_start_without_network_says_so(quick, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.delenv("PIP_FIND_LINKS")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    run = start(checkout)
+    run = start(quick)
     assert run.returncode == 2
     assert "no package index answered: connect to the network once" in run.stderr
 

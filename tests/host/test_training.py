@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.host import forked
 
 from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
@@ -215,7 +216,11 @@ def test_a_damaged_checkpoint_is_named(tmp_path: Path, keep: int) -> None:
         checkpoint.read(path)
 
 
-def train(*options: str, backend: str, **more: Any) -> "subprocess.Popen[str]":
+def train(*options: str, backend: str) -> forked.Program:
+    return forked.start("host/train.py", *options, backend=backend, COLUMNS="200")
+
+
+def train_as_people_do(*options: str, backend: str, **more: Any) -> "subprocess.Popen[str]":
     environment = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "", "COLUMNS": "200"}
     command = [sys.executable, str(ROOT / "host" / "train.py"), *options]
     return subprocess.Popen(
@@ -223,7 +228,7 @@ def train(*options: str, backend: str, **more: Any) -> "subprocess.Popen[str]":
     )
 
 
-def finish(process: "subprocess.Popen[str]") -> str:
+def finish(process: forked.Program) -> str:
     out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     assert "oneDNN" not in err
@@ -241,16 +246,6 @@ BACKENDS = [
     )
     for backend in ("tensorflow", "torch", "jax")
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let JAX keep what it compiled for the next process: that is half the time of a small run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("jax")))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -302,12 +297,8 @@ crops = np.random.default_rng(0).random((4, 48, 48, 1), np.float32)
 np.save(sys.argv[2], np.asarray(model.predict_on_batch(crops)))
 """
     for name in {"tensorflow", backend}:
-        subprocess.run(
-            [sys.executable, "-c", answer, str(whole_run(backend) / "best.keras"), str(tmp_path / f"{name}.npy")],
-            env={**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
-            check=True,
-            capture_output=True,
-        )
+        files = whole_run(backend) / "best.keras", tmp_path / f"{name}.npy"
+        forked.run("-c", answer, *files, backend=name).check_returncode()
     ours, theirs = np.load(tmp_path / f"{backend}.npy"), np.load(tmp_path / "tensorflow.npy")
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert ours.sum(1) == pytest.approx(np.ones(4), abs=1e-5)
@@ -317,13 +308,8 @@ np.save(sys.argv[2], np.asarray(model.predict_on_batch(crops)))
 @pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
 def test_the_native_pytorch_step_equals_the_keras_step() -> None:
     """One step of each engine from the same weights, in float32 and without dropout."""
-    result = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("torch_engine_probe.py"))],
-        env={**os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": str(ROOT / "host"), "CUDA_VISIBLE_DEVICES": ""},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    result = forked.run(Path(__file__).with_name("torch_engine_probe.py"), backend="torch")
+    assert result.returncode == 0, result.stderr
     differences = json.loads(result.stdout)
     assert differences["loss"] < 1e-5
     assert differences["prediction_before"] < 1e-5
@@ -350,7 +336,7 @@ def test_a_training_goes_on_from_the_weights_of_another_and_refuses_another_netw
 
 def test_a_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "last.npz").write_bytes(b"a run")
-    process = train(*SMALL, "--out", str(tmp_path), backend="tensorflow")
+    process = train_as_people_do(*SMALL, "--out", str(tmp_path), backend="tensorflow")
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "already holds a run: add --resume" in err
@@ -360,7 +346,7 @@ def test_a_run_in_the_folder_is_not_overwritten(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not find_spec("tensorflow"), reason="tensorflow is not installed")
 def test_ctrl_c_leaves_a_whole_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
-    process = train(*SMALL, "--epochs", "50", "--out", str(tmp_path), backend="tensorflow")
+    process = train_as_people_do(*SMALL, "--epochs", "50", "--out", str(tmp_path), backend="tensorflow")
     deadline = time.monotonic() + 300
     while not (tmp_path / "last.npz").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
