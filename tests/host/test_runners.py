@@ -1,5 +1,6 @@
 """Running a model on crops: the encoding, every runner, worker processes, the arena, the noise of a layer."""
 
+import json
 import math
 import os
 import pickle
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +167,44 @@ def test_a_damaged_keras_model_is_named(tmp_path: Path):
     pytest.importorskip("keras", reason="Keras is in the train lock")
     with pytest.raises(MicroferError, match=r"damaged\.keras is not a Keras 3 model"):
         open_model(corrupted(tmp_path / "damaged.keras", b"PK\x03\x04 nothing"))
+
+
+def rewritten(path: Path, source: Path, change) -> Path:
+    """A copy of a .keras whose config.json went through `change`."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, json.dumps(change(json.loads(content))) if name == "config.json" else content)
+    return path
+
+
+def test_no_code_in_a_keras_model_is_run(tmp_path: Path):
+    """A Lambda layer holds code; Keras would run it when told to trust the file."""
+    keras = pytest.importorskip("keras", reason="Keras is in the train lock")
+    mark = tmp_path / "code was run"
+    crop = keras.Input((48, 48, 1))
+    flat = keras.layers.Flatten()(crop)
+    run = keras.layers.Lambda(lambda x, mark=str(mark): (open(mark, "w").close(), x)[1], output_shape=(2304,))(flat)  # noqa: PTH123
+    keras.Model(crop, keras.layers.Dense(7, "softmax")(run)).save(tmp_path / "lambda.keras")
+    mark.unlink(missing_ok=True)
+    with pytest.raises(MicroferError, match=r"lambda\.keras is no Keras 3 model that can be loaded"):
+        open_model(tmp_path / "lambda.keras")
+    assert not mark.exists()
+
+
+def test_a_keras_model_that_asks_for_more_than_its_weights_is_refused_before_it_is_built(tmp_path: Path):
+    keras = pytest.importorskip("keras", reason="Keras is in the train lock")
+    crop = keras.Input((48, 48, 1))
+    keras.Model(crop, keras.layers.Dense(7, "softmax")(keras.layers.Flatten()(crop))).save(tmp_path / "good.keras")
+
+    def grow(config):
+        layers = config["config"]["layers"]
+        wide = next(layer for layer in layers if layer["class_name"] == "Dense")
+        wide["config"]["units"] = 1_000_000_000
+        return config
+
+    with pytest.raises(MicroferError, match=r"and the network 2,305,000,000,000 numbers"):
+        open_model(rewritten(tmp_path / "bomb.keras", tmp_path / "good.keras", grow))
 
 
 def test_a_keras_model_runs_in_batches_and_its_shapes_are_checked(tmp_path: Path, monkeypatch):
