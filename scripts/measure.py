@@ -8,11 +8,13 @@ python scripts/measure.py runs --data fer2013.zip --runs runs/a runs/b
                                                    long trainings, scored for models/ABLATION.md
 python scripts/measure.py public --tflm ../tflite-micro --tiny ../tiny
                                                    what the cost model says of networks that others publish
+python scripts/measure.py attacks --readers fuzz/*.json --kills kills/*.json --watch watch.log --faults faults.json
+                                                   what attacks came to, from what they printed
 python scripts/measure.py light --data fer2013.zip what the doctor's limits for light and sharpness come from
 
-Each has a --help of its own. `core`, `kernels`, `budget`, `runs` and `public` write measurements/NAME.json; then
-`python scripts/pages.py` writes the pages. The programs of the first two are built with ESP-IDF 5.5 and run in QEMU
-(see firmware_qemu.py), which counts instructions, so the figures are the same on every computer:
+Each has a --help of its own. `core`, `kernels`, `budget`, `runs`, `public` and `attacks` write a file in measurements/;
+`python scripts/pages.py` then writes the pages. The programs of the first two are built with ESP-IDF 5.5 and run in
+QEMU (see firmware_qemu.py), which counts instructions, so the figures are the same on every computer:
 
 idf.py -C tests/firmware/chip_core -B build/core build
 idf.py -C tests/firmware/chip -B build/kernels build    for another model than the default release: MICROFER_MODEL=...
@@ -164,6 +166,23 @@ def public(options: argparse.Namespace) -> int:
     return 0
 
 
+def attacks(options: argparse.Namespace) -> int:
+    """Gather what attacks on the product printed, for docs/security.md."""
+    from microfer.files import write_json
+    from microfer.publish.attack_tables import document
+
+    found = document(
+        [_log(path) for path in options.readers],
+        "".join(_log(path) for path in options.core),
+        [_log(path) for path in options.kills],
+        _log(options.watch) if options.watch else "",
+        _log(options.faults) if options.faults else "",
+    )
+    write_json(options.out / "attacks.json", found)
+    print(f"wrote {options.out / 'attacks.json'}")
+    return 0
+
+
 def _log(path: Path) -> str:
     from microfer.files import read_bytes
 
@@ -213,6 +232,15 @@ def _parser() -> argparse.ArgumentParser:
     one = verb(public, writes=True)
     for name in ("tflm", "tiny"):
         one.add_argument(f"--{name}", type=Path, required=True, metavar="FOLDER", help=f"clone of {REPOSITORIES[name]}")
+    one = verb(attacks, writes=True)
+    for name, said in (
+        ("readers", "printed by tests/fuzz/python_fuzz.py, one a reader"),
+        ("core", "printed by pytest tests/fuzz -s"),
+        ("kills", "printed by tests/host/kills.py"),
+    ):
+        one.add_argument(f"--{name}", type=Path, nargs="+", default=[], metavar="FILE", help=said)
+    one.add_argument("--watch", type=Path, metavar="FILE", help="printed by tests/host/test_viewer_soak.py --soak -s")
+    one.add_argument("--faults", type=Path, metavar="FILE", help="written by scripts/planted_faults.py --json")
     one = verb(light)
     one.add_argument("--data", type=Path, required=True, help="FER-2013: CSV, folder or zip")
     one.add_argument("--split", default="PublicTest", help="which images of it (default: PublicTest)")

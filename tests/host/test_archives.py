@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from microfer.archives import ArchiveError, members, read_arrays, read_member
 from microfer.errors import MicroferError
 from microfer.model import networks
+from microfer.model.build import load_imagenet
 from microfer.model.saved import MEMBER, WEIGHTS, check_weights, read_config
 from microfer.training import checkpoint
 
@@ -180,6 +182,15 @@ def test_weights_that_declare_more_than_they_hold_or_lie_elsewhere_are_refused(c
     path = packed(tmp_path / "bad.keras", {WEIGHTS: weights(change)}, zipfile.ZIP_DEFLATED)
     with pytest.raises(ArchiveError, match=why):
         check_weights(path, SHAPES)
+
+
+def test_imagenet_weights_that_declare_more_than_they_hold_are_refused(tmp_path: Path) -> None:
+    """As keras.applications' files are: HDF5 by itself, without an archive around it."""
+    backbone = SimpleNamespace(variables=[SimpleNamespace(shape=shape) for shape in SHAPES], load_weights=None)
+    model = SimpleNamespace(get_layer=lambda _: backbone)
+    (tmp_path / "notop.h5").write_bytes(weights(lambda file: _declare(file, GIGANTIC, chunks=(1024, 1024))))
+    with pytest.raises(MicroferError, match=r"has the shape .* which no variable of the network has"):
+        load_imagenet(model, networks.network("resnet50"), tmp_path / "notop.h5")
 
 
 def test_a_network_larger_than_its_weights_is_refused_before_it_is_built(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from microfer.model.baselines import Application
 from microfer.model.graph import nodes
 from microfer.model.networks import Network
 from microfer.model.node import Node
+from microfer.model.weights import check_hdf5
 
 NORM_MOMENTUM = 0.9
 NORM_EPSILON = 1e-3
@@ -154,9 +155,11 @@ def load_imagenet(model: Any, config: Network, path: Path) -> None:
     """
     if not isinstance(config, Application):
         raise MicroferError(f"there are ImageNet weights for networks of keras.applications alone, not {config.name}")
+    backbone = model.get_layer("backbone")
     try:
-        model.get_layer("backbone").load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        check_hdf5(path, {tuple(variable.shape) for variable in backbone.variables})
+        backbone.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:  # an ArchiveError is a ValueError
         raise MicroferError(
             f"{path} does not fit {config.name} ({error}); it must be keras.applications' file of {config.function} "
             "without the top, such as resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"

@@ -9,7 +9,7 @@ import json
 import math
 import tempfile
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from microfer.model.build import build
 from microfer.model.limits import MOST_PARAMETERS
 from microfer.model.networks import Network
 from microfer.model.table import layers
+from microfer.model.weights import Shape, check_hdf5
 
 MEMBER = "microfer.json"
 LONGEST_MEMBER_BYTES = 1 << 20
@@ -32,10 +33,6 @@ LONGEST_WEIGHTS_BYTES = 512 << 20
 """Those of a network of MOST_PARAMETERS, in float32 and with room to spare."""
 
 CONFIG = "config.json"
-
-_DEEPEST_GROUP = 16
-
-Shape = tuple[int, ...]
 
 
 def save(model: Any, config: Network, path: Path | str, notes: dict[str, Any] | None = None) -> None:
@@ -121,39 +118,13 @@ def check_weights(path: Path | str, shapes: Sequence[Shape]) -> None:
 
     Raises:
         OSError: it cannot be read.
-        ArchiveError: it holds less than the network, or an array of a shape that no variable has, that is no plain
-            array of numbers, or that lies elsewhere.
+        ArchiveError: it holds less than the network, or as `check_hdf5`.
     """
-    import h5py
-
     with members(path) as archive:
         content = read_member(archive, WEIGHTS, LONGEST_WEIGHTS_BYTES)
     if (count := sum(map(math.prod, shapes))) > len(content):
         raise ArchiveError(f"{WEIGHTS} has {len(content):,} bytes, and the network {count:,} numbers")
-    allowed = {(), *shapes}
-    with h5py.File(io.BytesIO(content), "r") as file:
-        groups = [file["/"]]
-        while groups:
-            group = groups.pop()
-            for name in group:
-                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                    raise ArchiveError(f"{group.name}/{name} is a link to elsewhere")
-                found = group[name]
-                if isinstance(found, h5py.Dataset):
-                    _check_array(found, allowed)
-                elif isinstance(found, h5py.Group) and found.name.count("/") < _DEEPEST_GROUP:
-                    groups.append(found)
-                else:
-                    raise ArchiveError(f"{found.name} is neither weights nor a group of them")
-
-
-def _check_array(found: Any, allowed: Collection[Shape]) -> None:
-    if found.shape not in allowed:
-        raise ArchiveError(f"{found.name} has the shape {found.shape}, which no variable of the network has")
-    if found.dtype.kind not in "biufV" or found.dtype.itemsize > 8:  # V: bfloat16, which HDF5 knows as raw bytes
-        raise ArchiveError(f"{found.name} holds {found.dtype}, expected numbers")
-    if found.external or found.is_virtual or found.id.get_storage_size() != found.nbytes:
-        raise ArchiveError(f"{found.name} does not hold its numbers, as Keras writes them")
+    check_hdf5(io.BytesIO(content), shapes)
 
 
 def load(path: Path | str, expected: Network | None = None) -> tuple[Any, Network]:

@@ -11,7 +11,7 @@ from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_bytes
 from microfer.json_reader import read_json, typed
 from microfer.link import protocol_page
-from microfer.publish import chip_tables, cost_model_page, model_card, presets_page
+from microfer.publish import attack_tables, chip_tables, cost_model_page, model_card, presets_page
 from microfer.publish.pages import Part
 from microfer.release import MEASUREMENTS, MODEL_FILE, MODELS, REPOSITORY, with_releases
 from microfer.studies import training_speed
@@ -39,7 +39,19 @@ PICTURES = {
 
 def parts() -> list[Part]:
     """Return every part of every page."""
-    return [*release_parts(), *accuracy_parts(), *chip_parts(), Part(DOCS / "protocol.md", "", _protocol)]
+    protocol = Part(DOCS / "protocol.md", "", _protocol)
+    return [*release_parts(), *accuracy_parts(), *chip_parts(), *attack_parts(), protocol]
+
+
+def attack_parts() -> list[Part]:
+    """Return what is made from attacks on the product."""
+    page = DOCS / "security.md"
+    return [
+        Part(page, "fuzzing", lambda: attack_tables.fuzz_lines(_measured("attacks"))),
+        Part(page, "kills", lambda: attack_tables.kill_lines(_measured("attacks"))),
+        Part(page, "watch", lambda: attack_tables.hour_lines(_measured("attacks"))),
+        Part(page, "faults", lambda: attack_tables.fault_lines(_measured("attacks"))),
+    ]
 
 
 def release_parts() -> list[Part]:
