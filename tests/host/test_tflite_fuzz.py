@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.host.fuzzing import EXAMPLES, json_values, outcome
 
 from microfer.contract import LABELS
 from microfer.cost.document import document
@@ -26,17 +27,19 @@ from microfer.tflite.tflite_file import read
 CONTENT = (Path(__file__).resolve().parents[1] / "golden" / "tiny_int8.tflite").read_bytes()
 MODEL = read(CONTENT)
 EXTREME = (0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, len(CONTENT))
-RANDOM = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+RANDOM = settings(EXAMPLES, max_examples=max(300, EXAMPLES.max_examples))
 
 
 def _use(content: bytes) -> TfliteModel | None:
     """Do all that `profile` does; return the model, or None where it was refused."""
-    with suppress(MicroferError):
+
+    def profiled() -> TfliteModel:
         model = read(content)
         network = estimate(model)
         assert json.loads(json.dumps(document(network, lint(network)), allow_nan=False))
         return model
-    return None
+
+    return outcome(profiled)[0]
 
 
 @RANDOM
@@ -77,11 +80,6 @@ def test_each_word_of_the_tables_may_be_anything(width):
     assert refused > 20
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=8) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
-    max_leaves=6,
-)
 GOOD = {
     "format_version": 1,
     "model_id": "a-1",
@@ -97,8 +95,7 @@ GOOD = {
 
 
 def _entry(content: bytes) -> None:
-    with suppress(MicroferError):
-        read_metadata(replace(MODEL, metadata={"microfer": content}))
+    outcome(lambda: read_metadata(replace(MODEL, metadata={"microfer": content})))
 
 
 @RANDOM
@@ -111,18 +108,18 @@ def test_no_bytes_get_more_than_an_error_out_of_the_metadata(content):
 
 
 @RANDOM
-@given(st.sampled_from(sorted(GOOD)), VALUES)
+@given(st.sampled_from(sorted(GOOD)), json_values)
 @example("arena", {"bytes": 10**400, "measured_on": "host: x"})
 @example("temperature", 10**400)
 @example("golden", {"pictures_sha256": "0" * 64, "scores": [[[]] * 7]})
 @example("labels", [{}])
 @example("input_layout", [])
 def test_no_value_of_a_key_gets_more_than_an_error_out_of_the_metadata(key, value):
-    _entry(json.dumps({**GOOD, key: value}).encode())
+    _entry(json.dumps({**GOOD, key: value}).encode("utf-8", "surrogatepass"))
 
 
 @RANDOM
-@given(st.sampled_from(("format_version", "model_sha256", "unit", "operators", "paths", "measured_on")), VALUES)
+@given(st.sampled_from(("format_version", "model_sha256", "unit", "operators", "paths", "measured_on")), json_values)
 @example("operators", [{"name": "CONV_2D", "value": 10**400}])
 @example("operators", [{"name": "CONV_2D", "value": float("nan")}])
 @example("measured_on", {"network_us": 10**400})
