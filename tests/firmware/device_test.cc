@@ -131,6 +131,8 @@ TEST(EachFrameGetsItsPrediction) {
     EXPECT(predictions[i].frame == i && predictions[i].answer == protocol::Answer::kLabel);
     EXPECT(predictions[i].label == 3 && predictions[i].raw_scores[3] == 100);
     EXPECT(predictions[i].face_width_px > 0 && predictions[i].invoke_us > 0 && predictions[i].face_us > 0);
+    // Each stage looks at the clock once, which goes on at each look: no stage is counted twice.
+    EXPECT(predictions[i].crop_us == predictions[i].face_us && predictions[i].invoke_us == predictions[i].tensor_us);
   }
 }
 
@@ -461,6 +463,18 @@ TEST(WhatAFullPortDropsIsCountedAndLeavesAGap) {
   EXPECT(bench.Works());
 }
 
+TEST(FramesThatANewerOneReplacedAreCounted) {
+  Bench bench;
+  bench.Start();
+  for (int i = 0; i < 3; ++i) (void)bench.keeper.Step();
+  bench.Forget();
+  bench.Later(1000);
+  bench.device.Step();
+  const auto statistics = bench.Sent<protocol::Statistics>();
+  EXPECT(statistics.size() == 1 && statistics[0].frames_captured == 3 && statistics[0].dropped_busy == 2);
+  EXPECT(statistics[0].frames_predicted == 1);
+}
+
 TEST(ATruncatedCommandIsReportedAndTheNextOneUnderstood) {
   Bench bench;
   bench.Start();
@@ -509,6 +523,18 @@ TEST(AnEndlessHostDoesNotKeepTheBoardFromItsCamera) {
     bench.Turn(1);
   }
   EXPECT(bench.Sent<protocol::Prediction>().size() == 10);
+}
+
+TEST(ATurnLooksAtNoMoreThanTheLongestFrame) {
+  Bench bench;
+  bench.Start();
+  const std::vector<std::uint8_t> flood(20'000, 1);
+  bench.Bytes({flood.data(), flood.size()});
+  for (int turn = 1; turn <= 3; ++turn) {
+    bench.device.Step();
+    EXPECT(bench.port.to_board.size() >=
+           flood.size() - static_cast<std::size_t>(turn) * (protocol::kMaxEncodedBytes + 258));
+  }
 }
 
 TEST(ACommandOfAnotherVersionIsAnsweredWithTheHello) {

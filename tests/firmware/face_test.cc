@@ -152,15 +152,18 @@ TEST(AGroupInsideAMuchLargerOneIsLeftOut) {
 }
 
 TEST(OfTooManyFacesTheLargestAreKept) {
-  std::array<Window, 20> windows{};
-  for (std::size_t i = 0; i < windows.size(); ++i) {
-    const auto face = static_cast<std::int16_t>(i / 2);
-    windows[i] = {static_cast<std::int16_t>(100 * face), 0, static_cast<std::int16_t>(43 + face)};
+  for (const bool is_largest_first : {false, true}) {
+    std::array<Window, 20> windows{};
+    for (std::size_t i = 0; i < windows.size(); ++i) {
+      const auto face = static_cast<std::int16_t>(i / 2);
+      windows[i] = {static_cast<std::int16_t>(100 * face), 0,
+                    static_cast<std::int16_t>(is_largest_first ? 52 - face : 43 + face)};
+    }
+    FoundFaces found;
+    GroupWindows(windows, 1, found);
+    EXPECT(found.count == kMaxFaces && found.is_truncated);
+    EXPECT(found.faces[0].box.width_px == 52 && found.faces[kMaxFaces - 1].box.width_px == 45);
   }
-  FoundFaces found;
-  GroupWindows(windows, 1, found);
-  EXPECT(found.count == kMaxFaces && found.is_truncated);
-  EXPECT(found.faces[0].box.width_px == 52 && found.faces[kMaxFaces - 1].box.width_px == 45);
 }
 
 TEST(WithoutAFaceTheDetectorRunsOnEveryFrameAndThenOnEveryFourth) {
@@ -289,6 +292,12 @@ TEST(AnotherFaceElsewhereIsANewOne) {
   EXPECT(rig.Follow(empty) && !rig.track.is_new_face);
   EXPECT(rig.Follow(empty) && !rig.track.is_new_face);
   EXPECT(rig.Follow(empty) && rig.track.is_new_face && rig.track.face.left_px == 95);
+}
+
+TEST(OfSeveralNewFacesTheLargestIsFollowed) {
+  Rig rig;
+  rig.detector.See({kPatch, {100, 40, 50, 50}});  // a detector tells of the largest first
+  EXPECT(rig.Follow(PictureWith(kPatch)) && rig.track.is_new_face && rig.track.face.left_px == kPatch.left_px);
 }
 
 TEST(OfTwoFacesTheFollowedOneIsKept) {

@@ -25,6 +25,13 @@ TEST(GatheredRowsTakeEqualPartsOfTheScratch) {
   EXPECT(ConvolutionScratchBytes(shape) == 72 * 288 + kReadAheadBytes);  // two halves of 144 rows
 }
 
+TEST(TheLastPartOfTheRowsIsNeverMoreThanTheOthers) {
+  ConvolutionShape shape = FireShape();
+  shape.output_height = 5;
+  shape.output_width = 29;
+  EXPECT(ConvolutionScratchBytes(shape) == 49 * 288 + kReadAheadBytes);  // 145 rows in three parts: 49, 49, 47
+}
+
 TEST(AConvolutionThatNeedsNoGatheringTakesNoScratch) {
   ConvolutionShape shape = FireShape();
   shape.kernel_height = shape.kernel_width = 1;

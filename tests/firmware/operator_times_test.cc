@@ -90,5 +90,16 @@ TEST(AnOperatorWithoutANameHasAnEmptyOne) {
   EXPECT(times.is_whole() && std::strcmp(times.operators()[1].name, "") == 0);
 }
 
+TEST(AnOperatorThatNeverBeganCannotEnd) {
+  OperatorTimes times;
+  times.Clear();
+  times.BeginRun(0);
+  const std::uint32_t handle = times.Begin("ADD", 10);
+  times.End(handle + 1, 15);
+  times.End(handle, 20);
+  times.EndRun(30);
+  EXPECT(times.is_whole() && times.operators().size() == 1 && times.operators()[0].ticks == 10);
+}
+
 }  // namespace
 }  // namespace microfer

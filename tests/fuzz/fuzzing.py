@@ -81,15 +81,15 @@ def run(program: Path, target: Target, folder: Path, *, seconds: int = 0) -> str
     """Run a target on its seeds and what libFuzzer makes of them; return what it said.
 
     `folder` gets the inputs that reach something new, and the one on which it failed. seconds: how long; 0: as many
-    runs as the target says, the same ones each time.
+    runs as the target says, the same inputs each time.
 
     Raises:
         AssertionError: it failed; the message says on which input, and where to put that.
     """
     found = folder / "found"
     found.mkdir(parents=True, exist_ok=True)
-    limit = f"-max_total_time={seconds}" if seconds else f"-runs={target.runs}"
-    options = [limit, "-seed=1", f"-max_len={target.longest}", "-len_control=0", "-timeout=20", "-rss_limit_mb=2048"]
+    length = [f"-max_total_time={seconds}"] if seconds else [f"-runs={target.runs}", "-seed=1"]
+    options = [*length, f"-max_len={target.longest}", "-len_control=0", "-timeout=20", "-rss_limit_mb=2048"]
     command = [program, *options, f"-artifact_prefix={folder}/", "-print_final_stats=1", found]
     done = subprocess.run(
         [*map(str, command), str(HERE / "seeds" / target.name)], capture_output=True, check=False, timeout=seconds + 600
