@@ -190,7 +190,7 @@ def test_a_class_with_one_image_is_too_little():
     raw, labels = population(500, 1.0)
     labels[labels == 1] = 0
     labels[0] = 1
-    with pytest.raises(MicroferError, match="class 1 has 1 images"):
+    with pytest.raises(MicroferError, match="disgust has 1 images"):
         calibrate(raw, labels)
 
 

@@ -68,7 +68,8 @@ def natural_floor(label_smoothing: float, classes: int = NUM_CLASSES) -> int:
         MicroferError: the smoothing is not in 0..1, or so strong that its floor is above max_score_floor.
     """
     floor = round(SCORE_LEVELS * label_smoothing / classes) if 0 <= label_smoothing <= 1 else -1
-    if not 0 <= floor <= (highest := max_score_floor(classes)):
+    highest = max_score_floor(classes)
+    if not 0 <= floor <= highest:
         raise MicroferError(
             f"a label smoothing of {label_smoothing:g} has no score floor from 0 to {highest} levels; name "
             "what the training used, such as 0.1"
