@@ -46,7 +46,9 @@ WAITING = 4
 PROCESSES = ("-n", str(HEAVY + WAITING), "--dist", "loadgroup", "--no-loadscope-reorder")
 """They are handed the groups that tests/running.py forms, in its order."""
 
-FAST = ("-m", "not slow and not tensorflow")
+FAST = ("-m", "not slow and not tensorflow", "-n", "3")
+"""Each process needs seconds to find all tests, which is much of this tier's time."""
+
 COVERAGE = ("--cov", "--cov-report=term:skip-covered")
 
 
