@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from types import SimpleNamespace
 
 import pytest
 from tests.conftest import ROOT
@@ -409,6 +410,14 @@ def test_a_disk_that_is_full_only_when_the_recording_ends_is_said_too(tmp_path, 
             monkeypatch.setattr(os, "fsync", _no_space)
         with pytest.raises(MicroferError, match=r"cannot record into .*No space left on device"):
             viewer.check()
+
+
+def test_a_write_of_which_the_disk_takes_a_part_alone_is_an_error_at_once(tmp_path):
+    recorder = Recorder(tmp_path / "part.mfrec", "port")
+    with recorder._file:
+        recorder._file = SimpleNamespace(write=lambda content: len(content) - 1)
+        with pytest.raises(MicroferError, match="the disk is full"):
+            recorder.write(Instant(1, 1), b"the last that arrives")
 
 
 def test_a_disk_with_no_room_for_a_header_leaves_no_file_in_the_way(tmp_path, monkeypatch):
