@@ -120,7 +120,7 @@ def test_calibration_takes_the_same_number_of_each_class_and_always_the_same_ima
 
 
 def test_calibration_with_more_images_than_a_class_has_is_refused() -> None:
-    with pytest.raises(MicroferError, match="has 20 images of class 0; calibration takes 100"):
+    with pytest.raises(MicroferError, match="has 20 images of class anger; calibration takes 100"):
         quantize.representative_images(FACES, 700, seed=0)
 
 

@@ -65,7 +65,7 @@ def picture_size(content: bytes, at: str) -> tuple[int, int] | None:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # of a limit of its own
+            warnings.simplefilter("ignore")  # of a limit of its own, of odd EXIF data: what counts is said below
             image = Image.open(io.BytesIO(content), formats=_FORMATS)
         with image:
             sizes = [image.size]
