@@ -189,7 +189,7 @@ def test_a_board_that_cannot_be_timed_says_why(code):
 
 def test_a_board_that_never_answers_ends_in_an_error_and_not_in_a_hang():
     with ProfileBoard(always="drop") as board:
-        with pytest.raises(NoAnswerError, match=r"no whole profile in 3 tries: press the board's reset button"):
+        with pytest.raises(NoAnswerError, match=r"no complete profile in 3 tries: press the board's reset button"):
             timed(board)
         assert board.asked == 3
 
@@ -244,8 +244,8 @@ def test_a_profile_with_other_operators_than_the_models_names_the_first(names, m
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (lambda answer: replace(answer, network_us=1), "of different measurements"),
-        (lambda answer: replace(answer, total=4), "of different measurements"),
+        (lambda answer: replace(answer, network_us=1), "to different measurements"),
+        (lambda answer: replace(answer, total=4), "to different measurements"),
         (lambda answer: replace(answer, ticks=0), "do not add up: .* the least 0"),
         (lambda answer: replace(answer, ticks=1 << 40), "do not add up"),
     ],

@@ -109,7 +109,7 @@ STATISTICS_FAULTS = [
     ("frame rate", {"frames_predicted": 99}, Outcome.WARNING, "smaller model"),
     ("frame rate", {"frames_captured": 100, "frames_predicted": 90}, Outcome.PROBLEM, "camera"),
     ("frame rate", {"dropped_invoke": 3}, Outcome.PROBLEM, "flash"),
-    ("camera", {"dropped_size": 7}, Outcome.PROBLEM, "not a supported one"),
+    ("camera", {"dropped_size": 7}, Outcome.PROBLEM, "not supported"),
     ("camera", {"camera_timeouts": 2}, Outcome.PROBLEM, "ribbon"),
     ("memory", {"heap_min_free_bytes": 8_000}, Outcome.WARNING, "arena"),
     ("memory", {"heap_min_free_bytes": 0, "heap_free_bytes": 0}, Outcome.SKIPPED, ""),
@@ -419,7 +419,7 @@ def test_a_busy_port_is_told_and_the_board_not_looked_at():
         findings = by_name(examine(board.port, seconds=1))
         port.close()
     assert findings["open"].outcome == Outcome.PROBLEM
-    assert "Another program has it" in findings["open"].next_step
+    assert "Another program uses it" in findings["open"].next_step
     assert findings["answers"].outcome == Outcome.SKIPPED
 
 

@@ -206,13 +206,13 @@ def test_a_device_that_is_no_serial_port_is_named_as_such():
 
 @pytest.mark.parametrize("address", ["socket://bla", "socket://:5333", "rfc2217://bla:port", "socket://bla:99999"])
 def test_an_address_without_host_or_port_is_answered_with_an_example(address):
-    with pytest.raises(PortError, match=rf"{address} names no host with a port: .*socket://127.0.0.1:5333"):
+    with pytest.raises(PortError, match=rf"{address} does not name a host and a port: .*socket://127.0.0.1:5333"):
         open_port(address)
 
 
 @pytest.mark.skipif(not HAS_PTY, reason="no pseudo-terminals here")
 def test_a_port_that_another_program_has_is_not_shared():
-    with PtyBoard() as board, Connection(board.port), pytest.raises(PortError, match="Another program has it"):
+    with PtyBoard() as board, Connection(board.port), pytest.raises(PortError, match="Another program uses it"):
         open_port(board.port)
 
 

@@ -64,7 +64,7 @@ def _show(findings: list[Finding]) -> None:
     console.print(table, highlight=False)
     counts = {outcome: sum(finding.outcome == outcome for finding in findings) for outcome in MARKS}
     console.print(
-        f"\nproblems: {counts[Outcome.PROBLEM]}, warnings: {counts[Outcome.WARNING]}, not looked at: "
+        f"\nproblems: {counts[Outcome.PROBLEM]}, warnings: {counts[Outcome.WARNING]}, not checked: "
         f"{counts[Outcome.SKIPPED]}, well: {counts[Outcome.OK]}",
         highlight=False,
     )

@@ -82,7 +82,7 @@ def _slow(one: OperatorEstimate) -> Iterator[Finding]:
             step.index,
             False,
             path.why,
-            "let weights begin at multiples of 16 bytes, as microfer quantize writes them"
+            "align the weights to multiples of 16 bytes, as microfer quantize writes them"
             if step.weight_offset and step.kernel[1] * step.input[2] % 16 == 0
             else "choose kernel width x input channels as a multiple of 16",
             instructions=_part_cost(one, ("copied rows", "copied row bytes", "copied bytes", "filter bytes")),

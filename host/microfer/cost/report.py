@@ -180,7 +180,7 @@ def _arena_lines(network: Estimate) -> list[str]:
     at_least = "" if arena.is_exact else "at least "
     where = {"internal": "in internal RAM", "psram": "in PSRAM", "unknown": "in internal RAM or PSRAM"}[place]
     if place == "psram" and not fits_internal(arena.needed):
-        where += ", as internal RAM has no piece so large"
+        where += ", because internal RAM has no block that large"
     lines = [
         f"arena         {at_least}{arena.used / 1024:.1f} KiB with ESP-NN, {where}",
         f"              {arena.activations / 1024:.1f} KiB tensors, {arena.planned / 1024:.1f} KiB with scratch, "
@@ -237,7 +237,7 @@ def origin(profile: Profile) -> list[str]:
     if said.get("is_emulated"):
         lines.append(
             "NOT A CHIP'S  the emulated chip computes at this computer's speed: its times and the factors of --refit "
-            "say nothing of an ESP32-S3"
+            "say nothing about an ESP32-S3"
         )
     if str(said.get("kernels", "")).startswith("microfer"):
         lines.append(

@@ -33,10 +33,10 @@ _GRAVE = {
 """After these the board does not do what it is for."""
 
 _RESETS = {
-    ResetReason.BROWNOUT: "take a shorter or thicker cable, another USB port or a powered hub: it wants 500 mA",
-    ResetReason.PANIC: "press its reset button with microfer view open, and keep what it prints; flash again",
-    ResetReason.TASK_WATCHDOG: "press its reset button; if it comes back, flash again and look at the self-test",
-    ResetReason.OTHER_WATCHDOG: "press its reset button; if it comes back, flash again and check the supply",
+    ResetReason.BROWNOUT: "use a shorter or thicker cable, another USB port or a powered hub: it needs 500 mA",
+    ResetReason.PANIC: "press its reset button while microfer view is open, note what it prints, and flash again",
+    ResetReason.TASK_WATCHDOG: "press its reset button; if this happens again, flash again and look at the self-test",
+    ResetReason.OTHER_WATCHDOG: "press its reset button; if this happens again, flash again and check the power supply",
 }
 
 _say = Group("board")
@@ -72,13 +72,13 @@ def check_silence(seen: Observation) -> Finding:
         return _say.problem("answers", text, step)
     if lines := _text_lines(bytes(seen.begin)):
         return _say.problem(
-            "answers", f"it prints text, and does not speak the link; the last line: {lines[-1][:100]}", FLASH
+            "answers", f"it prints text, but does not speak microfer's link; the last line: {lines[-1][:100]}", FLASH
         )
     if seen.begin:
         return _say.problem(
             "answers",
-            f"{len(seen.begin)} bytes or more arrived, and no hello among them",
-            "is --baud that of the firmware, and is this the right port? Then: " + FLASH,
+            f"{len(seen.begin)} bytes or more arrived, but no hello",
+            "does --baud match the firmware, and is this the right port? If so: " + FLASH,
         )
     return _say.problem(
         "answers",
@@ -148,8 +148,8 @@ def check_self_test(hello: Hello) -> Finding:
     if total == 0 or equal != total:
         return _say.problem(
             "self-test",
-            text if total else "no score could be compared: the model was not loaded, or carries no golden answers",
-            f"{FLASH}; then microfer parity --port ... tells which pictures differ",
+            text if total else "no score could be compared: the model was not loaded, or has no golden answers",
+            f"{FLASH}; then microfer parity --port ... shows which pictures differ",
         )
     if found != faces:
         return _say.problem("self-test", text, FLASH)
@@ -187,7 +187,7 @@ def check_stream(seen: Observation) -> Finding:
         pictures = "; crops were being sent, too" if found is not None and found.previews else ""
         return _say.ok("stream", f"predictions are on{pictures}")
     text = "it sent no statistics" if found is None else "predictions were switched off"
-    step = "nothing now: the settings after the start are in force again. Another program had left it so"
+    step = "nothing: the default settings are in force again. Another program had changed them"
     return _say.warning("stream", text, step)
 
 
@@ -209,7 +209,7 @@ def check_rate(seen: Observation) -> Finding:
     if predicted < LEAST_RATE:
         step = "take a smaller model (microfer describe shows what each costs), or kernels made for the chip"
         if seen.hello is not None and _is_virtual(seen.hello):
-            step = "nothing, for a virtual board is as fast as this computer has time for it; or end what else runs"
+            step = "nothing: a virtual board is as fast as this computer allows; or close other programs"
         return _say.warning("frame rate", text, step)
     return _say.ok("frame rate", text)
 
@@ -223,8 +223,8 @@ def check_camera(seen: Observation) -> Finding:
     if any(error.code == ErrorCode.CAMERA_MISSING for error in seen.errors):
         return _say.problem("camera", "no sensor answers", ErrorCode.CAMERA_MISSING.doc.partition(": ")[2])
     if last.dropped_size:
-        step = "the sensor is not a supported one: OV2640 and OV3660 are"
-        return _say.problem("camera", f"{last.dropped_size} frames had another size than was asked for", step)
+        step = "the sensor is not supported; OV2640 and OV3660 are"
+        return _say.problem("camera", f"{last.dropped_size} frames had the wrong size", step)
     if last.camera_timeouts > first.camera_timeouts:
         return _say.problem("camera", f"it stopped just now; {text}", "switch off, reseat the ribbon cable")
     if last.camera_restarts:
@@ -264,11 +264,11 @@ def check_link(seen: Observation) -> Finding:
         f"the board, {damaged_there} commands damaged, {seen.losses} losses"
     )
     if seen.losses or counters.restarts:
-        step = "try another cable and port; if the board restarts by itself, see its last start"
+        step = "try another cable and port; if the board restarts on its own, see its last start"
         return _say.warning("link", f"{text}, {counters.restarts} restarts of the board", step)
     if dropped or counters.missed:
         return _say.warning(
-            "link", text, "the port was full: close what loads this computer, or use the chip's own USB"
+            "link", text, "the port was full: close programs that load this computer, or use the chip's own USB"
         )
     if seen.damaged or damaged_there:
         return _say.warning("link", text, "try another cable, without a hub")

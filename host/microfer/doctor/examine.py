@@ -32,7 +32,7 @@ def examine(
     chosen, findings = choose_port(port, find_ports())
     findings = [*examine_installation(), *findings]
     if chosen is None:
-        return [*findings, _say.skipped("answers", "there is no board to look at")]
+        return [*findings, _say.skipped("answers", "there is no board to check")]
     findings.append(check_permission(chosen))
     if findings[-1].outcome != Outcome.PROBLEM:
         findings += _examine_port(Connection(chosen, baud, give_up_after_s=RETURN_WITHIN_S), seconds, look, note)

@@ -92,7 +92,7 @@ def check_opencv() -> Finding:
 
         FaceFinder()
     except MicroferError as error:
-        return _say.problem("opencv", str(error), "see the message; without OpenCV there is no demo and no viewer")
+        return _say.problem("opencv", str(error), "see the message; demo and viewer need OpenCV")
     except ImportError as error:
         return _say.problem("opencv", f"{error}", INSTALL)
     return _say.ok("opencv", f"OpenCV {cv2.__version__}, with its face detector")
@@ -118,9 +118,7 @@ def check_compiler() -> Finding:
 
         return _say.ok("compiler", find_compiler().version)
     except (MicroferError, ImportError) as error:
-        return _say.warning(
-            "compiler", str(error), "install one; the virtual board alone needs it: a real board and the rest do not"
-        )
+        return _say.warning("compiler", str(error), "install one; only the virtual board needs it")
 
 
 def check_release() -> Finding:

@@ -69,19 +69,21 @@ def check_face_size(seen: Observation) -> Finding:
     if not seen.predictions:
         return _say.skipped("face", "the board sent no predictions")
     if not widths:
-        step = "sit before the camera, the face upright and lit from the front, and run this again"
+        step = "sit in front of the camera, with your face upright and lit from the front, and run this again"
         return _say.skipped("face", f"none was seen on {len(seen.predictions)} frames", step)
     width = float(np.median(widths))
     text = f"{width:.0f} pixels wide, on {len(widths)} of {len(seen.predictions)} frames"
     if width < LEAST_FACE_PX:
-        return _say.warning("face", text, f"come nearer, until it is at least {LEAST_FACE_PX} pixels wide")
+        return _say.warning("face", text, f"come closer, until it is at least {LEAST_FACE_PX} pixels wide")
     return _say.ok("face", text)
 
 
 def check_light(crops: Sequence[npt.NDArray[np.uint8]]) -> list[Finding]:
     """Return the findings about some crops, uint8 (48, 48) each."""
     if not crops:
-        return [_say.skipped("light", "no crop came: no face was seen", "sit before the camera and run this again")]
+        return [
+            _say.skipped("light", "no crop came: no face was seen", "sit in front of the camera and run this again")
+        ]
     all_of_them = [measure(crop) for crop in crops]
     brightness = float(np.median([one.brightness for one in all_of_them]))
     contrast = float(np.median([one.contrast for one in all_of_them]))
@@ -101,7 +103,7 @@ def _check_brightness(brightness: float) -> Finding:
 def _check_contrast(contrast: float) -> Finding:
     text = f"gray values spread by {contrast:.0f}"
     if contrast < LEAST_CONTRAST:
-        step = "wipe the lens; no window behind the face, and a lamp a little to the side"
+        step = "wipe the lens; avoid a window behind the face, and put a lamp a little to the side"
         return _say.warning("contrast", f"too low: {text}", step)
     return _say.ok("contrast", text)
 
@@ -109,7 +111,7 @@ def _check_contrast(contrast: float) -> Finding:
 def _check_sharpness(sharpness: float) -> Finding:
     text = f"relative variance of the Laplacian {sharpness:.2f}"
     if sharpness < LEAST_SHARPNESS:
-        step = "wipe the lens, take off its film, turn it to focus; more light, and hold still"
+        step = "wipe the lens, remove its protective film, turn it to focus; use more light, and hold still"
         return _say.warning("sharpness", f"blurred: {text}", step)
     return _say.ok("sharpness", text)
 
@@ -117,6 +119,6 @@ def _check_sharpness(sharpness: float) -> Finding:
 def _not_looked() -> Finding:
     return _say.skipped(
         "light",
-        "not looked at: that needs pixels of your face, and no pixel leaves the board unless you ask for it",
+        "not checked: this needs pixels of your face, and no pixel leaves the board unless you ask for it",
         "add --look to let the board send some crops to this computer; they are not stored",
     )

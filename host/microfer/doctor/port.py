@@ -31,7 +31,7 @@ def choose_port(named: str | None, found: Sequence[FoundPort]) -> tuple[str | No
 def check_permission(port: str) -> Finding:
     """Return whether this user may read and write the port's device."""
     if "://" in port or sys.platform == "win32":
-        return _say.skipped("permission", "this kind of port has none of its own")
+        return _say.skipped("permission", "this kind of port needs none")
     path = Path(port)
     try:
         mode = path.stat().st_mode
@@ -59,7 +59,7 @@ def open_connection(connection: Connection) -> Finding:
     except PortError as error:
         text, _, step = str(error).partition(". ")
         return _say.problem("open", text, step or "unplug the board, plug it in again")
-    return _say.ok("open", f"{connection.port} is open, and nobody else has it")
+    return _say.ok("open", f"{connection.port} is open, and no other program uses it")
 
 
 def _group(path: Path) -> str:

@@ -122,8 +122,8 @@ def _ask_until_whole(session: InferSession, hello: Hello, runs: int) -> list[Ope
             f"{reason.name}: {reason.doc}"
         ) from last
     raise NoAnswerError(
-        f"{connection.port} gave no whole profile in {TRIES} tries: press the board's reset button, then run the same "
-        f"command again. {last}"
+        f"{connection.port} gave no complete profile in {TRIES} tries: press the board's reset button, then run the "
+        f"same command again. {last}"
     ) from last
 
 
@@ -146,13 +146,13 @@ def _explained(hello: Hello, error: RefusedError) -> MicroferError:
     board = f"{hello.board}, firmware {hello.firmware_version}, kernels {hello.kernels}"
     if error.code == ErrorCode.COMMAND_UNKNOWN:
         return MicroferError(
-            f"the board ({board}) is of a firmware that cannot time operators: flash the firmware of this microfer, "
+            f"the board ({board}) runs firmware that cannot time operators: flash the firmware of this microfer, "
             "then run the same command again"
         )
     if error.code == ErrorCode.PROFILE_FAILED:
         return MicroferError(
-            f"the board ({board}) gave no times: {error}. A chip can be timed, and by way of trial the emulated one "
-            "(scripts/firmware_qemu.py), but no board that computes on this computer"
+            f"the board ({board}) gave no times: {error}. A chip can be timed and, to try it out, the emulated one "
+            "(scripts/firmware_qemu.py), but not a board that computes on this computer"
         )
     return MicroferError(f"the board ({board}) gave no times: {error}")
 
@@ -162,8 +162,8 @@ def _profile(hello: Hello, model: TfliteModel, answers: list[OperatorTime]) -> B
     sums = {(one.runs, one.total, one.network_ticks, one.network_us) for one in answers}
     if len(sums) != 1 or len(answers) != first.total:
         raise MicroferError(
-            f"the board's answers are of different measurements: {sorted(sums)}; does another program use this port? "
-            "Close it and run the same command again"
+            f"the board's answers belong to different measurements: {sorted(sums)}; does another program use this "
+            "port? Close it and run the same command again"
         )
     expected = [operator.name[:_NAME_CHARACTERS] for operator in model.operators]
     found = [one.name for one in answers]

@@ -144,7 +144,7 @@ class Connection:
         try:
             self._serial.write(frame)
         except serial.SerialTimeoutException as error:
-            raise NoAnswerError(f"{self.port} takes no bytes: has the board hung? Press its reset button") from error
+            raise NoAnswerError(f"{self.port} accepts no bytes: has the board hung? Press its reset button") from error
         except PORT_ERRORS as error:
             self._keep(self._gone(error))
             raise LinkLostError(f"{self.port} was lost while sending: {error}") from error

@@ -33,7 +33,7 @@ if sys.platform != "win32":
 
     PORT_ERRORS += (termios.error,)
 
-VIRTUAL_BOARD = "without a board: start the virtual one with `microfer virtual-board` and give the port it names"
+VIRTUAL_BOARD = "without a board: start the virtual one with `microfer virtual-board`, and use the port that it prints"
 
 
 class PortError(MicroferError):
@@ -116,9 +116,9 @@ def only_port(found: list[FoundPort]) -> FoundPort:
         raise PortError(f"{len(able)} ports may be the board; choose one with --port:{lines}")
     if found:
         lines = "".join(f"\n  {port.describe()}: {port.usb.advice}" for port in found)
-        raise PortError(f"a board is here, but it does not speak microfer's link:{lines}")
+        raise PortError(f"there is a board, but it does not speak microfer's link:{lines}")
     raise PortError(
-        "no board was found on USB. Is the cable one for data, not for charging alone? "
+        "no board was found on USB. Is it a data cable, not one for charging only? "
         f"{_no_port_advice()}; give a port that is not USB with --port; {VIRTUAL_BOARD}"
     )
 
@@ -165,7 +165,7 @@ def _check_address(name: str) -> None:
     except ValueError:
         complete = False
     if not complete:
-        raise PortError(f"{name} names no host with a port: expected such as socket://127.0.0.1:5333")
+        raise PortError(f"{name} does not name a host and a port: expected something like socket://127.0.0.1:5333")
 
 
 def same_device(before: FoundPort, found: Iterable[FoundPort]) -> FoundPort | None:
@@ -199,7 +199,7 @@ def _advice(name: str, error: Exception) -> str:
             return "Expected socket://HOST:PORT, rfc2217://HOST:PORT, or the name of a serial port"
         return "Does anything listen there? A virtual board does: `microfer virtual-board`"
     if number in {errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK} or (sys.platform == "win32" and "permission" in text):
-        return "Another program has it: close monitors and viewers, then try again"
+        return "Another program uses it: close monitors and viewers, then try again"
     if number in {errno.EACCES, errno.EPERM}:
         return f"You may not use it: {_permission_advice(name)}"
     if name.isdigit():
@@ -208,8 +208,8 @@ def _advice(name: str, error: Exception) -> str:
         return "It is not a serial port"
     if number == errno.ENOENT or "filenotfound" in text:
         here = ", ".join(port.device for port in find_ports()) or "none"
-        return f"It is not there. Boards found: {here}. {_no_port_advice()}"
-    return "Unplug the board, plug it in again and try once more"
+        return f"There is no such port. Boards found: {here}. {_no_port_advice()}"
+    return "Unplug the board, plug it in again, and try again"
 
 
 def _permission_advice(name: str) -> str:
@@ -230,7 +230,7 @@ def _no_port_advice() -> str:
     if sys.platform == "darwin":
         return "Ports are called /dev/cu.usbmodem... or /dev/cu.usbserial...; a CH34x bridge may need WCH's driver"
     if _is_wsl():
-        return "WSL sees no USB by itself: on Windows run `usbipd list`, then `usbipd attach --wsl --busid BUSID`"
+        return "WSL does not see USB devices: on Windows, run `usbipd list`, then `usbipd attach --wsl --busid BUSID`"
     return "`sudo dmesg | tail` after plugging in shows whether the system sees it, and under which name"
 
 

@@ -50,7 +50,7 @@ def warnings_of(
 def _of_hello(hello: Hello) -> list[str]:
     found = []
     if hello.self_test_total == 0:
-        found.append("the self-test did not run: is a model flashed? Flash the whole firmware again")
+        found.append("the self-test did not run: is there a model? Flash the whole firmware again")
     elif hello.self_test_equal != hello.self_test_total:
         found.append(
             f"self-test: {hello.self_test_total - hello.self_test_equal} of {hello.self_test_total} scores differ from "
