@@ -158,7 +158,7 @@ def test_a_network_of_128_operators_is_timed():
 
 def test_a_board_with_another_model_is_refused_with_what_to_do():
     with ProfileBoard(hello=replace(HERS, model_sha256=bytes(32), model_id="old-one")) as board:
-        with pytest.raises(MicroferError, match=r"runs the model old-one .*export_tflm\.py and flash the whole firmwa"):
+        with pytest.raises(MicroferError, match=r"runs the model old-one .*microfer export and flash the whole firmwa"):
             timed(board)
         assert board.asked == 0
 
@@ -245,7 +245,7 @@ def test_a_profile_with_other_operators_than_the_models_names_the_first(names, m
     ("fault", "message"),
     [
         (lambda answer: replace(answer, network_us=1), "to different measurements"),
-        (lambda answer: replace(answer, total=4), "to different measurements"),
+        (lambda answer: replace(answer, total=answer.total + 1), "to different measurements"),
         (lambda answer: replace(answer, ticks=0), "do not add up: .* the least 0"),
         (lambda answer: replace(answer, ticks=1 << 40), "do not add up"),
     ],
