@@ -196,7 +196,7 @@ def test_errors_say_what_to_do_and_are_counted():
         (replace(HELLO, reset_reason=ResetReason.BROWNOUT), "try another cable or port"),
         (replace(STATISTICS, temperature_c=90), "90 °C"),
         (replace(STATISTICS, heap_free_bytes=8 * 1024), "8 KiB of internal RAM"),
-        (replace(STATISTICS, predictions=False), "switched off"),
+        (replace(STATISTICS, predictions=False), "switched them off"),
         (replace(STATISTICS, camera_restarts=2), "ribbon"),
         (replace(STATISTICS, link_dropped=3), "dropped 3 messages"),
     ],
