@@ -510,7 +510,7 @@ TEST(AnEndlessCommandIsReportedAsTooLong) {
   bench.Command(protocol::AskHello{});
   bench.Forget();
   bench.Turn(2);
-  EXPECT(bench.Sent<protocol::Hello>().size() == 1);
+  EXPECT(bench.Sent<protocol::Hello>().size() == 1 && bench.Errors(ErrorCode::kCommandDamaged) == 0);
 }
 
 TEST(AnEndlessHostDoesNotKeepTheBoardFromItsCamera) {
