@@ -263,7 +263,7 @@ def test_another_board_after_a_loss_is_refused(tmp_path):
             compare(board, tmp_path)
 
 
-# Stopped and gone on with
+# Stopped and resumed
 
 
 def stop_after(count):

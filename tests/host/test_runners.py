@@ -187,7 +187,7 @@ def test_no_code_in_a_keras_model_is_run(tmp_path: Path):
     run = keras.layers.Lambda(lambda x, mark=str(mark): (open(mark, "w").close(), x)[1], output_shape=(2304,))(flat)  # noqa: PTH123
     keras.Model(crop, keras.layers.Dense(7, "softmax")(run)).save(tmp_path / "lambda.keras")
     mark.unlink(missing_ok=True)
-    with pytest.raises(MicroferError, match=r"lambda\.keras is no Keras 3 model that can be loaded"):
+    with pytest.raises(MicroferError, match=r"lambda\.keras is not a Keras 3 model that can be loaded"):
         open_model(tmp_path / "lambda.keras")
     assert not mark.exists()
 

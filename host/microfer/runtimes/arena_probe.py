@@ -1,7 +1,7 @@
 """Find the smallest tensor arena of the .tflite on standard input; print it in bytes. `arena.measure_arena` runs this.
 
 A program of its own because TFLM reports on the process's standard error, and because an arena that is far too small
-is not something a process should bet its life on. Needs tflite-micro alone.
+may crash the process that tries it. Needs tflite-micro alone.
 """
 
 import os
