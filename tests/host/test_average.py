@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from microfer.cli import average as average_command
 from microfer.errors import MicroferError
 from microfer.files import fingerprint, write_json
 from microfer.model import saved
@@ -40,6 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("history.csv", "curves.png"):
         (folder / "run" / name).write_bytes(name.encode())
     settings = {"start": fingerprint(folder / "start.keras"), "select": "accuracy"}
+    settings |= {"network": TINY.to_json(), "recipe": {"name": "continued"}}
     write_json(folder / "run" / "run.json", {"settings": settings, "best_epoch": 3, "epochs": 4, "seconds": 1.0})
     return folder
 
@@ -52,8 +54,8 @@ def test_every_variable_is_averaged_and_the_folder_is_one_like_train_py_s(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "mean"
-    options = {"data": None, "out": out, "share": 0.25, "limit": 20, "as_json": True}
-    assert average(trained / "run", trained / "start.keras", **options) == 0  # type: ignore[arg-type]
+    options = ["--synthetic", "--out", out, "--share", "0.25", "--limit", "20", "--json"]
+    assert average_command.main([*map(str, [trained / "run", "--start", trained / "start.keras", *options])]) == 0
     ends = zip(weights_of(trained / "start.keras"), weights_of(trained / "run" / "best.keras"), strict=True)
     for (old, new), mean in zip(ends, weights_of(out / "best.keras"), strict=True):
         np.testing.assert_allclose(mean, 0.75 * old + 0.25 * new, rtol=1e-6)

@@ -45,21 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name, members in runs.items():
             folder = options.out / f"{name}-{seed}"
             console.print(f"[bold]{name if name == WHOLE else f'without {name}'}[/], seed {seed}", highlight=False)
-            train(
+            result = train(
                 *variant(name, network, options.epochs), data=data, out=folder, seed=seed, limit=options.limit,
                 resume=(folder / "last.npz").exists(), precision=options.precision, threads=options.threads,
+                tell=command.say,
             )  # fmt: skip
+            command.say(result.describe())
             members.append(score(folder, seed, training, validation, quantized=False))
-    result = ablation(
+    found = ablation(
         runs, validation.labels, network.name, options.epochs, data.name if data else "DRAWN FACES, which say nothing"
     )
-    write_json(options.out / "ablation.json", result.to_json())
-    write_text(options.out / "ablation.md", "\n".join(markdown(result)) + "\n")
-    save(ablation_figure(result), options.out / "ablation.png")
+    write_json(options.out / "ablation.json", found.to_json())
+    write_text(options.out / "ablation.md", "\n".join(markdown(found)) + "\n")
+    save(ablation_figure(found), options.out / "ablation.png")
     if options.json:
-        print(json.dumps(result.to_json(), indent=2))
+        print(json.dumps(found.to_json(), indent=2))
     else:
-        _show(result, {name: FACTORS[name].instead for name in options.factors})
+        _show(found, {name: FACTORS[name].instead for name in options.factors})
     console.print(f"wrote {options.out}: ablation.md, ablation.json, ablation.png", highlight=False, soft_wrap=True)
 
 

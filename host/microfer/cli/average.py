@@ -1,9 +1,13 @@
 """Average a trained network's weights with those that its training began with."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.table import Table
+
 from microfer.cli import command
+from microfer.console import console
 
 EXAMPLES = """
   microfer train --data fer2013.zip --preset s3 --recipe continued --start models/s3-1/float.keras --out runs/on
@@ -31,12 +35,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from microfer.training.average import average
 
-    return average(
+    done = average(
         options.run,
         options.start,
         data=None if options.synthetic else options.data,
         out=options.out,
         share=options.share,
         limit=options.limit,
-        as_json=options.json,
+        tell=command.say,
     )
+    table = Table("weights", "accuracy", "macro-F1", title="on the validation split")
+    for name, metrics in done.metrics.items():
+        table.add_row(name, f"{metrics.accuracy:.2%}", f"{metrics.macro_f1:.3f}")
+    console.print(table)
+    command.say(f"wrote {done.best_model}")
+    if options.json:
+        print(json.dumps(done.to_json()))
+    return 0

@@ -174,6 +174,11 @@ def share(text: str) -> float:
     return number
 
 
+def say(text: str) -> None:
+    """Print a line for people, whose text is plain."""
+    console.print(escape(text), highlight=False, soft_wrap=True)
+
+
 def positive(text: str) -> int:
     """Return an option's text as a whole number of at least 1, for `add_argument(type=...)`."""
     number = _number(text, int)

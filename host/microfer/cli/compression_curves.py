@@ -1,9 +1,11 @@
 """Measure how accuracy and size change with pruning and with weight sharing."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from microfer.cli import command
+from microfer.console import Console
 
 EXAMPLES = """
   microfer compression-curves models/s3-1/float.keras --data fer2013.zip      nothing is trained: minutes
@@ -43,9 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_limit_option(parser)
     parser.add_argument("--json", action="store_true", help="print the curves as JSON on standard output")
     options = parser.parse_args(arguments)
+    from microfer.studies.compression.page import tables
     from microfer.studies.compression.session import compression_curves
+    from microfer.versions import package_versions
 
-    return compression_curves(
+    result = compression_curves(
         options.network,
         data=options.data,
         out=options.out,
@@ -54,5 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         threads=options.threads,
         limit=options.limit,
-        as_json=options.json,
+        tell=command.say,
     )
+    if options.json:
+        print(json.dumps(result.to_json() | {"versions": package_versions()}))
+    else:
+        for table in tables(result):
+            Console().print(table)
+    command.say(f"wrote {options.out}: curves.md, curves.json, curves.png")
+    return 0

@@ -137,6 +137,7 @@ def _pruned(source: Source, data: Path | None, options: argparse.Namespace) -> t
             seed=0,
             resume=(folder / "last.npz").is_file(),
             limit=options.limit,
+            tell=_say,
         )
     return folder / NETWORK_FILE, folder
 

@@ -1,10 +1,18 @@
 """Prune a trained network by magnitude."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from microfer.cli import command
+from microfer.console import console
 from microfer.training.recipe import RECIPES
+
+if TYPE_CHECKING:
+    from microfer.compress.session import Pruned
 
 EXAMPLES = """
   microfer prune runs/thesis-bn-strong-0/best.keras --data fer2013.zip
@@ -34,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from microfer.compress.session import prune
 
-    return prune(
+    done = prune(
         options.network,
         data=options.data,
         out=options.out,
@@ -44,5 +52,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         resume=options.resume,
         limit=options.limit,
-        as_json=options.json,
+        tell=command.say,
+    )
+    show(done)
+    if options.json:
+        print(json.dumps(done.report))
+    return 0
+
+
+def show(done: "Pruned") -> None:
+    """Print what pruning left."""
+    table = Table(title="zeros in each convolution's kernel")
+    for title in ("layer", "zeros", "of", "sparsity"):
+        table.add_column(title, justify="left" if title == "layer" else "right")
+    for row in done.layers:
+        table.add_row(row.name, f"{row.zeros:,}", f"{row.weights:,}", f"{row.sparsity:.1%}")
+    console.print(table)
+    accuracy, packed = done.report["validation_accuracy"], done.report["float32_gzip_bytes"]
+    command.say(
+        f"sparsity {done.report['sparsity']:.1%}; validation accuracy {accuracy['before']:.2%} before, "
+        f"{accuracy['after']:.2%} after; float32 weights after gzip {packed['before']:,} bytes before, "
+        f"{packed['after']:,} after (plain size and latency stay: TFLM stores zeros like any other weight)"
     )

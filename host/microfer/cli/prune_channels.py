@@ -1,10 +1,18 @@
 """Cut whole channels out of a trained network, so that it gets faster."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from microfer.cli import command
+from microfer.console import console
 from microfer.training.recipe import RECIPES
+
+if TYPE_CHECKING:
+    from microfer.compress.channels_session import Cut
 
 EXAMPLES = """
   microfer prune-channels runs/thesis-bn-strong-0/best.keras --data fer2013.zip
@@ -51,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from microfer.compress.channels_session import prune_channels
 
-    return prune_channels(
+    report = prune_channels(
         options.network,
         data=options.data,
         out=options.out,
@@ -65,5 +73,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threads=options.threads,
         resume=options.resume,
         limit=options.limit,
-        as_json=options.json,
+        on_cut=_show,
+        tell=command.say,
     )
+    accuracy, spent = report["validation_accuracy"], report["instructions"]
+    command.say(
+        f"instructions {spent['after'] / spent['before']:.1%} of what they were; validation accuracy "
+        f"{accuracy['before']:.2%} before, {accuracy['after']:.2%} after; wrote {options.out / 'best.keras'}"
+    )
+    if options.json:
+        print(json.dumps(report))
+    return 0
+
+
+def _show(cut: "Cut") -> None:
+    table = Table(title=f"what is left of {cut.config.name}")
+    for title in ("", "before", "after"):
+        table.add_column(title, justify="right" if title else "left")
+    for name, old, new in cut.channels:
+        table.add_row(name, str(old), str(new))
+    table.add_section()
+    for name, old, new in cut.costs:
+        table.add_row(name.replace("_", " "), f"{old:,}", f"{new:,}")
+    console.print(table)

@@ -1,5 +1,6 @@
 """Quantize a trained network to full int8."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.confirm_overwrite(options.out / MODEL_FILE, options.force)
     from microfer.compress.session import quantize_file
 
-    return quantize_file(
+    done = quantize_file(
         options.network,
         data=options.data,
         out=options.out,
@@ -41,5 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         count=options.images,
         seed=options.seed,
         limits=Limits(options.max_drop, options.min_agreement),
-        as_json=options.json,
+        tell=command.say,
     )
+    command.say(f"wrote {done.model}: {done.report['bytes']['int8']:,} bytes")
+    if options.json:
+        print(json.dumps(done.report))
+    return 0

@@ -1,6 +1,7 @@
 """Train a network on FER-2013."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,8 @@ EXAMPLES = """
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int | None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the options, train, print what came of it."""
     options = _parse(arguments)
     from microfer.studies.accuracy.recorded import by_epochs
     from microfer.training.distill import Distillation
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
     taught = Distillation(
         options.teacher_weight, options.teacher_temperature, options.teacher_views, options.teacher_once
     )
-    return train(
+    result = train(
         network(preset),
         chosen,
         data=data,
@@ -54,10 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
         imagenet=options.imagenet,
         start=options.start,
         select=options.select,
-        as_json=options.json,
         on_record={} if options.synthetic or options.start or options.teacher else by_epochs(preset, chosen.name),
-        next_step=typed("microfer export"),
+        tell=command.say,
     )
+    command.say(result.describe())
+    command.say(f"next: {typed('microfer export')}")
+    if options.json:
+        print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
+    return 0
 
 
 def _chosen(options: argparse.Namespace) -> tuple[str, Recipe]:

@@ -1,16 +1,12 @@
-"""Channel pruning as a person sees it: the cut, the healing, the table, the files."""
+"""Channel pruning from file to folder: the cut, the healing, the report."""
 
-import json
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from microfer.compress.channels import Kept, choose, cut, groups
-from microfer.console import console, warn
 from microfer.cost.network import instructions
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -35,6 +31,28 @@ def healing(base: Recipe, epochs: int, learning_rate: float) -> Recipe:
     return replace(base, name=f"{base.name}-channels", epochs=epochs, learning_rate=learning_rate, warmup_epochs=0.5)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A network before and after the cut. kept: the channels that are left, by their group's name."""
+
+    config: SqueezeNet
+    smaller: SqueezeNet
+    kept: Kept
+
+    @property
+    def channels(self) -> list[tuple[str, int, int]]:
+        """Each group's first and last layer, its channels before and after."""
+        return [
+            (", ".join(one.producers[:: len(one.producers) - 1 or 1]), one.channels, len(self.kept[one.name]))
+            for one in groups(self.config)
+        ]
+
+    @property
+    def costs(self) -> list[tuple[str, int, int]]:
+        """Each cost, before and after."""
+        return _costs(self.config, self.smaller)
+
+
 def prune_channels(
     source: Path,
     *,
@@ -50,13 +68,15 @@ def prune_channels(
     threads: int | None = None,
     resume: bool = False,
     limit: int | None = None,
-    as_json: bool = False,
-) -> int:
+    on_cut: Callable[[Cut], None] = lambda _: None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
     """Cut channels out of the .keras network `source` and heal it; `microfer prune-channels --help` has the options.
 
     Writes to `out` what a training run writes and `channels.json`: channels of each group, instructions, parameters and
     accuracy before, right after the cut and at the end. Where `source` is what this wrote before, the pruning goes on
-    in steps: "before" is then the network that the first of them began with.
+    in steps: "before" is then the network that the first of them began with. Returns the content of `channels.json`.
+    on_cut: is told what is left, before the healing. tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: a network without fire modules or whose channels cannot be ranked, bad data, a missing package, a
@@ -69,7 +89,7 @@ def prune_channels(
     config, _ = saved.read_config(source)
     if not isinstance(config, SqueezeNet):
         raise MicroferError(f"{source} holds {config.name}; channels are pruned in SqueezeNets only")
-    training, validation = load_splits(data, limit, tell=warn)
+    training, validation = load_splits(data, limit, tell=tell)
     use_threads(threads)
     whole, _ = saved.load(source)
     earlier = _earlier(source)
@@ -84,10 +104,8 @@ def prune_channels(
     before = run.validate(make_engine(whole, config, tuning))[1]
     engine = make_engine(model, smaller, tuning, distillation=distillation)
     cut_open = run.validate(engine)[1]
-    _print_cut(config, smaller, kept)
-    console.print(
-        f"accuracy {before:.2%} before, {cut_open:.2%} after the cut; healing for {epochs} epochs, {engine.name}"
-    )
+    on_cut(Cut(config, smaller, kept))
+    tell(f"accuracy {before:.2%} before, {cut_open:.2%} after the cut; healing for {epochs} epochs, {engine.name}")
     with Screen(run, resume=resume) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     accuracy = {"before": before, "cut": cut_open, "after": result.best_accuracy}
@@ -117,14 +135,7 @@ def prune_channels(
             name: [earlier["channels"][name][0], now] for name, (_, now) in report["channels"].items()
         }
     write_json(out / REPORT_FILE, report)
-    console.print(
-        f"instructions {report['instructions']['after'] / report['instructions']['before']:.1%} of what they were; "
-        f"validation accuracy {report['validation_accuracy']['before']:.2%} before, {result.best_accuracy:.2%} after; "
-        f"wrote {result.best_model}"
-    )
-    if as_json:
-        print(json.dumps(report))
-    return 0
+    return report
 
 
 def _earlier(source: Path) -> dict[str, Any] | None:
@@ -156,16 +167,3 @@ def _costs(config: SqueezeNet, smaller: SqueezeNet) -> list[tuple[str, int, int]
         "int8_weight_bytes": lambda one: sum(layer.int8_bytes for layer in layers(one)),
     }
     return [(name, round(measure(config)), round(measure(smaller))) for name, measure in measures.items()]
-
-
-def _print_cut(config: SqueezeNet, smaller: SqueezeNet, kept: Kept) -> None:
-    table = Table(title=f"what is left of {config.name}")
-    for title in ("", "before", "after"):
-        table.add_column(title, justify="right" if title else "left")
-    for group in groups(config):
-        table.add_row(", ".join(group.producers[:: len(group.producers) - 1 or 1]), str(group.channels),
-                      str(len(kept[group.name])))  # fmt: skip
-    table.add_section()
-    for name, old, new in _costs(config, smaller):
-        table.add_row(name.replace("_", " "), f"{old:,}", f"{new:,}")
-    console.print(table)

@@ -1,17 +1,16 @@
-"""Pruning and quantization as a person sees them: data, progress, tables, files."""
+"""Pruning and quantization from file to folder: data, progress, reports."""
 
 import gzip
-import json
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 from microfer.compress.prune import LayerSparsity, PruningEngine, overall_sparsity, sparsity, weight_bytes
 from microfer.compress.quantize import Gate, gate, representative_images
-from microfer.console import Bar, console, warn
+from microfer.console import Bar
 from microfer.data.splits import require_classes
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -58,6 +57,22 @@ def fine_tuning(base: Recipe, epochs: int, sparsity_target: float) -> Recipe:
     )
 
 
+@dataclass(frozen=True)
+class Pruned:
+    """What pruning left. report: the content of pruning.json. layers: the zeros of each convolution's kernel."""
+
+    report: dict[str, Any]
+    layers: tuple[LayerSparsity, ...]
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What quantization left. report: the content of quantization.json. model: the .tflite."""
+
+    report: dict[str, Any]
+    model: Path
+
+
 def prune(
     source: Path,
     *,
@@ -69,12 +84,13 @@ def prune(
     seed: int,
     resume: bool = False,
     limit: int | None = None,
-    as_json: bool = False,
-) -> int:
+    tell: Callable[[str], None] = lambda _: None,
+) -> Pruned:
     """Prune the .keras network `source` while fine-tuning it; see `microfer prune --help` for the options.
 
     Writes to `out` what a training run writes, with `best.keras` chosen among the epochs at full sparsity, and
     `pruning.json`: sparsity per layer, weights' size plain and after gzip, accuracy before and after.
+    tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: a bad network, bad data, a missing package, a run in `out` that would be overwritten.
@@ -85,8 +101,8 @@ def prune(
         raise MicroferError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
     config, _ = saved.read_config(source)
     backend = choose_backend()
-    training, validation = load_splits(data, limit, tell=warn)
-    console.print(f"loading Keras on {backend}")
+    training, validation = load_splits(data, limit, tell=tell)
+    tell(f"loading Keras on {backend}")
     model, _ = saved.load(source)
     tuning = fine_tuning(recipe(recipe_name), epochs, sparsity_target)
     ramp_epochs = max(round(epochs * RAMP), 1)
@@ -96,7 +112,7 @@ def prune(
     engine = PruningEngine(model, config, sparsity_target, ramp_epochs * steps, sample)
     run = Run(config, tuning, training, validation, seed, out, first_kept_epoch=ramp_epochs + 1)
     accuracy_before = run.validate(engine)[1]
-    console.print(f"[bold]{config.name}[/] to {sparsity_target:.0%} zeros, {accuracy_before:.2%} before, {engine.name}")
+    tell(f"{config.name} to {sparsity_target:.0%} zeros, {accuracy_before:.2%} before, {engine.name}")
     with Screen(run, resume=resume) as screen:
         result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
     pruned, _ = saved.load(result.best_model)
@@ -115,10 +131,7 @@ def prune(
         "versions": package_versions(),
     }
     write_json(out / "pruning.json", report)
-    _print_pruning(report, rows)
-    if as_json:
-        print(json.dumps(report))
-    return 0
+    return Pruned(report, tuple(rows))
 
 
 def quantize_file(
@@ -130,39 +143,37 @@ def quantize_file(
     count: int,
     seed: int,
     limits: Limits,
-    as_json: bool = False,
-) -> int:
+    tell: Callable[[str], None] = lambda _: None,
+) -> Quantized:
     """Quantize the .keras network `source` to int8; see `microfer quantize --help` for the options.
 
     Writes `model.tflite` (int8, with its metadata entry and in it the golden scores) and `quantization.json` to `out`,
     over what an earlier call wrote. Nothing is written where a limit is exceeded: the error names the layer with the
-    most quantization noise.
+    most quantization noise. tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: a bad network, bad data, a missing package, a limit passed, a folder that cannot be written.
     """
     backend = choose_backend()
-    training, validation = load_splits(data, tell=warn)
+    training, validation = load_splits(data, tell=tell)
     images = representative_images(training, count, seed)
-    console.print(f"loading Keras on {backend}, and TensorFlow")
+    tell(f"loading Keras on {backend}, and TensorFlow")
     model, config = saved.load(source)
     require_classes(training, config.labels, str(source))
-    console.print(
-        f"quantizing [bold]{config.name}[/] on {len(images)} images, {len(images) // len(config.labels)} of each class"
-    )
+    tell(f"quantizing {config.name} on {len(images)} images, {len(images) // len(config.labels)} of each class")
     with Bar("calibrating", len(images)) as bar:
         bare = quantize(model, config, images, bar.add)
-    console.print(f"comparing int8 with float on {len(validation):,} validation images")
+    tell(f"comparing int8 with float on {len(validation):,} validation images")
     outcome = gate(model, config, bare, validation, limits)
-    _print_gate(outcome, limits)
+    tell(_gate_words(outcome, limits))
     if data is None:
-        console.print("[yellow]the limits were not judged: the faces are drawn[/]")
+        tell("the limits were not judged: the faces are drawn")
     else:
         outcome.require()
-    console.print("computing the answers of the boot self-test, measuring the arena")
+    tell("computing the answers of the boot self-test, measuring the arena")
     arena = measured_arena(bare)
     if arena is None:
-        console.print("[yellow]tflite-micro has no wheel for this machine: the arena was not measured[/]")
+        tell("tflite-micro has no wheel for this machine: the arena was not measured")
     tflite = embed_metadata(
         bare,
         ModelMetadata(
@@ -190,30 +201,12 @@ def quantize_file(
     }
     write_bytes(out / MODEL_FILE, tflite)
     write_json(out / "quantization.json", report)
-    console.print(f"wrote {out / MODEL_FILE}: {len(tflite):,} bytes")
-    if as_json:
-        print(json.dumps(report))
-    return 0
+    return Quantized(report, out / MODEL_FILE)
 
 
-def _print_pruning(report: dict[str, Any], rows: list[LayerSparsity]) -> None:
-    table = Table(title="zeros in each convolution's kernel")
-    for title in ("layer", "zeros", "of", "sparsity"):
-        table.add_column(title, justify="left" if title == "layer" else "right")
-    for row in rows:
-        table.add_row(row.name, f"{row.zeros:,}", f"{row.weights:,}", f"{row.sparsity:.1%}")
-    console.print(table)
-    accuracy, packed = report["validation_accuracy"], report["float32_gzip_bytes"]
-    console.print(
-        f"sparsity {report['sparsity']:.1%}; validation accuracy {accuracy['before']:.2%} before, "
-        f"{accuracy['after']:.2%} after; float32 weights after gzip {packed['before']:,} bytes before, "
-        f"{packed['after']:,} after (plain size and latency stay: TFLM stores zeros like any other weight)"
-    )
-
-
-def _print_gate(outcome: Gate, limits: Limits) -> None:
+def _gate_words(outcome: Gate, limits: Limits) -> str:
     comparison = outcome.comparison
-    console.print(
+    return (
         f"on {comparison.count:,} validation images: float {comparison.float_accuracy.rate:.2%}, int8 "
         f"{comparison.int8_accuracy.rate:.2%} (drop {comparison.drop_points:+.2f} points, allowed "
         f"{limits.drop_points:g}), same class on {comparison.agreement:.2%}"

@@ -4,13 +4,11 @@ M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022 (arXiv:210
 trained weights and did not leave their valley, points between both ends can be better than either.
 """
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
-from microfer.console import console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -23,6 +21,18 @@ from microfer.runtimes.runners import KerasRunner
 from microfer.training.loop import finished
 
 
+@dataclass(frozen=True)
+class Averaged:
+    """The mean that was written. metrics: on the validation split, of "start", "trained" and "mean"."""
+
+    best_model: Path
+    metrics: dict[str, Metrics]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return file and accuracies ready for JSON."""
+        return {"best_model": str(self.best_model), **_accuracies(self.metrics)}
+
+
 def average(
     run: Path,
     start: Path,
@@ -31,13 +41,14 @@ def average(
     out: Path,
     share: float = 0.5,
     limit: int | None = None,
-    as_json: bool = False,
-) -> int:
+    tell: Callable[[str], None] = lambda _: None,
+) -> Averaged:
     """Write the folder `out` as microfer train would, with the mean of `run`'s best network and of what it began with.
 
     start: the .keras that the run was told to start from. share: of the run's weights in the mean, 0..1; the start has
     the rest. Every variable is averaged, batch normalization's moving statistics too. The mean is written whether it is
     the best of the three or not: `run.json` has the accuracy of each on the validation split.
+    tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: `run` has not come to its end, or began with other weights; a file or the data cannot be read;
@@ -49,7 +60,7 @@ def average(
         raise MicroferError(f"{out} holds a run already: choose another --out")
     record = _begun_with(start, run)
     choose_backend()
-    _, validation = load_splits(data, limit, tell=warn)
+    _, validation = load_splits(data, limit, tell=tell)
     begun, config = saved.load(start)
     trained, _ = saved.load(run / "best.keras", config)
     mean, _ = saved.load(start)
@@ -62,11 +73,7 @@ def average(
     }
     with exclusive(out):
         _write(out, run, mean, config, record, share, found)
-    _show(found)
-    console.print(f"wrote {out / 'best.keras'}", highlight=False, soft_wrap=True)
-    if as_json:
-        print(json.dumps({"best_model": str(out / "best.keras"), **_accuracies(found)}))
-    return 0
+    return Averaged(out / "best.keras", found)
 
 
 def _begun_with(start: Path, run: Path) -> dict[str, Any]:
@@ -99,10 +106,3 @@ def _write(
     averaged = {"share": share, "validation_accuracy": _accuracies(found)}
     of_mean = {"best_val_accuracy": found["mean"].accuracy, "best_val_macro_f1": found["mean"].macro_f1}
     write_json(out / "run.json", record | of_mean | {"averaged": averaged})
-
-
-def _show(found: dict[str, Metrics]) -> None:
-    table = Table("weights", "accuracy", "macro-F1", title="on the validation split")
-    for name, metrics in found.items():
-        table.add_row(name, f"{metrics.accuracy:.2%}", f"{metrics.macro_f1:.3f}")
-    console.print(table)

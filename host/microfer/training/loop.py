@@ -65,6 +65,13 @@ class Result:
     seconds: float
     best_model: Path
 
+    def describe(self) -> str:
+        """Return the result in one sentence, for people."""
+        return (
+            f"best epoch {self.best_epoch} of {self.epochs}: {self.best_accuracy:.2%} on the validation split, "
+            f"macro-F1 {self.best_macro_f1:.3f}, {self.seconds / 60:.1f} minutes; wrote {self.best_model}"
+        )
+
 
 @dataclass(frozen=True)
 class Run:

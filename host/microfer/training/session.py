@@ -1,12 +1,11 @@
 """A training run as a person sees it: data, backend, progress, plots, summary."""
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from microfer.console import Bar, CtrlC, console, warn
+from microfer.console import Bar, CtrlC, console
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -20,7 +19,7 @@ from microfer.training.crash_report import CrashReport
 from microfer.training.distill import Distillation, Teachers
 from microfer.training.engine import Engine, use_threads
 from microfer.training.engines import make_engine
-from microfer.training.loop import Run, Selection
+from microfer.training.loop import Result, Run, Selection
 from microfer.training.recipe import Recipe
 
 FORECAST_STEPS = 60
@@ -44,16 +43,15 @@ def train(
     imagenet: Path | None = None,
     start: Path | None = None,
     select: Selection = "accuracy",
-    as_json: bool = False,
     on_record: Mapping[int, float] | None = None,
-    next_step: str = "",
-) -> int:
-    """Run one training with live progress on the terminal; see `microfer train --help` for the options.
+    tell: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Run one training with live progress, and return what it left; see `microfer train --help` for the options.
 
     data: FER-2013, or None for drawn faces. teachers: .keras files to learn from as well, as `distillation` says.
     imagenet: weights to begin with, for a network of keras.applications. start: a trained .keras of this very network
     to go on from. select: what the best epoch is chosen by. on_record: epochs -> accuracy, 0..1, that runs like this
-    one reached. next_step: the command that a person may type next.
+    one reached. tell: is given what happens meanwhile, a line each.
 
     Raises:
         MicroferError: bad data, weights or teachers, a run in `out` that would be overwritten or cannot be resumed, a
@@ -64,9 +62,9 @@ def train(
     if not resume and (out / "last.npz").exists():
         raise MicroferError(f"{out} already holds a run: add --resume to continue it, or choose another --out")
     backend = choose_backend()
-    training, validation = load_splits(data, limit, tell=warn)
+    training, validation = load_splits(data, limit, tell=tell)
     config = for_labels(config, training.classes)
-    console.print(f"loading Keras on {backend}")
+    tell(f"loading Keras on {backend}")
     keras = load_keras("training")
     use_threads(threads)
     keras.utils.set_random_seed(seed)
@@ -79,8 +77,8 @@ def train(
     engine = make_engine(
         model, config, recipe, precision=precision, distillation=followed.settings if followed else None
     )
-    console.print(
-        f"[bold]{config.name}[/], {engine.model.count_params():,} parameters, recipe [bold]{recipe.name}[/], "
+    tell(
+        f"{config.name}, {engine.model.count_params():,} parameters, recipe {recipe.name}, "
         f"{len(training):,} + {len(validation):,} images, {engine.name}"
         + (f", {len(teachers)} teachers" if teachers else "")
     )
@@ -91,16 +89,7 @@ def train(
     with Screen(run, resume=resume, tensorboard=tensorboard) as screen:
         if not resume:
             screen.say_duration(engine, on_record or {})
-        result = run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
-    console.print(
-        f"best epoch {result.best_epoch} of {result.epochs}: {result.best_accuracy:.2%} on the validation split, "
-        f"macro-F1 {result.best_macro_f1:.3f}, {result.seconds / 60:.1f} minutes; wrote {result.best_model}"
-    )
-    if next_step:
-        console.print(f"next: {next_step}", highlight=False, markup=False, soft_wrap=True)
-    if as_json:
-        print(json.dumps({**vars(result), "best_model": str(result.best_model)}))
-    return 0
+        return run.execute(engine, resume=resume, on_step=screen.step, on_epoch=screen.epoch)
 
 
 def _look(teachers: Teachers, training: Dataset) -> None:

@@ -1,8 +1,8 @@
 """Compression curves as a person sees them: which points are there already, the others measured, table, files, plot."""
 
 import hashlib
-import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from microfer.compress.one_shot import OneShot, packed_bytes
 from microfer.compress.session import SAMPLE_IMAGES, prune
-from microfer.console import Console, console, warn
 from microfer.data.dataset import Dataset
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
@@ -30,7 +29,7 @@ from microfer.studies.compression.curves import (
     kept,
     measure,
 )
-from microfer.studies.compression.page import curves_figure, markdown, tables
+from microfer.studies.compression.page import curves_figure, markdown
 from microfer.training.engine import use_threads
 from microfer.versions import package_versions
 
@@ -49,13 +48,14 @@ def compression_curves(
     seed: int,
     threads: int | None = None,
     limit: int | None = None,
-    as_json: bool = False,
-) -> int:
+    tell: Callable[[str], None] = lambda _: None,
+) -> Curves:
     """Measure the .keras network `source` at every sparsity and every number of values; see
     `microfer compression-curves --help` for the options.
 
     Writes to `out` `curves.json`, `curves.md` and `curves.png`; the points themselves to `out/points`, where they are
-    found the next time, and with `epochs` the healing runs to `out/sparsity-10` and so on.
+    found the next time, and with `epochs` the healing runs to `out/sparsity-10` and so on. tell: is given what happens
+    meanwhile, a line each.
 
     Raises:
         MicroferError: a bad network, bad data, a missing package, a damaged point, another curve's run in `out`.
@@ -66,14 +66,13 @@ def compression_curves(
         )
     config, _ = saved.read_config(source)
     _limit(threads)
-    training, validation = load_splits(data, limit, tell=warn)
-    every = _Measurements(_Order(source, data, out, epochs, heal_from, seed, threads, limit), training, validation)
+    training, validation = load_splits(data, limit, tell=tell)
+    order = _Order(source, data, out, epochs, heal_from, seed, threads, limit)
+    every = _Measurements(order, training, validation, tell)
     try:
         points = every.all_points()
     except KeyboardInterrupt:
-        console.print(
-            f"{out} keeps what was measured: run the same command again to continue", highlight=False, soft_wrap=True
-        )
+        tell(f"{out} keeps what was measured: run the same command again to continue")
         raise
     result = Curves(
         network=config.name,
@@ -89,13 +88,7 @@ def compression_curves(
     write_json(out / "curves.json", document)
     write_text(out / "curves.md", "\n".join(markdown(result)) + "\n")
     save(curves_figure(result), out / "curves.png")
-    if as_json:
-        print(json.dumps(document))
-    else:
-        for table in tables(result):
-            Console().print(table)
-    console.print(f"wrote {out}: curves.md, curves.json, curves.png", highlight=False, soft_wrap=True)
-    return 0
+    return result
 
 
 @dataclass(frozen=True)
@@ -115,8 +108,8 @@ class _Order:
 class _Measurements:
     """Finds each point in `out/points` or measures it; loads the network when the first one is to be measured."""
 
-    def __init__(self, order: _Order, training: Dataset, validation: Dataset) -> None:
-        self._order, self._training, self._validation = order, training, validation
+    def __init__(self, order: _Order, training: Dataset, validation: Dataset, tell: Callable[[str], None]) -> None:
+        self._order, self._training, self._validation, self._tell = order, training, validation, tell
         images = hashlib.sha256()
         for split in (training, validation):
             images.update(split.images.tobytes())
@@ -135,7 +128,7 @@ class _Measurements:
         steps += [Step("healed", sparsity) for sparsity in healed if self._order.epochs]
         found = [kept(self._file(step), self.origin(step.how)) for step in steps]
         if there := sum(point is not None for point in found):
-            console.print(f"{there} of {len(steps)} points are measured already, in {self._order.out}", highlight=False)
+            self._tell(f"{there} of {len(steps)} points are measured already, in {self._order.out}")
         return tuple(
             point or self._measured(step, f"{number} of {len(steps)}: {step}")
             for number, (step, point) in enumerate(zip(steps, found, strict=True), start=1)
@@ -151,7 +144,7 @@ class _Measurements:
 
     def _measured(self, step: Step, title: str) -> Point:
         """Return a point measured now, and kept."""
-        console.print(title, highlight=False)
+        self._tell(title)
         network = self._open()
         if step.how == "healed":
             model, _ = saved.load(self._healed(step), network.config)
@@ -163,10 +156,9 @@ class _Measurements:
             title=f"{title}, int8", workers=self._order.threads,
         )  # fmt: skip
         keep(self._file(step), point, self.origin(step.how))
-        console.print(
+        self._tell(
             f"  float {point.float_accuracy.rate:.2%}, int8 {point.int8_accuracy.rate:.2%}, "
-            f"{point.int8_gzip_bytes:,} bytes after gzip",
-            highlight=False,
+            f"{point.int8_gzip_bytes:,} bytes after gzip"
         )
         return point
 
@@ -197,6 +189,7 @@ class _Measurements:
             prune(
                 order.source, data=order.data, out=folder, sparsity_target=step.asked, epochs=order.epochs,
                 recipe_name=HEALING_RECIPE, seed=order.seed, resume=(folder / "last.npz").exists(), limit=order.limit,
+                tell=self._tell,
             )  # fmt: skip
         return folder / "best.keras"
 
