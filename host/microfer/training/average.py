@@ -57,7 +57,7 @@ def average(
     if not 0 < share < 1:
         raise MicroferError(f"--share must lie between 0 and 1, not at {share:g}")
     if (out / "run.json").exists():
-        raise MicroferError(f"{out} holds a run already: choose another --out")
+        raise MicroferError(f"{out} already holds a run: choose another --out")
     record = _begun_with(start, run)
     choose_backend()
     _, validation = load_splits(data, limit, tell=tell)
