@@ -25,12 +25,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host"))
+
+from microfer.errors import MicroferError
+from microfer.files import write_json
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "host")]
-
-from microfer.errors import MicroferError  # noqa: E402
-from microfer.files import write_json  # noqa: E402
-
 LISTS = ROOT / "tests" / "faults"
 LEAST_NOTICED = 0.95
 TEST_TIMEOUT_S = 240
