@@ -68,7 +68,7 @@ def prediction() -> Files:
 
 def costs() -> Files:
     """Return the cost model's fits: to the sweep, and to the networks counted with the firmware's own kernels."""
-    from microfer.cost import own
+    from microfer.cost import own_kernels
     from microfer.cost.costs import FITTED
     from microfer.cost.step import steps
     from microfer.files import json_text
@@ -87,7 +87,7 @@ def costs() -> Files:
     }
     networks = {name: steps(tflite_file.read(MODELS / name / MODEL_FILE)) for name in records}
     counted = own_fitted(records, networks)
-    return {FITTED: json_text(fits).encode(), own.FITTED: json_text(counted).encode()}
+    return {FITTED: json_text(fits).encode(), own_kernels.FITTED: json_text(counted).encode()}
 
 
 def golden() -> Files:

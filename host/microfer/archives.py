@@ -1,4 +1,7 @@
-"""Archives from outside, NumPy's .npz and zip, read within bounds. Nothing in them is run or unpickled."""
+"""Archives from outside, NumPy's .npz and zip, read within bounds. Nothing in them is run or unpickled.
+
+They hold networks and checkpoints; zips of pictures are read by `data.folders_and_archives`.
+"""
 
 import lzma
 import math

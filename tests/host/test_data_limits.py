@@ -15,7 +15,7 @@ from tests.host.test_fer2013 import FACES, GOOD_PIXELS, csv_of, encoded, error_o
 from microfer.contract import LABELS
 from microfer.data import csv_reader, description, entries
 from microfer.data.decoding import MAX_PIXELS, picture_size
-from microfer.data.entries import MAX_FILE_BYTES
+from microfer.data.folders_and_archives import MAX_FILE_BYTES
 from microfer.data.spelling import MEANINGS
 from microfer.errors import MicroferError
 from microfer.pictures import pictures

@@ -14,7 +14,8 @@ from microfer.data.synthetic import synthetic_dataset
 from microfer.errors import MicroferError
 from microfer.model.presets import SqueezeNet
 from microfer.training import checkpoint, loop
-from microfer.training.distill import Distillation, Teachers, softened, split_targets
+from microfer.training.distill import Distillation, Teachers, softened
+from microfer.training.loss import split_targets
 from microfer.training.recipe import recipe
 
 pytestmark = pytest.mark.tensorflow

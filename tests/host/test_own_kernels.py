@@ -8,7 +8,7 @@ from tests.host.tflite_graphs import chain, convolution, float_convolution
 from microfer.cost.document import document
 from microfer.cost.estimate import estimate
 from microfer.cost.memory import CLOCK_HZ, SPEEDS
-from microfer.cost.own import estimated
+from microfer.cost.own_kernels import estimated
 from microfer.cost.report import summary
 from microfer.cost.step import steps
 from microfer.release import MEASUREMENTS, MODELS
@@ -42,7 +42,7 @@ def test_a_counted_network_is_within_the_error_of_a_fit_to_the_others(name, monk
     records = {one: record for one, record in read_kernels(KERNELS).items() if (MODELS / one).is_dir()}
     networks = {one: steps(read(MODELS / one / "model.tflite")) for one in records}
     others = {one: record for one, record in records.items() if one != name}
-    monkeypatch.setattr("microfer.cost.own._fit", lambda: own_fitted(others, networks))
+    monkeypatch.setattr("microfer.cost.own_kernels._fit", lambda: own_fitted(others, networks))
     own = estimated(estimate(read(MODELS / name / "model.tflite")))
     assert own is not None
     assert 0.1 < own.error < 0.2

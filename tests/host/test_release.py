@@ -13,7 +13,7 @@ from microfer.calibrate.calibrate import MAX_ECE
 from microfer.calibrate.temperature import natural_floor
 from microfer.cost.estimate import estimate
 from microfer.cost.lint import lint
-from microfer.cost.own import OwnKernels
+from microfer.cost.own_kernels import OwnKernels
 from microfer.data.synthetic import synthetic_dataset
 from microfer.files import fingerprint
 from microfer.model.presets import PRESETS

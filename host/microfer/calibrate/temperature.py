@@ -1,7 +1,7 @@
 """The floor and the temperature that make an int8 model's confidence mean what it says, as the board computes it.
 
 C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, On calibration of modern neural networks, ICML 2017, section 4.2. The
-board has no logits: it takes powers of the scores, which comes to the same, in whole numbers (`simulate.prediction`).
+board has no logits: it takes powers of the scores, which comes to the same, in whole numbers (`oracle.prediction`).
 Before that it takes the floor away, which no temperature does: see `natural_floor`.
 """
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from microfer.cost.faults import pinned
     from microfer.cost.lint import lint
     from microfer.cost.memory import Placement
-    from microfer.cost.own import estimated
+    from microfer.cost.own_kernels import estimated
     from microfer.cost.profile import corrected, profile_in, write_factors
     from microfer.cost.step import steps
     from microfer.release import MANIFEST, MEASUREMENTS

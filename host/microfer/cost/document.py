@@ -6,7 +6,7 @@ from microfer.cost.costs import versions
 from microfer.cost.estimate import Estimate, OperatorEstimate
 from microfer.cost.faults import Finding
 from microfer.cost.memory import SPEEDS
-from microfer.cost.own import OwnKernels
+from microfer.cost.own_kernels import OwnKernels
 from microfer.tflite.verdict import Verdict
 
 

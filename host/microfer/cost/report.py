@@ -12,7 +12,7 @@ from rich.table import Table
 from microfer.cost.estimate import Estimate, OperatorEstimate
 from microfer.cost.faults import Finding
 from microfer.cost.memory import fits_internal
-from microfer.cost.own import OwnKernels
+from microfer.cost.own_kernels import OwnKernels
 from microfer.cost.profile import Profile
 from microfer.files import atomic_path
 from microfer.tflite.verdict import Verdict

@@ -21,7 +21,7 @@ from microfer.contract import CROP_SIZE, LABELS, NUM_CLASSES, PIXEL_MAX
 from microfer.data.dataset import USAGES, Dataset
 from microfer.data.decoding import told_apart
 from microfer.data.description import Description
-from microfer.data.entries import check_count
+from microfer.data.folders_and_archives import check_count
 from microfer.data.progress import progress_bar
 from microfer.data.spelling import label_of, usages_of
 from microfer.errors import MicroferError

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from microfer.contract import LABEL_PATTERN, LABELS, LONGEST_LABEL, MAX_CLASSES, MIN_CLASSES
-from microfer.data.entries import Entry, open_file
+from microfer.data.folders_and_archives import Entry, open_file
 from microfer.data.spelling import CLASS_HELP, label_of, usages_of
 from microfer.errors import MicroferError
 

@@ -13,8 +13,8 @@ from microfer.data.csv_reader import Columns, header_of, read_csv
 from microfer.data.dataset import Dataset
 from microfer.data.decoding import IMAGE_SUFFIXES, told_apart
 from microfer.data.description import Description
-from microfer.data.entries import Entry, folder_entries, open_file, open_tar, open_zip, zip_entries
 from microfer.data.folder_reader import read_images
+from microfer.data.folders_and_archives import Entry, folder_entries, open_file, open_tar, open_zip, zip_entries
 from microfer.data.splits import as_described
 from microfer.data.votes import by_votes
 from microfer.errors import MicroferError

@@ -12,7 +12,7 @@ from microfer.contract import CROP_SIZE
 from microfer.data import decoding
 from microfer.data.dataset import Dataset
 from microfer.data.description import Description, own_classes
-from microfer.data.entries import Entry
+from microfer.data.folders_and_archives import Entry
 from microfer.data.progress import progress_bar
 from microfer.data.spelling import CLASS_HELP, SPLIT_HELP, digits_help, usage_of_file_name, usages_of
 from microfer.errors import MicroferError

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.data.dataset import Dataset
-from microfer.data.entries import MAX_FILE_BYTES, open_file, read_within
+from microfer.data.folders_and_archives import MAX_FILE_BYTES, open_file, read_within
 from microfer.errors import MicroferError
 
 COLUMNS = (

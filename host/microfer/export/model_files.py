@@ -1,7 +1,7 @@
 """The text of the C++ files that come from one deployable model. Standard library alone.
 
 `golden.h` and `golden.cc` are the golden pictures, and what the model must answer on them. Every function returns the
- whole content of one file; the same model gives the same text.
+whole content of one file; the same model gives the same text.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What a model answers on the golden pictures, computed as the board must compute it.
 
-By LiteRT's reference kernels on the crops of `simulate.crop`, which TFLM and the firmware's own crop equal bit for bit.
+By LiteRT's reference kernels on the crops of `oracle.crop`, which TFLM and the firmware's own crop equal bit for bit.
 """
 
 from collections.abc import Sequence

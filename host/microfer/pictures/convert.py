@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from microfer.data import description
 from microfer.data.decoding import decode, is_image_name, told_apart
-from microfer.data.entries import Entry, folder_entries, open_tar, open_zip, zip_entries
+from microfer.data.folders_and_archives import Entry, folder_entries, open_tar, open_zip, zip_entries
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_json
 from microfer.json_reader import read_json

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from microfer.data.decoding import IMAGE_SUFFIXES, decode, is_image_name, told_apart
-from microfer.data.entries import open_file, read_within
+from microfer.data.folders_and_archives import open_file, read_within
 from microfer.errors import MicroferError
 from microfer.pictures.opencv import cv2
 

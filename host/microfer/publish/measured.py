@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from microfer.cost.own import OwnKernels
+from microfer.cost.own_kernels import OwnKernels
 from microfer.cost.step import steps
 from microfer.errors import MicroferError
 from microfer.files import read_bytes, write_bytes

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from microfer.contract import MIN_CLASSES
-from microfer.cost.own import OwnKernels
+from microfer.cost.own_kernels import OwnKernels
 from microfer.cost.report import rates
 from microfer.parity.limits import Limits
 from microfer.publish.private_scores import private_score

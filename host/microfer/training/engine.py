@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from microfer.errors import MicroferError
 from microfer.model.backend import choose_backend
-from microfer.training.distill import Distillation, loss, split_targets
+from microfer.training.distill import Distillation
+from microfer.training.loss import loss, split_targets
 
 Array = npt.NDArray[np.float32]
 

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from microfer.model.networks import Network
-from microfer.training.distill import Distillation, loss, split_targets
+from microfer.training.distill import Distillation
 from microfer.training.engine import Array, VariablesState
+from microfer.training.loss import loss, split_targets
 from microfer.training.torch_network import TorchNetwork
 
 

@@ -91,7 +91,7 @@ def built_core(
 
     Two processes at once are safe: each compiles in a folder of its own, and whoever is last puts the same bytes there.
 
-    tflite: the model, a path or its bytes, as `deploy.export.generate` takes it.
+    tflite: the model, a path or its bytes, as `export.generate` takes it.
     cache: the folder of built libraries, `cache_folder()` when not given.
 
     Raises:

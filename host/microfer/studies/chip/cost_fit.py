@@ -16,8 +16,8 @@ from scipy.optimize import nnls
 
 from microfer.cost.costs import FORMAT_VERSION, KEYED_BY
 from microfer.cost.dispatch import path_of
-from microfer.cost.own import FORMAT_VERSION as OWN_VERSION
-from microfer.cost.own import work
+from microfer.cost.own_kernels import FORMAT_VERSION as OWN_VERSION
+from microfer.cost.own_kernels import work
 from microfer.cost.step import Step
 from microfer.studies.chip.kernel_record import OWN, KernelRecord
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from microfer.cost.own import OwnKernels, longest_s
+from microfer.cost.own_kernels import OwnKernels, longest_s
 from microfer.cost.step import Step
 from microfer.errors import MicroferError
 from microfer.files import read_bytes
