@@ -19,10 +19,11 @@ def main() -> int:
         print(f"microfer needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}", file=sys.stderr)
         return 2
     sys.path.insert(0, str(HOST))
+    from microfer.current_model import current_model, pointer_of
     from microfer.errors import MicroferError
     from microfer.export.export import export_model
     from microfer.export.golden import FOLDER
-    from microfer.release import CURRENT, MODELS, current_model
+    from microfer.release import MODELS
 
     try:
         chosen = current_model()
@@ -33,7 +34,7 @@ def main() -> int:
     print(f"microfer {chosen.describe()}", file=sys.stderr)
     used = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     generators = sorted(Path(file) for file in used if file and Path(file).is_relative_to(HOST))
-    pointers = [path for name in ("DEFAULT", CURRENT) if (path := MODELS / name).is_file()]
+    pointers = [path for path in (MODELS / "DEFAULT", pointer_of()) if path.is_file()]
     for path in (chosen.path, *pointers, *sorted(FOLDER.iterdir()), *generators):
         print(path.as_posix())
     return 0

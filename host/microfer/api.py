@@ -12,6 +12,7 @@ import numpy.typing as npt
 from microfer.cost.estimate import Estimate
 from microfer.cost.estimate import estimate as estimate_model
 from microfer.cost.faults import pinned
+from microfer.current_model import current_model
 from microfer.data.fer2013 import load as load_data
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
@@ -25,7 +26,7 @@ from microfer.parity.limits import Limits
 from microfer.pictures.classify import UNCERTAIN, Classifier
 from microfer.pictures.faces import FaceFinder, crop
 from microfer.pictures.pictures import Picture, read
-from microfer.release import MANIFEST, current_model
+from microfer.release import MANIFEST
 from microfer.runtimes.runners import labels_of
 from microfer.tflite import tflite_file
 from microfer.viewer.view_model import labels_for

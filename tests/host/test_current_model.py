@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from tests.host.fake_board import HELLO
 
+from microfer.current_model import CURRENT, Chosen, current_model, find_model, use_model
 from microfer.doctor.board import check_model
 from microfer.doctor.finding import Outcome
 from microfer.errors import MicroferError
 from microfer.link.warnings import ExpectedModel, warnings_of
-from microfer.release import CURRENT, Chosen, current_model, find_model, use_model
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.host.fake_board import HAS_PTY, HELLO, STATISTICS, FakeBoard, PtyBoar
 
 from microfer import __version__
 from microfer.cli import doctor as doctor_command
+from microfer.current_model import Chosen
 from microfer.doctor import installation, observation
 from microfer.doctor import port as port_checks
 from microfer.doctor.board import examine_board, shipped_models
@@ -35,7 +36,6 @@ from microfer.link.messages import (
 from microfer.link.ports import USB_IDS, FoundPort
 from microfer.link.reader import Cause, LinkCounters, OtherVersion
 from microfer.link.stream import START_SETTINGS
-from microfer.release import Chosen
 
 DEFAULT_MODEL, DEFAULT_SHA256 = next(iter(shipped_models().items()))
 WELL = replace(HELLO, firmware_version=__version__, model_id=DEFAULT_MODEL, model_sha256=bytes.fromhex(DEFAULT_SHA256))

@@ -15,10 +15,10 @@ from rich.prompt import Confirm
 from microfer.cli.help import HelpFormatter, epilog
 from microfer.cli.invocation import typed
 from microfer.console import Bar, console, warn
+from microfer.current_model import current_model
 from microfer.data.find import ENVIRONMENT, find_fer2013
 from microfer.errors import MicroferError
 from microfer.link.ports import DEFAULT_BAUD
-from microfer.release import current_model
 
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What the system says of an output that takes no more: a full disk, a limit, a quota."""

@@ -18,13 +18,14 @@ from microfer.cost.document import finding_document
 from microfer.cost.estimate import estimate
 from microfer.cost.faults import Finding, pinned
 from microfer.cost.lint import lint
+from microfer.current_model import use_model
 from microfer.errors import MicroferError
 from microfer.export.export import Export, export_model
 from microfer.export.kernel_plan import plan_kernels
 from microfer.files import fingerprint
 from microfer.json_reader import read_json
 from microfer.parity.limits import Limits
-from microfer.release import IS_CHECKOUT, MANIFEST, WORK, use_model
+from microfer.release import IS_CHECKOUT, MANIFEST, WORK
 from microfer.runtimes.judge import judge
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from microfer.cli import command
 from microfer.console import console
+from microfer.current_model import current_model, find_model, use_model
 from microfer.files import fingerprint
-from microfer.release import current_model, find_model, release_names, use_model
+from microfer.release import release_names
 from microfer.tflite import tflite_file
 from microfer.tflite.check import check_deployable
 from microfer.tflite.metadata import read_metadata

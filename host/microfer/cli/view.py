@@ -8,13 +8,13 @@ from contextlib import ExitStack
 
 from microfer.cli import command
 from microfer.console import Bar, console
+from microfer.current_model import current_model
 from microfer.errors import MicroferError
 from microfer.link.connection import Connection
 from microfer.link.ports import find_ports, only_port
 from microfer.link.recording import Recording, read_recording
 from microfer.link.source import LiveSource, Replay, Source
 from microfer.link.warnings import ExpectedModel
-from microfer.release import current_model
 from microfer.viewer import export
 from microfer.viewer.displays import choose_display
 from microfer.viewer.json_lines import JsonLines, summary_of

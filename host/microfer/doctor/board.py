@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from microfer import __version__
+from microfer.current_model import Chosen, current_model
 from microfer.doctor.finding import Finding, Group
 from microfer.doctor.observation import Observation
 from microfer.errors import MicroferError
@@ -13,7 +14,7 @@ from microfer.files import read_bytes
 from microfer.link.messages import PROTOCOL_VERSION, ErrorCode, Hello, ResetReason, Statistics
 from microfer.link.ports import VIRTUAL_BOARD
 from microfer.link.warnings import HOT_C, LEAST_HEAP_BYTES, NOT_MEASURED_C
-from microfer.release import MODEL_FILE, MODELS, Chosen, current_model, default_model
+from microfer.release import MODEL_FILE, MODELS, default_model
 
 FLASH = "flash the firmware of this microfer onto the board, all of it"
 LEAST_RATE = 5.0

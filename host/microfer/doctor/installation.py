@@ -10,10 +10,11 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from microfer.current_model import current_model
 from microfer.doctor.finding import Finding, Group
 from microfer.errors import TRAIN_LOCK_HINT, MicroferError
 from microfer.model.backend import choose_backend
-from microfer.release import REPOSITORY, current_model
+from microfer.release import REPOSITORY
 
 LOCK = REPOSITORY / "requirements" / "run.lock"
 TRAIN_LOCK = LOCK.with_name("train.lock")
