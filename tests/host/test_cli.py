@@ -39,7 +39,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_overview_lists_every_verb_under_four_headings(narrow: None) -> None:
     text = overview()
-    assert list(GROUPS) == ["make a model", "prove it", "put it on a board", "watch it"]
+    assert list(GROUPS) == ["make a network", "prove it", "put it on a board", "watch it"]
     assert all(re.search(rf"^{heading}$", text, re.MULTILINE) for heading in GROUPS)
     assert re.findall(r"^  ([a-z][a-z0-9-]+) {2,}\S", text, re.MULTILINE) == list(VERBS)
     assert max(map(len, text.splitlines())) <= 80

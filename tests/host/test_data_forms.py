@@ -11,7 +11,7 @@ import pytest
 from tests.host.test_fer2013 import COLOURED, FACES, GOOD_PIXELS, csv_of, encoded, error_of, put, zipped
 
 from microfer.contract import LABELS
-from microfer.data import entries, fer2013
+from microfer.data import fer2013, folders_and_archives
 from microfer.data.training_data import load_splits
 from microfer.errors import MicroferError
 
@@ -73,14 +73,14 @@ def test_a_link_to_itself_is_named(tree):
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tree, monkeypatch):
-    plain = entries.Path.iterdir
+    plain = folders_and_archives.Path.iterdir
 
     def denied(path):
         if path.name == "sad":
             raise PermissionError(13, "Permission denied")
         return plain(path)
 
-    monkeypatch.setattr(entries.Path, "iterdir", denied)
+    monkeypatch.setattr(folders_and_archives.Path, "iterdir", denied)
     assert f"cannot read the folder {tree / 'train' / 'sad'}: Permission denied" in error_of(tree)
 
 

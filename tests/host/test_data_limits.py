@@ -13,7 +13,7 @@ import pytest
 from tests.host.test_fer2013 import FACES, GOOD_PIXELS, csv_of, encoded, error_of, put, zipped
 
 from microfer.contract import LABELS
-from microfer.data import csv_reader, description, entries
+from microfer.data import csv_reader, description, folders_and_archives
 from microfer.data.decoding import MAX_PIXELS, picture_size
 from microfer.data.folders_and_archives import MAX_FILE_BYTES
 from microfer.data.spelling import MEANINGS
@@ -181,7 +181,7 @@ def test_a_quote_that_is_never_closed_does_not_gather_lines_for_ever(tmp_path, p
 
 
 def test_more_files_than_the_limit_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(entries, "MAX_ENTRIES", 5)
+    monkeypatch.setattr(folders_and_archives, "MAX_ENTRIES", 5)
     files = {f"train/sad/{n}.png": encoded(FACES[0]) for n in range(6)}
     for path in (put(tmp_path / "folder", files), zipped(tmp_path / "a.zip", files)):
         assert f"{path} holds more than 5 images or files, which is the limit" in error_of(path)
@@ -238,7 +238,13 @@ def test_a_picture_that_is_a_pointer_of_git_lfs_is_named(tmp_path):
 
 def test_the_page_on_data_names_the_limits_in_force():
     page = (ROOT / "docs" / "data.md").read_text()
-    limits = (MAX_PIXELS, MAX_FILE_BYTES, entries.MAX_ENTRIES, entries.MAX_DIRECTORY_BYTES, csv_reader.MAX_LINE)
+    limits = (
+        MAX_PIXELS,
+        MAX_FILE_BYTES,
+        folders_and_archives.MAX_ENTRIES,
+        folders_and_archives.MAX_DIRECTORY_BYTES,
+        csv_reader.MAX_LINE,
+    )
     assert [f"{limit:,}" for limit in limits if f"| {limit:,} |" not in page] == []
 
 

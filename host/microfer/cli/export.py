@@ -149,7 +149,7 @@ def _say(text: str) -> None:
 
 def _say_next(model_id: str) -> None:
     _say(f"{model_id} is the current model; next, with a board: pio run -t upload")
-    _say(typed("without one: microfer virtual-board; then, for either: microfer view"))
+    _say(typed("and microfer view; without a board: microfer virtual-board, then microfer view --port 127.0.0.1:5333"))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -25,7 +25,7 @@ class Verb:
 
 
 GROUPS: dict[str, tuple[Verb, ...]] = {
-    "make a model": (
+    "make a network": (
         Verb("audit", "count a data set, and find its duplicates and faults"),
         Verb("convert", "make a data set of 48x48 gray crops from colour pictures of any size"),
         Verb("train", "train a network on FER-2013, or on faces of your own", "train", "host/train.py"),
