@@ -14,13 +14,13 @@ using testing::FakeClock;
 using testing::FakeDetector;
 using testing::FakeSystem;
 
-constexpr int kSide = 60;
+constexpr int kPictureSide = 60;
 constexpr Box kFace{6, 6, 48, 48};
 
 // The self-test on one picture, whose face and scores the test chooses.
 struct SelfTestBench {
   SelfTestBench() {
-    picture = {"bench", pixels.data(), kSide, kSide, kFace, {}};
+    picture = {"bench", pixels.data(), kPictureSide, kPictureSide, kFace, {}};
     std::copy(classifier.scores.begin(), classifier.scores.end(), std::begin(picture.scores));
     detector.box = kFace;
   }
@@ -29,7 +29,7 @@ struct SelfTestBench {
     return RunSelfTest({&picture, 1}, is_loaded, pipeline, detector, system);
   }
 
-  std::array<std::uint8_t, std::size_t{kSide} * kSide> pixels{};
+  std::array<std::uint8_t, std::size_t{kPictureSide} * kPictureSide> pixels{};
   GoldenFrame picture{};
   FakeClassifier classifier;
   FakeClock clock;

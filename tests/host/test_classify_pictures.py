@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from microfer import release
 from microfer.cli import classify as classify_command
+from microfer.cli import command
 from microfer.contract import LABELS
+from microfer.current_model import current_model
 from microfer.errors import MicroferError
 from microfer.pictures import annotate, classify, opencv, pictures
 from microfer.pictures.annotate import Finding, compose
@@ -146,7 +147,8 @@ def test_a_model_that_cannot_be_used_is_named(model, message):
 
 
 def test_without_a_release_it_says_how_to_go_on(monkeypatch, tmp_path):
-    monkeypatch.setattr(classify_command, "default_model", lambda: release.default_model(tmp_path))
+    monkeypatch.delenv("MICROFER_MODEL")
+    monkeypatch.setattr(command, "current_model", lambda: current_model(tmp_path))
     with pytest.raises(MicroferError, match=r"DEFAULT is missing.*name a \.tflite"):
         classify_command.main([])
 

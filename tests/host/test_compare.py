@@ -221,7 +221,7 @@ def test_smoke_runs_have_a_table_of_their_own_without_an_accuracy() -> None:
     assert smoke.markdown([]) == []
     text = "\n".join(smoke.markdown([Smoke("vgg16", 28_902_215, 1_300_000_000, 512, 2.5, 61.2)]))
     assert "| vgg16 | 28,902,215 | 1300.0 | 512 | 2.50 | 61 |" in text
-    assert "wait for a GPU" in text
+    assert "need a GPU" in text
     assert "%" not in text
 
 

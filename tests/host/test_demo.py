@@ -175,8 +175,7 @@ def test_without_a_compiler_it_says_what_to_install_and_what_works_without(tmp_p
     assert (status, out) == (2, "")
     assert "'no-such-compiler', which is not there" in error
     assert "sudo apt install g++" in error or sys.platform != "linux"
-    assert "host/microfer classify" in error
-    assert sys.executable in error or os.path.relpath(sys.executable) in error
+    assert re.search(r"python3? host/microfer classify", error)  # as it can be pasted
 
 
 @needs_compiler
@@ -212,7 +211,7 @@ def test_in_a_terminal_the_viewer_is_drawn_and_q_ends_it(tiny, tmp_path):
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
-        while b"what the network sees" not in shown:
+        while "▀".encode() not in shown:  # the crop, once a face was found
             shown += os.read(ours, 65_536)
         os.write(ours, b"q")
         try:
@@ -222,7 +221,7 @@ def test_in_a_terminal_the_viewer_is_drawn_and_q_ends_it(tiny, tmp_path):
             pass
         assert process.wait(20) == 0, shown[-2000:]
     os.close(ours)
-    assert "▀".encode() in shown
+    assert b"what the network sees" in shown
     assert b"What was perceived" in shown
 
 

@@ -94,14 +94,23 @@ def _made(source: Source, options: argparse.Namespace) -> Path:
     network, folder = source.path, source.folder
     if options.prune:
         network, folder = _pruned(source, data, options)
-    settings = make.Settings(source.model_id, options.images, limits=Limits(options.max_drop, options.min_agreement))
+    limits = Limits(options.max_drop, options.min_agreement)
+    settings = make.Settings(source.model_id, options.images, limits=limits, strict=options.strict)
     identity = f"{make.data_identity(data)}, limit {options.limit}"
     if earlier := make.earlier(network, folder, identity, settings):
         _say(f"made before from this very network and data: {earlier.path}")
+        _warn_of_limits(make.exceeded_limits(folder))
         return earlier.path
     training, validation = load_splits(data, tell=warn)
     images = replace(choose_images(validation, "PublicTest", options.limit), synthetic=data is None)
-    return make.make_model(network, folder, training, images, settings, data=identity, say=_say).path
+    made = make.make_model(network, folder, training, images, settings, data=identity, say=_say)
+    _warn_of_limits(make.exceeded_limits(folder))
+    return made.path
+
+
+def _warn_of_limits(reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        warn(f"{reason}. Exported all the same; --strict refuses it. Train longer, or calibrate on more --images")
 
 
 def _data_of(source: Source, options: argparse.Namespace) -> Path | None:
@@ -182,7 +191,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     wanted.add_argument("--json", action="store_true", help="print a JSON report on standard output")
     wanted.add_argument(
-        "--strict", action="store_true", help="write nothing, and exit with status 1, where the lint finds something"
+        "--strict", action="store_true", help="write nothing where the lint finds something or int8 exceeds a limit"
     )
     return wanted.parse_args(arguments)
 

@@ -11,7 +11,7 @@ from typing import Any
 from microfer.calibrate.calibrate import calibrate
 from microfer.calibrate.coverage import for_coverage
 from microfer.calibrate.temperature import natural_floor
-from microfer.compress.quantize import gate, representative_images
+from microfer.compress.quantize import Gate, gate, representative_images
 from microfer.console import Bar
 from microfer.data.dataset import Dataset
 from microfer.data.splits import require_classes
@@ -23,6 +23,7 @@ from microfer.model.convert import quantize
 from microfer.oracle.golden import golden_scores
 from microfer.parity import certificate_file
 from microfer.parity.certificate import certify
+from microfer.parity.compare import ScoreComparison
 from microfer.parity.images import Images
 from microfer.parity.limits import Limits
 from microfer.release import MODEL_FILE
@@ -41,13 +42,16 @@ COVERAGE = 0.8
 class Settings:
     """What decides how a model comes out, beside the network and the data.
 
-    calibration_images, seed: which Training images the ranges of int8 come from. limits: the gates.
+    calibration_images, seed: which Training images the ranges of int8 come from. limits: the gates. strict: whether a
+    model that exceeds one is refused; else it is made, and its certificate says so: a network of one's own, trained for
+    an hour, may lose more than a release is allowed to.
     """
 
     model_id: str
     calibration_images: int = 700
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +111,9 @@ def make_model(
     data: what `earlier` compares. say: called with a line before each step and after what it found.
 
     Raises:
-        MicroferError: the network or the data cannot be used, a package is missing, or a gate is not passed: then
-            nothing of an earlier model in `folder` was touched.
+        MicroferError: the network or the data cannot be used, a package is missing, TFLM computes other bits than
+            LiteRT, or a limit is exceeded where that is not allowed: then nothing of an earlier model in `folder` was
+            touched.
     """
     model, config = saved.load(network)
     require_classes(training, config.labels, str(network))
@@ -116,7 +121,10 @@ def make_model(
     say(f"quantizing {config.name} to int8, calibrated on {len(images)} images of {training.source}")
     with Bar("calibrating", len(images)) as bar:
         bare = quantize(model, config, images, bar.add)
-    _check_gate(gate(model, config, bare, validation.data, settings.limits, validation.of), validation, say)
+    outcome = gate(model, config, bare, validation.data, settings.limits, validation.of)
+    _say_gate(outcome, validation, say)
+    if settings.strict and not validation.synthetic:
+        outcome.require()
     say("computing the answers of the boot self-test, measuring the arena")
     metadata = ModelMetadata(
         settings.model_id,
@@ -139,9 +147,9 @@ def make_model(
             write_bytes(candidate, embed_metadata(bare, metadata))
         say("proving parity: float against int8, LiteRT against TFLM")
         certificate = certify(candidate, network, validation, settings.limits)
-        if certificate.failed:
-            reasons = [reason for level in certificate.levels for reason in level.reasons]
-            raise MicroferError(f"parity failed, and nothing was exported: {'; '.join(reasons)}")
+        bits = certificate.reference_against_tflm
+        if bits.verdict == "failed":
+            raise MicroferError(f"TFLM does not compute what LiteRT does, nothing was made: {'; '.join(bits.reasons)}")
         certificate = replace(certificate, model=replace(certificate.model, file=MODEL_FILE))
         content = candidate.read_bytes()
     finally:
@@ -165,14 +173,21 @@ def smoothing_of(network: Path) -> float:
     return float(settings.get("recipe", {}).get("label_smoothing", 0.0))
 
 
-def _check_gate(outcome: Any, validation: Images, say: Callable[[str], None]) -> None:
+def _say_gate(outcome: Gate, validation: Images, say: Callable[[str], None]) -> None:
     comparison = outcome.comparison
     say(
         f"{validation.describe()}: float {comparison.float_accuracy.rate:.2%}, int8 "
         f"{comparison.int8_accuracy.rate:.2%}, same class on {comparison.agreement:.2%}"
     )
-    if not validation.synthetic:
-        outcome.require()
+
+
+def exceeded_limits(folder: Path) -> tuple[str, ...]:
+    """Return a sentence for each limit that the model in `folder` exceeds, as its certificate has it."""
+    certificate = certificate_file.read(folder)
+    result = certificate.float_against_int8.result if certificate else None
+    if certificate is None or certificate.images.is_synthetic or not isinstance(result, ScoreComparison):
+        return ()
+    return result.faults(certificate.limits)
 
 
 def _calibrated(candidate: Path, metadata: ModelMetadata, validation: Dataset, smoothing: float) -> ModelMetadata:
