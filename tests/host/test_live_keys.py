@@ -85,10 +85,11 @@ def test_every_key_does_what_it_says(tmp_path):
         assert terminal.end() == 0
         assert "\x1b[?1049l" in terminal.text
         wait_for(lambda: not board.previews)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mfrec", ".png"]
+    captures = tmp_path / "captures"
+    assert sorted(path.suffix for path in captures.iterdir()) == [".json", ".mfrec", ".png"]
     assert any(
         isinstance(timed.event, Received)
-        for path in tmp_path.glob("*.mfrec")
+        for path in captures.glob("*.mfrec")
         for timed in read_recording(path).events()
     )
 
