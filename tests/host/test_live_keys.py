@@ -97,7 +97,8 @@ def test_every_key_does_what_it_says(tmp_path):
 def test_control_c_leaves_a_whole_recording_and_a_terminal_as_it_was(tmp_path):
     with FakeBoard(period_s=0.01) as board:
         terminal = Terminal("--port", board.port, "--headless", "--previews", "--record", "x.mfrec", folder=tmp_path)
-        terminal.wait_for("what the network sees")
+        terminal.wait_for("▀")
+        wait_for(lambda: board.frame > 20)
         os.kill(terminal.pid, signal.SIGINT)
         terminal.wait_for("stopped")
         echoes = terminal.echoes()
