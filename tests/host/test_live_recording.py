@@ -244,7 +244,7 @@ def test_a_replay_keeps_the_time_of_its_recording_or_a_part_of_it(session, monke
 def test_a_replay_step_by_step_gives_one_prediction_at_a_time(session):
     replay = Replay(session, step=True)
     first = replay.poll(0.001)
-    assert [message.frame for message in predictions(first)] == [0]
+    assert predictions(first) == predictions(list(session.events()))[:1]  # an early frame may precede the recording
     assert replay.poll(0.001) == []
     seen = list(first)
     while not replay.ended:
