@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from microfer.cli import command
+from microfer.cli.invocation import typed
 from microfer.console import console
+from microfer.workflow.adopt import INPUT_RANGES
 
 if TYPE_CHECKING:
     from microfer.workflow.adopt import Adopted, Comparison
@@ -89,7 +91,7 @@ def _show(adopted: "Adopted", found: "Comparison", path: Path) -> None:
     else:
         lines.append("accuracy not measured: name FER-2013 with --data")
     lines += ["confidence is not calibrated: microfer calibrate", f"wrote {path}", f"next: microfer export {path}"]
-    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    command.say(typed("\n".join(lines)))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -100,7 +102,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--input-range",
-        choices=("0..1", "-1..1", "0..255"),
+        choices=INPUT_RANGES,
         help="what a black and a white pixel are in its training (default: what its quantization spans)",
     )
     parser.add_argument("--model-id", metavar="NAME", help="what the board reports (default: the file's name)")

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from microfer.cli.command import add_gate_options, found_data, parser, positive, share
+from microfer.cli.command import add_gate_options, found_data, parser, positive, say, share
 from microfer.cli.invocation import typed
 from microfer.cli.packages import enter
 from microfer.console import console, warn
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     source = choose(options.source)
     if options.source is None or not source.is_made:
-        _say(f"exporting {source.path} ({source.why})")
+        say(f"exporting {source.path} ({source.why})")
     path = _exported_as_it_is(source, options) if source.is_made else _made(source, options)
     model = tflite_file.read(path)
     check_deployable(model)
@@ -98,14 +98,14 @@ def _made(source: Source, options: argparse.Namespace) -> Path:
     settings = make.Settings(source.model_id, options.images, limits=limits, strict=options.strict)
     identity = f"{make.data_identity(data)}, limit {options.limit}"
     if earlier := make.earlier(network, folder, identity, settings):
-        _say(f"made before from this very network and data: {earlier.path}")
+        say(f"made before from this very network and data: {earlier}")
         _warn_of_limits(make.exceeded_limits(folder))
-        return earlier.path
+        return earlier
     training, validation = load_splits(data, tell=warn)
     images = replace(choose_images(validation, "PublicTest", options.limit), synthetic=data is None)
-    made = make.make_model(network, folder, training, images, settings, data=identity, say=_say)
+    made = make.make_model(network, folder, training, images, settings, data=identity, say=say)
     _warn_of_limits(make.exceeded_limits(folder))
-    return made.path
+    return made
 
 
 def _warn_of_limits(reasons: Sequence[str]) -> None:
@@ -147,18 +147,14 @@ def _pruned(source: Source, data: Path | None, options: argparse.Namespace) -> t
             seed=0,
             resume=(folder / "last.npz").is_file(),
             limit=options.limit,
-            tell=_say,
+            tell=say,
         )
     return folder / NETWORK_FILE, folder
 
 
-def _say(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-
 def _say_next(model_id: str) -> None:
-    _say(f"{model_id} is the current model; next, with a board: pio run -t upload")
-    _say(typed("and microfer view; without a board: microfer virtual-board, then microfer view --port 127.0.0.1:5333"))
+    say(f"{model_id} is the current model; next, with a board: pio run -t upload")
+    say(typed("and microfer view; without a board: microfer virtual-board, then microfer view --port 127.0.0.1:5333"))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -231,7 +227,7 @@ def _warn(findings: tuple[Finding, ...], model: TfliteModel) -> None:
         note = " [dim](with CONFIG_MICROFER_KERNELS=n alone)[/]" if finding.operator in own else ""
         console.print(f"  {report.finding_line(finding)}{note}", highlight=False, soft_wrap=True)
     if findings:
-        console.print("  what each operator costs with ESP-NN: microfer profile MODEL", highlight=False)
+        say(typed("  what each operator costs with ESP-NN: microfer profile MODEL"))
 
 
 def _show(done: Export) -> None:

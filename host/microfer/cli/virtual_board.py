@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from microfer.cli import command
+from microfer.cli.invocation import typed
 from microfer.console import console
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class _Show:
             return
         pace = "as fast as it can" if board.settings.fast else f"{board.settings.fps:g} frames a second"
         console.print(f"a board with {board.kernels} kernels sees {escape(board.source.name)}, {pace}", highlight=False)
-        console.print(f"watch it: microfer view --port {board.url}", highlight=False, soft_wrap=True)
+        command.say(typed(f"watch it: microfer view --port {board.url}"))
         print(board.url, flush=True)
 
     def end(self, board: "VirtualBoard") -> None:

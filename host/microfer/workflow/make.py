@@ -64,15 +64,7 @@ class Record:
     model: str
 
 
-@dataclass(frozen=True)
-class Made:
-    """The model, and whether an earlier call had made it already."""
-
-    path: Path
-    is_new: bool
-
-
-def earlier(network: Path, folder: Path, data: str, settings: Settings) -> Made | None:
+def earlier(network: Path, folder: Path, data: str, settings: Settings) -> Path | None:
     """Return the model that `folder` holds where it was made from just this, None where it has to be made.
 
     data: which images, see `data_identity`.
@@ -84,8 +76,8 @@ def earlier(network: Path, folder: Path, data: str, settings: Settings) -> Made 
         record = read_json(folder / RECORD_FILE, Record)
     except MicroferError:
         return None  # damaged: the model is made anew and the record with it
-    wanted = Record(fingerprint(network)["sha256"], data, _plain(settings), fingerprint(path)["sha256"])
-    return Made(path, is_new=False) if record == wanted else None
+    wanted = Record(fingerprint(network)["sha256"], data, asdict(settings), fingerprint(path)["sha256"])
+    return path if record == wanted else None
 
 
 def data_identity(path: Path | None) -> str:
@@ -105,8 +97,8 @@ def make_model(
     *,
     data: str,
     say: Callable[[str], None] = lambda _: None,
-) -> Made:
-    """Make the int8 model of a .keras `network` and write it, its record and its certificate into `folder`.
+) -> Path:
+    """Write the int8 model of a .keras `network`, its record and its certificate into `folder`; return its path.
 
     data: what `earlier` compares. say: called with a line before each step and after what it found.
 
@@ -156,9 +148,9 @@ def make_model(
         candidate.unlink(missing_ok=True)
     write_bytes(path, content)
     certificate_file.write(certificate, folder)
-    record = Record(fingerprint(network)["sha256"], data, _plain(settings), fingerprint(path)["sha256"])
+    record = Record(fingerprint(network)["sha256"], data, asdict(settings), fingerprint(path)["sha256"])
     write_json(folder / RECORD_FILE, asdict(record))
-    return Made(path, is_new=True)
+    return path
 
 
 def smoothing_of(network: Path) -> float:
@@ -206,7 +198,3 @@ def _calibrated(candidate: Path, metadata: ModelMetadata, validation: Dataset, s
         uncertain_below=result.uncertain_below,
         score_floor=result.score_floor,
     )
-
-
-def _plain(settings: Settings) -> dict[str, Any]:
-    return asdict(settings)
